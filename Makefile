@@ -1,0 +1,70 @@
+# Each target does its own set-up and repeats nothing that is up to date. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+DEMO := build/demo
+SOURCES := $(shell find projectkit grading labs/src labs/checks labs/build.py -name '*.py' -o -name '*.toml' -o -name '*.html')
+
+.PHONY: help setup demo lab test lint notebooks lock baselines figures clean
+
+help:
+	@echo "make demo       run lab 1, pack it, grade it in the sandbox, write $(DEMO)/report.html"
+	@echo "make test       run the whole test suite, the solved notebooks included"
+	@echo "make lab        open JupyterLab on labs/"
+	@echo "make notebooks  rebuild the students' notebooks from labs/src"
+	@echo "make lint       check the style"
+	@echo "make lock       resolve requirements.lock anew from pyproject.toml"
+	@echo "make baselines  train the reference models of the graders' relative checks anew"
+	@echo "make figures    write the README's table from benchmarks/results"
+
+setup: $(READY)
+
+# uv installs in seconds what takes pip minutes; where it cannot be had, pip does it.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "projectkit needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + ". Say: make PYTHON=python3.11 …")'
+	@echo "Setting up .venv from requirements.lock (about 3 GB; only when the lock has changed) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"; \
+	then $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock; fi
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(DEMO)/report.html
+	@echo "Report: $(CURDIR)/$(DEMO)/report.html"
+
+$(DEMO)/l01_quantization.ipynb: $(READY) $(SOURCES)
+	@echo "Running lab 1 (about a minute) …"
+	@$(BIN)/python labs/build.py --run l01_quantization $(DEMO)
+
+$(DEMO)/report.html: $(DEMO)/l01_quantization.ipynb
+	@echo "Grading what it packed …"
+	@$(BIN)/grading run $(DEMO)/work/l01_quantization/l01_quantization.zip --out $(DEMO)/graded
+	@cp $(DEMO)/graded/results/*.html $@
+
+lab: $(READY)
+	@PYTHONPATH=$(CURDIR)/labs $(BIN)/jupyter lab labs
+
+test: $(READY) lint
+	@$(BIN)/python labs/build.py --check
+	@$(BIN)/python labs/build.py --solved build/solved
+	@PYTHONPATH=$(CURDIR)/labs $(BIN)/python -m pytest --nbval-lax tests build/solved
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+notebooks: $(READY)
+	@$(BIN)/python labs/build.py
+
+lock:
+	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate --output-file requirements.lock
+
+baselines: $(READY)
+	@$(BIN)/python grading/baselines/build.py
+
+figures: $(READY)
+	@$(BIN)/python benchmarks/figures.py
+
+clean:
+	rm -rf build

@@ -1,0 +1,105 @@
+"""Measurements into points: pure, so that a grade can be rebuilt from what is stored. What was not measured earns nothing."""
+
+import math
+from collections.abc import Mapping
+
+from grading.rubric import ANSWER
+from grading.types import ERROR, FAIL, FULL, GATED, PARTIAL, Answer, Check, Rubric, Slot, Verdict
+from projectkit.measure import format_interval, format_value
+from projectkit.types import METRICS, Measurement
+
+
+def award(
+    rubric: Rubric, slots: Mapping[str, Slot], answers: Mapping[str, Answer], problems: Mapping[str, str]
+) -> tuple[Verdict, ...]:
+    """One verdict a check, in the rubric's order.
+
+    `problems`: why a slot (by name), all answers ("answers") or one exercise ("answers/exercise") could not be graded; it
+    wins over anything measured. Without a measurement and without a problem a check is an error too: it fails closed.
+    """
+    verdicts = [_judge(check, slots, answers, problems) for check in rubric.checks]
+    closed = {}
+    for verdict in verdicts:
+        if verdict.check.gate and verdict.status in (FAIL, ERROR):
+            closed.setdefault(verdict.check.slot, verdict.check)
+    return tuple(_gated(verdict, closed) for verdict in verdicts)
+
+
+def fraction(check: Check, value: float) -> float:
+    """The share of the points for `value`: 0 at the floor, 1 at the target, linear between, 0 for what is no finite number."""
+    if not math.isfinite(value):
+        return 0.0
+    # The ends first: the quotient of a value equal to the target may round to just below 1.
+    if (value >= check.target) if check.target > check.floor else (value <= check.target):
+        return 1.0
+    return min(1.0, max(0.0, (value - check.floor) / (check.target - check.floor)))
+
+
+def _judge(check: Check, slots: Mapping[str, Slot], answers: Mapping[str, Answer], problems: Mapping[str, str]) -> Verdict:
+    if check.metric == ANSWER:
+        return _judge_answer(check, answers, problems)
+    if check.slot in problems:
+        return Verdict(check, ERROR, 0.0, None, f"{problems[check.slot]} 0 of {_points(check.points)}.")
+    slot = slots.get(check.slot)
+    if slot is None:
+        return Verdict(check, ERROR, 0.0, None, f"No model was handed in for {check.slot}. 0 of {_points(check.points)}.")
+    measured = (slot.ratios if check.relative else slot.profile.values).get(check.metric)
+    if measured is None:
+        reason = slot.profile.missing.get(check.metric, "it was not measured")
+        return Verdict(check, ERROR, 0.0, None, f"{_label(check)}: {reason.rstrip('.')}. 0 of {_points(check.points)}.")
+    return _verdict(check, measured, f"{_label(check)} {_with_interval(check, measured)}")
+
+
+def _judge_answer(check: Check, answers: Mapping[str, Answer], problems: Mapping[str, str]) -> Verdict:
+    problem = problems.get("answers") or problems.get(f"answers/{check.exercise}")
+    answer = answers.get(check.exercise)
+    if problem or answer is None:
+        reason = problem or f"No answer was handed in for {check.exercise}."
+        return Verdict(check, ERROR, 0.0, None, f"{reason} 0 of {_points(check.points)}.")
+    measured = Measurement.exact(ANSWER, min(1.0, max(0.0, answer.fraction)))
+    return _verdict(check, measured, f"{_value(check, measured.value)} right ({answer.sentence})")
+
+
+def _verdict(check: Check, measured: Measurement, found: str) -> Verdict:
+    share = fraction(check, measured.value)
+    status = FULL if share >= 1 else FAIL if share <= 0 else PARTIAL
+    points = check.points if status == FULL else share * check.points
+    more = check.target > check.floor
+    scale = (
+        f"full points {'from' if more else 'up to'} {_value(check, check.target)}, "
+        f"none {'up to' if more else 'from'} {_value(check, check.floor)}"
+    )
+    return Verdict(check, status, points, measured, f"{found}; {scale}: {_points(points)} of {_points(check.points)}.")
+
+
+def _gated(verdict: Verdict, closed: Mapping[str, Check]) -> Verdict:
+    gate = closed.get(verdict.check.slot)
+    if gate is None or verdict.status not in (FULL, PARTIAL):
+        return verdict
+    found = f"{_label(verdict.check)} {_with_interval(verdict.check, verdict.measured)}"
+    message = f"{found}, which earns nothing because “{gate.title}” earned nothing: 0 of {_points(verdict.check.points)}."
+    return Verdict(verdict.check, GATED, 0.0, verdict.measured, message)
+
+
+def metric_name(check: Check) -> str:
+    """The name by which the check's value is formatted: ratios to the baseline have their own."""
+    return f"{check.metric}_ratio" if check.relative else "accuracy" if check.metric == ANSWER else check.metric
+
+
+def _label(check: Check) -> str:
+    label = METRICS[check.metric].label
+    return f"{label}, as a multiple of the baseline's," if check.relative else label
+
+
+def _value(check: Check, value: float) -> str:
+    return format_value(metric_name(check), value)
+
+
+def _with_interval(check: Check, measured: Measurement) -> str:
+    if measured.low == measured.high:
+        return _value(check, measured.value)
+    return f"{_value(check, measured.value)} [{format_interval(metric_name(check), measured.low, measured.high)}]"
+
+
+def _points(points: float) -> str:
+    return f"{points:.1f}".removesuffix(".0")

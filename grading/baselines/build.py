@@ -1,0 +1,36 @@
+"""Trains the models that relative checks compare with: `python grading/baselines/build.py [quick] [full]`.
+
+They are the starting points of the labs, unoptimized, as float32 .tflite files. full needs MNIST (`projectkit data get mnist`).
+"""
+
+import sys
+from pathlib import Path
+
+from projectkit import data, export, models, train
+from projectkit.types import Dataset, Recipe
+
+HERE = Path(__file__).parent
+RECIPES = {
+    "quick": ("digits", (48, 96, 192), Recipe(epochs=10, learning_rate=2e-3)),
+    "full": ("mnist", (32, 64, 128), Recipe(epochs=3, learning_rate=2e-3)),
+}
+
+
+def starting_point(scale: str):
+    """(dataset, trained convnet, its recipe): where l00 and l01 begin at `scale`."""
+    name, widths, recipe = RECIPES[scale]
+    dataset: Dataset = data.load(name)
+    model = models.build("convnet", dataset, widths=widths)
+    train.fit(model, dataset, recipe)
+    return dataset, model, recipe
+
+
+def main(scales: list[str]) -> None:
+    for scale in scales:
+        dataset, model, _ = starting_point(scale)
+        print(export.write(model, HERE / f"{dataset.name}_convnet.tflite", compare=dataset.val.x[:200]))
+        print(f"  accuracy on the test split: {train.accuracy(model, dataset.test):.1%}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(RECIPES))

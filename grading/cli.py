@@ -1,0 +1,83 @@
+"""The command line: `grading run` and `grading explain`. Thin: each command calls the function of its name."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Grades submissions by measuring the models that students hand in.",
+)
+
+WRONG_CALL, OURS = 2, 1
+
+
+@app.command()
+def run(
+    submissions: Annotated[Path, typer.Argument(help="A folder of submissions, or one zip.")],
+    out: Annotated[Path, typer.Option(help="Folder for results, grades.csv and index.html.")],
+    scale: Annotated[str, typer.Option(help="quick or full: which part of the rubric to grade by.")] = "quick",
+    salt: Annotated[
+        str | None, typer.Option(help="Secret that shapes the hidden data. Default: $GRADING_SALT, else OUT/salt.txt.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Hidden data of your own: an .npz with x and y.")] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="Submissions at a time; 0: one a core.")] = 0,
+    require_sandbox: Annotated[bool, typer.Option("--require-sandbox", help="Stop if models cannot be isolated here.")] = False,
+    rubrics: Annotated[Path | None, typer.Option(help="Folder of rubrics other than the built-in one.")] = None,
+) -> None:
+    """Grade every submission; a bad one gets its sentence and stops nobody else.
+
+    Exit code 0 also when submissions were bad; 1 when the grader itself failed on some; 2 when it was called wrongly.
+    """
+    from grading.engine import Options, grade
+    from grading.rubric import RUBRICS
+    from grading.sandbox import protections
+    from grading.terminal import progress_bar, score_table
+    from projectkit.errors import ProjectkitError
+
+    if scale not in ("quick", "full"):
+        raise typer.BadParameter(f"scale is {scale!r}, expected quick or full.")
+    options = Options(scale, salt, data, jobs, require_sandbox, rubrics or RUBRICS)
+    try:
+        with progress_bar(submissions) as progress:
+            grades = grade(submissions, out, options, progress)
+    except ProjectkitError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(WRONG_CALL) from error
+    score_table(grades)
+    typer.echo(f"Protections: {'; '.join(protections().sentences)}.")
+    typer.echo(f"Results: {out / 'index.html'}, {out / 'grades.csv'}")
+    if any(grade.ours for grade in grades):
+        raise typer.Exit(OURS)
+
+
+@app.command()
+def explain(
+    result: Annotated[Path, typer.Argument(help="A result file: OUT/results/NAME.json.")],
+    rubrics: Annotated[Path | None, typer.Option(help="Folder of rubrics other than the built-in one.")] = None,
+) -> None:
+    """Rebuild the points of a result from its stored measurements, and compare. Exit code 1 when they differ."""
+    from grading.explain import explain as rebuild
+    from grading.report import number
+    from grading.rubric import RUBRICS
+    from projectkit.errors import ProjectkitError
+
+    try:
+        explanation = rebuild(result, rubrics or RUBRICS)
+    except ProjectkitError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(WRONG_CALL) from error
+    grade = explanation.grade
+    typer.echo(
+        f"{grade.student or grade.file}, {grade.lab or 'no lab'}: {number(grade.score)} of {number(grade.possible)} points"
+    )
+    for verdict in explanation.rebuilt:
+        typer.echo(f"  {verdict.check.title}: {verdict.message}")
+    for remark in explanation.remarks:
+        typer.echo(f"  ! {remark}")
+    typer.echo("Rebuilt from the stored measurements: the same points." if explanation.same else "The rebuilt points differ.")
+    if not explanation.same:
+        raise typer.Exit(OURS)

@@ -1,0 +1,5 @@
+"""A solution of every lab, as a program that builds a submission. They prove the rubrics and are the only part of grading
+that trains: nothing of the grading path imports them.
+
+    python -m grading.reference.l01_quantization reference.zip quick
+"""

@@ -1,0 +1,66 @@
+"""What is kept of a grading run, as JSON: measurements (so that a second run need not repeat them) and results (for appeals)."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from grading.types import Answer, Check, Slot, Verdict
+from projectkit.types import Artifact, Measurement, Profile
+
+FORMAT = 1
+
+
+def write_atomically(path: Path, content: str) -> None:
+    """Writes the file whole or not at all: a killed run leaves no half result."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            stream.write(content)
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep a shared results folder from being read
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def dump(value: object) -> str:
+    """JSON in a form that is equal for equal values, and refuses NaN."""
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def digest_of(value: object) -> str:
+    """SHA-256 of a JSON value, in hexadecimal."""
+    return hashlib.sha256(dump(value).encode()).hexdigest()
+
+
+def slot_to_json(slot: Slot) -> dict:
+    """The slot as JSON values; `slot_from_json` undoes it."""
+    return dataclasses.asdict(slot)
+
+
+def slot_from_json(raw: dict) -> Slot:
+    """The slot from JSON values. Raises KeyError, TypeError or MeasureError when they are none."""
+    profile = raw["profile"]
+    values = {metric: Measurement(**number) for metric, number in profile["values"].items()}
+    ratios = {metric: Measurement(**number) for metric, number in raw["ratios"].items()}
+    return Slot(Profile(Artifact(**profile["artifact"]), profile["device"], values, profile["missing"]), ratios)
+
+
+def verdict_to_json(verdict: Verdict) -> dict:
+    """The verdict as JSON values; `verdict_from_json` undoes it."""
+    return dataclasses.asdict(verdict)
+
+
+def verdict_from_json(raw: dict) -> Verdict:
+    """The verdict from JSON values."""
+    measured = raw["measured"] and Measurement(**raw["measured"])
+    return Verdict(Check(**raw["check"]), raw["status"], raw["points"], measured, raw["message"])
+
+
+def answer_from_json(raw: dict) -> Answer:
+    """The scored answer from JSON values."""
+    return Answer(raw["fraction"], raw["sentence"])

@@ -1,0 +1,132 @@
+"""The values of grading: what is asked (Check, Rubric), what was found (Slot, Answer) and what it is worth (Verdict, Grade)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from projectkit.types import Measurement, Profile
+
+FULL, PARTIAL, FAIL, ERROR, GATED = "full", "partial", "fail", "error", "gated"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one submission may use: seconds of wall clock a slot, bytes of address space, bytes a written file, processes.
+
+    `budget` is the time in seconds that is spent on timing one model.
+    """
+
+    seconds: float = 60.0
+    memory: int = 4 * 1024**3
+    file_bytes: int = 256 * 1024**2
+    processes: int = 64
+    budget: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of a rubric: no points at `floor`, all at `target`, linear between; the direction falls out of their order.
+
+    Either a `metric` of the model in `slot`, or metric "answer" of an `exercise`. `relative` compares with the baseline.
+    When a `gate` check earns nothing, no other check of its slot earns anything.
+    """
+
+    id: str
+    title: str
+    metric: str
+    floor: float
+    target: float
+    points: float
+    slot: str = ""
+    exercise: str = ""
+    relative: bool = False
+    gate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rubric:
+    """The checks of a lab at one scale. `digest` names the content of the file; `baseline` is what `relative` compares with."""
+
+    lab: str
+    title: str
+    scale: str
+    dataset: str
+    checks: tuple[Check, ...]
+    limits: Limits
+    digest: str
+    baseline: Path | None = None
+
+    def metrics(self, slot: str) -> tuple[str, ...]:
+        """The metrics that the checks of `slot` need, sorted."""
+        return tuple(sorted({check.metric for check in self.checks if check.slot == slot}))
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The slots in the order of their first check."""
+        return tuple(dict.fromkeys(check.slot for check in self.checks if check.slot))
+
+    @property
+    def exercises(self) -> tuple[str, ...]:
+        """The exercises in the order of their first check."""
+        return tuple(dict.fromkeys(check.exercise for check in self.checks if check.exercise))
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What was measured of one model, and its `ratios` to the baseline by metric."""
+
+    profile: Profile
+    ratios: Mapping[str, Measurement] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How much of an exercise's answer is right, from 0 to 1, and what is wrong with the rest in one sentence."""
+
+    fraction: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one check earned and why: status is full, partial, fail, error or gated; `measured` is None when nothing was."""
+
+    check: Check
+    status: str
+    points: float
+    measured: Measurement | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What became of one file. `digests` name all that the grade was made from: submission, rubric, hidden data, baseline.
+
+    `error` is why the whole file earned nothing, and `ours` whether that was the grader's fault. `measured` holds the JSON
+    of the measurements, `answers` the scored exercises, `problems` what spoilt a slot or an answer.
+    """
+
+    file: str
+    name: str  # of the result's files, safe on every file system
+    student: str = ""
+    lab: str = ""
+    title: str = ""
+    scale: str = ""
+    verdicts: tuple[Verdict, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
+    measured: Mapping[str, object] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
+    ours: bool = False
+
+    @property
+    def score(self) -> float:
+        """The points earned."""
+        return sum(verdict.points for verdict in self.verdicts)
+
+    @property
+    def possible(self) -> float:
+        """The points that could have been earned; 0 when it is not even known which lab this is."""
+        return sum(verdict.check.points for verdict in self.verdicts)

@@ -1,0 +1,321 @@
+# %% [markdown]
+# # Lab 0 · Measure a model honestly
+#
+# **You will ship** one small model for handwritten digits, `small.tflite`, that does at most **25 %** of the baseline's
+# multiply-accumulates in at most 25 % of its bytes and is still right on **90 %** of images that you have never seen. The grader
+# opens your file and measures it again; what you claim earns nothing.
+#
+# *45 minutes. A laptop is enough; at the default quick scale all training together takes less than a minute.*
+#
+# Every later lab makes a model smaller or faster. This one makes sure that you can tell.
+
+# %%
+# %xmode Minimal
+import numpy as np
+from checks import l00 as check
+from matplotlib import pyplot as plt
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+import projectkit
+from projectkit import data, export, measure, models, scale, submit, train
+from projectkit.types import Artifact, Recipe
+
+LAB = "l00_measurement"
+ME = "ada@example.edu"  # your e-mail address, as your course knows it
+WORK = f"work/{LAB}"
+DATASET, WIDTHS, EPOCHS = {"quick": ("digits", (48, 96, 192), 10), "full": ("mnist", (32, 64, 128), 3)}[scale.current()]
+
+dataset = data.load(DATASET)
+model = models.build("convnet", dataset, widths=WIDTHS)
+history = train.fit(model, dataset, Recipe(epochs=EPOCHS, learning_rate=2e-3))
+baseline = export.write(model, f"{WORK}/baseline.tflite", compare=dataset.val.x[:100])
+print(baseline)
+
+# %% [markdown]
+# This is the **baseline**: three convolutions of 48, 96 and 192 filters. Keras is out of the picture from here on: what
+# counts is the *file*, because that is what a phone runs and what you hand in.
+#
+# ### Predict first
+#
+# You will halve every width: 24, 48, 96. By what factor do these change? Write your guesses down before you measure; nobody grades them.
+
+# %%
+prediction = {"parameters": 0.5, "macs": 0.5, "size": 0.5, "latency": 0.5}
+
+# %% [markdown]
+# ## 1 · Count: parameters and multiply-accumulates
+#
+# A 3×3 convolution slides over the image and, at every output position, multiplies `k·k·c_in` inputs with as many weights for each
+# of its `c_out` filters. So it stores $k^2 c_{in} c_{out}$ weights and $c_{out}$ biases, but computes
+#
+# $$\text{MACs} = \lceil h/s \rceil \, \lceil w/s \rceil \; k^2 \, c_{in} \, c_{out}$$
+#
+# multiply-accumulates (with "same" padding and stride $s$). Parameters are memory, MACs are work; early layers work much with few
+# parameters, late ones the other way round. A *depthwise* convolution has one filter per channel and mixes nothing.
+
+
+# %%
+def count(kind, height, width, channels_in, channels_out, kernel, stride):
+    """(parameters, macs) of one layer with biases. kind: 0 convolution, 1 depthwise convolution, 2 dense."""
+    # begin solution: Exercise 1: compute parameters and macs for the three kinds of layers and return both
+    positions = -(-height // stride) * -(-width // stride)
+    weights = kernel * kernel * channels_in * (1 if kind == 1 else channels_out)
+    return weights + channels_out, positions * weights
+    # end solution
+
+
+check.count(count)
+
+# %%
+graph = measure.read_graph(Artifact.of(f"{WORK}/baseline.tflite"))
+figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
+names = [f"{layer.operator.lower()} {index + 1}" for index, layer in enumerate(graph.layers)]
+for axis, what in zip(axes, ("parameters", "macs")):
+    axis.barh(names, [getattr(layer, what) for layer in graph.layers], color="tab:blue")
+    axis.invert_yaxis()
+    axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axis.xaxis.set_major_locator(MaxNLocator(4))
+    axis.set_title(f"{what}: {getattr(graph, what):,} in all")
+plt.show()
+
+# %% [markdown]
+# **How to read it.** The bars come from the file's own graph, not from Keras. Compare the two panels: the layer that holds most of the
+# parameters need not be the one that does most of the work, so decide which of the two you want to cut before you cut.
+
+# %% [markdown]
+# ## 2 · One run is not a measurement
+#
+# Run the same file on the same input 500 times and you get 500 different times: the operating system, the clock frequency and
+# other programs interfere, always upwards. The *mean* follows every spike; the **median** does not. And a median has an interval:
+# if $B \sim \text{Binomial}(n, \tfrac12)$ counts the samples below the true median, then between the sorted samples
+#
+# $$x_{(l)} \ldots x_{(u)}, \qquad l = \min\{k : P(B \le k) \ge 0.025\}, \quad u = 1 + \min\{k : P(B \le k) \ge 0.975\}$$
+#
+# the true median lies with 95 % probability, whatever the distribution looks like.
+
+# %%
+from scipy.stats import binom
+
+
+def median_interval(samples):
+    """(median, low, high): the median of `samples` and its 95 % interval."""
+    # begin solution: Exercise 2: sort the samples, find the two positions with binom.ppf(p, n, 0.5), return median, low, high
+    ordered, n = np.sort(samples), len(samples)
+    lower = int(binom.ppf(0.025, n, 0.5))
+    upper = int(binom.ppf(0.975, n, 0.5)) + 1
+    return np.median(ordered), ordered[lower - 1], ordered[upper - 1]
+    # end solution
+
+
+check.median_interval(median_interval)
+
+# %%
+from contextlib import closing
+
+from projectkit import runtimes
+
+with closing(runtimes.open(baseline.artifact)) as session:
+    samples = measure.interleave([session], dataset.test.x)[:, 0] * 1e6
+median, low, high = median_interval(samples)
+plt.figure(figsize=(9, 2.6), layout="constrained")
+plt.hist(samples, bins=np.linspace(samples.min(), np.quantile(samples, 0.99), 60), color="lightsteelblue")
+plt.axvspan(low, high, color="tab:red", alpha=0.3, label=f"median {median:.1f} [{low:.1f}, {high:.1f}] µs")
+plt.axvline(samples.mean(), color="black", linestyle=":", label=f"mean {samples.mean():.1f} µs")
+plt.xlabel("microseconds per inference")
+plt.legend()
+plt.show()
+
+# %% [markdown]
+# **How to read it.** The histogram is the machine, the red band is what you know about the model: narrow, because many runs are
+# ordered. The long right tail belongs to the machine; report it as the 90th percentile, not by letting it into the mean.
+
+# %% [markdown]
+# ## 3 · Compare in turn
+#
+# Laptops slow down when they get warm. Time all of A, then all of B, and B looks worse than it is. The cure costs nothing:
+# **interleave**, A B A B…, so that the drift falls on both, and compare the medians. Milliseconds belong to the machine; the *ratio* belongs
+# to the model.
+
+
+# %%
+def interleave(run_a, run_b, clock, rounds):
+    """(rounds, 2) seconds: in every round, the time of one call of run_a() and of one call of run_b(). clock() tells the time."""
+    # begin solution: Exercise 3: in every round time run_a() and run_b() once each with clock(), and return the array of times
+    times = np.empty((rounds, 2))
+    for index in range(rounds):
+        for column, run in enumerate((run_a, run_b)):
+            start = clock()
+            run()
+            times[index, column] = clock() - start
+    return times
+    # end solution
+
+
+check.interleave(interleave)
+
+# %%
+half = models.build("convnet", dataset, widths=tuple(width // 2 for width in WIDTHS))
+train.fit(half, dataset, Recipe(epochs=EPOCHS, learning_rate=2e-3))
+halved = export.write(half, f"{WORK}/half.tflite", compare=dataset.val.x[:100])
+
+profiles = measure.compare([baseline.artifact, halved.artifact], dataset.val, baseline=baseline.artifact)
+before, after = (profile.values for profile in profiles)
+measured = {name: after[name].value / before[name].value for name in ("parameters", "macs", "size")}
+measured["latency"] = after["latency_ratio"].value
+plt.figure(figsize=(9, 2.6), layout="constrained")
+positions = np.arange(len(prediction))
+plt.bar(positions - 0.2, prediction.values(), width=0.4, label="predicted", color="lightsteelblue")
+plt.bar(positions + 0.2, [measured[name] for name in prediction], width=0.4, label="measured", color="tab:blue")
+plt.errorbar(
+    positions[-1] + 0.2,
+    after["latency_ratio"].value,
+    yerr=[
+        [after["latency_ratio"].value - after["latency_ratio"].low],
+        [after["latency_ratio"].high - after["latency_ratio"].value],
+    ],
+    color="black",
+    capsize=4,
+)
+plt.xticks(positions, prediction)
+plt.ylabel("half width / baseline")
+plt.legend()
+plt.show()
+
+# %% [markdown]
+# **How to read it.** Half the width is a *quarter* of most weights, because a layer has $c_{in} \cdot c_{out}$ of them. Latency
+# falls less than the work does: a call has fixed costs, and a small model spends most of its time on them. The line on the last bar is the
+# 95 % interval of the ratio.
+
+# %% [markdown]
+# ## 4 · Accuracy has an interval, too
+#
+# 349 of 360 right is 96.9 %, but another 360 images would give another number. Wilson's interval for a share $p$ of $n$:
+#
+# $$\frac{p + \frac{z^2}{2n} \pm z\sqrt{\frac{p(1-p)}{n} + \frac{z^2}{4n^2}}}{1 + \frac{z^2}{n}}, \qquad z = 1.959964$$
+#
+# Two models whose intervals overlap widely have not been told apart by this test set.
+
+
+# %%
+def wilson(correct, total):
+    """(low, high): the 95 % interval of an accuracy of `correct` out of `total`."""
+    # begin solution: Exercise 4: compute p and n, then the two ends of Wilson's interval, and return them
+    z, p, n = 1.959964, correct / total, total
+    center = p + z**2 / (2 * n)
+    half_width = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return (center - half_width) / (1 + z**2 / n), (center + half_width) / (1 + z**2 / n)
+    # end solution
+
+
+check.wilson(wilson)
+
+# %%
+totals = np.array([20, 50, 100, 200, 360, 1000, 3000, 10000])
+ends = np.array([wilson(0.97 * total, total) for total in totals])
+plt.figure(figsize=(9, 2.6), layout="constrained")
+plt.fill_between(totals, ends[:, 0], ends[:, 1], alpha=0.3)
+plt.axhline(0.97, color="black", linestyle=":")
+plt.xscale("log")
+plt.xlabel("test images")
+plt.ylabel("accuracy, 95 % interval")
+plt.show()
+
+# %% [markdown]
+# **How to read it.** To halve the band you need four times the images. With 360 of them a difference of one percentage point means
+# nothing; with 10 000 it does.
+
+# %% [markdown]
+# ## 5 · Memory and energy, or the reason why not
+#
+# Peak memory is taken in a fresh process, because a process that has already run something cannot tell what the model added. Energy comes
+# from a counter in the hardware (RAPL on Intel and AMD, NVML on NVIDIA, INA3221 on Jetson). A counter in microjoules of 32 bits begins
+# again at 0 after about an hour, and then the difference of two readings is negative unless you notice.
+
+
+# %%
+def joules(microjoules, max_energy_range_uj):
+    """The energy in joules between the first and the last reading of a counter that begins again at 0."""
+    # begin solution: Exercise 5: take the differences, add max_energy_range_uj where one is negative, and return the sum in joules
+    steps = np.diff(microjoules)
+    return np.sum(np.where(steps < 0, steps + max_energy_range_uj, steps)) / 1e6
+    # end solution
+
+
+check.joules(joules)
+
+# %%
+measure.table(profiles)
+
+# %% [markdown]
+# **How to read it.** Every cell is a value with its 95 % interval, or the reason why this machine cannot tell. A missing number with a
+# reason is worth more than an estimate that looks like a measurement.
+
+# %% [markdown]
+# ## Ship it
+#
+# Now use what you have: choose widths (or another architecture of `models.BUILDERS`) so that the model does at most a quarter of
+# the baseline's work and stays above 90 %. Look at validation data; the grader will use images that nobody has seen.
+
+# %%
+# begin solution: Ship: build a smaller model for `dataset`, train it with train.fit, and call it `small`
+small = models.build("convnet", dataset, widths=tuple(width // 3 for width in WIDTHS))
+train.fit(small, dataset, Recipe(epochs=2 * EPOCHS, learning_rate=4e-3))
+# end solution
+
+shipped = export.write(small, f"{WORK}/small.tflite", compare=dataset.val.x[:100])
+profiles = measure.compare([baseline.artifact, shipped.artifact], dataset.val, baseline=baseline.artifact)
+check.small_model(profiles[1], profiles[0])
+measure.table(profiles)
+
+
+# %%
+def my_inputs(exercise):
+    return submit.exercise_inputs(ME, LAB, exercise)
+
+
+counts = np.array([count(*layer) for layer in my_inputs("count_layers")["layers"].tolist()])
+latencies = my_inputs("latency_interval")["latencies"]
+median, low, high = median_interval(latencies)
+turns = my_inputs("interleaved_ratio")
+results = my_inputs("accuracy_interval")
+ends = np.array([wilson(correct, total) for correct, total in zip(results["correct"], results["total"])])
+counter = my_inputs("energy_counter")
+energy = joules(counter["microjoules"], counter["max_energy_range_uj"])
+
+answers = {
+    "count_layers": {"parameters": counts[:, 0], "macs": counts[:, 1]},
+    "latency_interval": {"median": median, "p90": np.quantile(latencies, 0.9), "low": low, "high": high},
+    "interleaved_ratio": {
+        "ratio": np.median(turns["interleaved"][:, 1]) / np.median(turns["interleaved"][:, 0]),
+        "sequential_ratio": np.median(turns["sequential_b"]) / np.median(turns["sequential_a"]),
+    },
+    "accuracy_interval": {"low": ends[:, 0], "high": ends[:, 1]},
+    "energy_counter": {"joules": energy, "watts": energy / (counter["seconds"][-1] - counter["seconds"][0])},
+}
+package = submit.pack(
+    f"{WORK}/{LAB}.zip",
+    student=ME,
+    lab=LAB,
+    scale=scale.current(),
+    artifacts={"small": shipped.artifact.path},
+    answers=answers,
+    claims={"small_accuracy": profiles[1].values["accuracy"].value},
+)
+for finding in submit.check(package):
+    print(finding)
+
+# %% [markdown]
+# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+#
+# ## Go further
+#
+# * Give the runtime two threads (`measure.compare(..., threads=2)`). Does a small model gain?
+# * Set `PROJECTKIT_SCALE=full` and do it again on MNIST. Which figures move, and which ratios stay?
+# * Make two models with equal MACs and different latency: one deep and narrow, one shallow and wide.
+#
+# ## Literature
+#
+# * V. Sze, Y.-H. Chen, T.-J. Yang, J. Emer: *Efficient Processing of Deep Neural Networks*, Proceedings of the IEEE, 2017 (why MACs are not energy).
+# * C. Banbury et al.: *MLPerf Tiny Benchmark*, NeurIPS Datasets and Benchmarks, 2021 (rules for measuring latency and energy).
+# * T. Hoefler, R. Belli: *Scientific Benchmarking of Parallel Computing Systems*, SC 2015 (medians, intervals, what to report).
+# * E. B. Wilson: *Probable Inference, the Law of Succession, and Statistical Inference*, JASA, 1927.

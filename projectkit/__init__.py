@@ -1,0 +1,28 @@
+"""projectkit: the shared library of the labs.
+
+    data → models → train → quantize → export → runtimes → measure → submit
+
+Importing this package loads no TensorFlow. It does settle which Keras TensorFlow will use: TFMOT works on Keras 2
+(`tf_keras`) only, and TensorFlow decides at its first import, so the choice has to be made before that, here.
+"""
+
+import os
+import sys
+
+__version__ = "0.1.0"
+
+
+def _choose_keras_2() -> None:
+    """Makes `tf.keras` mean `tf_keras` in this process and its children; refuses when it is too late."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter hides a student's own output
+    tensorflow = sys.modules.get("tensorflow")
+    already = os.environ.get("TF_USE_LEGACY_KERAS") == "1"
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    if tensorflow is not None and hasattr(tensorflow, "__path__") and not already:
+        raise ImportError(
+            "TensorFlow was imported before projectkit and may already use Keras 3; projectkit needs Keras 2 (tf_keras). "
+            "Restart Python and `import projectkit` first, or set TF_USE_LEGACY_KERAS=1 before starting it."
+        )
+
+
+_choose_keras_2()

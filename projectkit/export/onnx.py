@@ -1,0 +1,189 @@
+"""Keras → .onnx, in the precisions that ONNX Runtime runs and TensorRT reads."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import tf_keras as keras
+
+from projectkit.errors import ExportError
+from projectkit.export.files import write_whole
+from projectkit.export.litert import convert, is_quantization_aware
+from projectkit.quiet import quiet
+from projectkit.types import Artifact
+
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
+OPSET = 17  # the newest that tf2onnx, ONNX Runtime and TensorRT 10 and 11 all take
+
+
+def to_onnx(
+    model: keras.Model,
+    path: str | Path,
+    *,
+    precision: str = "float32",
+    calibrate: np.ndarray | None = None,
+    method: str = "minmax",
+    preset: str = "x86",
+) -> Artifact:
+    """Writes `model` to the .onnx file `path`. Inputs and outputs stay float32 in every precision.
+
+    precision: "float32"; "float16"; "dynamic" (8-bit weights, activations quantized in each call); "int8" (static, QDQ
+    form, weights per channel, activation ranges from `calibrate`).
+    method: how a range is found from the activations: "minmax", "entropy" or "percentile" (99.9 %).
+    preset: "x86" has unsigned activations, which ONNX Runtime fuses into VNNI kernels; "tensorrt" has symmetric signed
+    ones with zero point 0 and keeps the weights in float before their Q/DQ pair, as TensorRT requires: it makes the int8
+    engine itself, so that file does not shrink. On a CPU it is two to three times slower than the x86 one.
+
+    A model prepared for quantization-aware training brings its own ranges: "int8" needs no `calibrate` then, and the file
+    computes what that model computed in training.
+
+    Raises ExportError for an unknown precision, method or preset, missing or misshapen calibration data, or a model that
+    cannot be converted.
+    """
+    path = Path(path)
+    check_suffix(path, ".onnx")
+    for what, value, known in (
+        ("precision", precision, PRECISIONS),
+        ("calibration method", method, ("minmax", "entropy", "percentile")),
+        ("preset", preset, ("x86", "tensorrt")),
+    ):
+        if value not in known:
+            raise ExportError(f"{path.name}: there is no ONNX {what} {value!r}; known are {', '.join(known)}.")
+    if is_quantization_aware(model):
+        if (precision, preset) != ("int8", "x86"):
+            raise ExportError(
+                f"{path.name}: quantization-aware training learned int8 ranges with zero points, so this model can be written as "
+                f"int8 with the x86 preset, not as {precision} with {preset}. "
+                "Write quantize.qat.trained_weights(aware, model) instead."
+            )
+    elif precision == "int8":
+        check_calibration(path, model, precision, calibrate)
+    try:
+        with quiet():
+            proto = _quantization_aware(model) if is_quantization_aware(model) else _convert(model)
+            if is_quantization_aware(model) or precision == "float32":
+                pass
+            elif precision == "float16":
+                proto = _half(proto)
+            elif precision == "dynamic":
+                proto = _dynamic(proto)
+            else:
+                proto = _static(proto, calibrate, method, preset)
+    except ExportError:
+        raise
+    except Exception as error:  # tf2onnx and ONNX Runtime's quantizer raise many unrelated classes
+        raise ExportError(f"{model.name}: it cannot be converted to ONNX {precision} ({first_line(error)}).") from error
+    return write_whole(path, proto.SerializeToString())
+
+
+def _convert(model: keras.Model):
+    import tensorflow as tf
+    import tf2onnx
+
+    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")]
+    proto, _ = tf2onnx.convert.from_keras(model, input_signature=signature, opset=OPSET)
+    return proto
+
+
+def _half(proto):
+    from onnxconverter_common import float16
+
+    return float16.convert_float_to_float16(proto, keep_io_types=True)
+
+
+def _dynamic(proto):
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    return _by_file(proto, lambda source, target: quantize_dynamic(source, target, weight_type=QuantType.QUInt8))
+
+
+def _static(proto, calibrate: np.ndarray, method: str, preset: str):
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    methods = {
+        "minmax": CalibrationMethod.MinMax,
+        "entropy": CalibrationMethod.Entropy,
+        "percentile": CalibrationMethod.Percentile,
+    }
+    options: dict = {"CalibPercentile": 99.9} if method == "percentile" else {}
+    if preset == "tensorrt":
+        options |= {
+            "ActivationSymmetric": True,
+            "WeightSymmetric": True,
+            "QuantizeBias": False,
+            "AddQDQPairToWeight": True,
+            "DedicatedQDQPair": True,
+        }
+
+    def run(source: str, target: str) -> None:
+        quant_pre_process(source, source)  # folds batch normalization into the convolutions
+        quantize_static(
+            source,
+            target,
+            _Reader(proto.graph.input[0].name, calibrate),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8 if preset == "x86" else QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            calibrate_method=methods[method],
+            extra_options=options,
+        )
+
+    return _by_file(proto, run)
+
+
+def _quantization_aware(model: keras.Model):
+    """By way of an int8 .tflite file, which keeps the learned ranges; tf2onnx would fold the weights' rounding away."""
+    with quiet(), tempfile.TemporaryDirectory() as folder:
+        import tf2onnx
+
+        source = Path(folder) / "aware.tflite"
+        source.write_bytes(convert(model, "int8", integer_io=False))
+        proto, _ = tf2onnx.convert.from_tflite(str(source), opset=OPSET)
+    return _unsigned_activations(proto)
+
+
+def _unsigned_activations(proto):
+    """Shifts int8 activations and their zero points by 128 to uint8: the same real values, in the form that ONNX Runtime
+    fuses into x86 kernels. Weights stay int8."""
+    from onnx import numpy_helper
+
+    constants = {constant.name: constant for constant in proto.graph.initializer}
+    for node in proto.graph.node:
+        is_activation = node.op_type == "QuantizeLinear" or (
+            node.op_type == "DequantizeLinear" and node.input[0] not in constants
+        )
+        if not is_activation or not node.input[2]:
+            continue
+        zero_point = numpy_helper.to_array(constants[node.input[2]])
+        if zero_point.dtype == np.int8:
+            name = f"{node.input[2]}_unsigned"
+            if name not in constants:
+                shifted = numpy_helper.from_array((zero_point.astype(np.int16) + 128).astype(np.uint8), name)
+                proto.graph.initializer.append(shifted)
+                constants[name] = shifted
+            node.input[2] = name
+    del proto.graph.value_info[:]  # they still say int8
+    return proto
+
+
+class _Reader:
+    """Hands the calibration inputs to ONNX Runtime one by one (its histograms refuse batches of unequal length)."""
+
+    def __init__(self, name: str, x: np.ndarray):
+        self._batches = iter([{name: example[None].astype(np.float32)} for example in x])
+
+    def get_next(self):
+        return next(self._batches, None)
+
+
+def _by_file(proto, step):
+    """Runs a step of ONNX Runtime's quantizer, which works on files."""
+    import onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "source.onnx", Path(folder) / "target.onnx"
+        onnx.save(proto, source)
+        step(str(source), str(target))
+        return onnx.load(target)

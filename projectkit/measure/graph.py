@@ -1,0 +1,82 @@
+"""What is inside a model file, counted without running it."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from projectkit.errors import ArtifactError
+from projectkit.types import Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator that multiplies and accumulates.
+
+    parameters: all its constants; weights: only the largest of them, the kernel; bits: the width of one stored weight,
+    0 when it has none.
+    """
+
+    name: str
+    operator: str
+    macs: int
+    parameters: int
+    weights: int
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A file's totals and layers. `operators`: (name, how many), most frequent first.
+
+    parameters          elements of the constants that data flows through (weights, biases, slopes, offsets), each stored
+                        constant once; not shapes, axes, paddings, scales or zero points
+    nonzero_parameters  those that differ from their zero point
+    macs                multiply-accumulates of one inference of one example, in convolutions and matrix products
+    """
+
+    parameters: int
+    nonzero_parameters: int
+    macs: int
+    operators: tuple[tuple[str, int], ...]
+    layers: tuple[Layer, ...]
+
+    @property
+    def sparsity(self) -> float:
+        """The share of parameters that are zero."""
+        return 1 - self.nonzero_parameters / self.parameters if self.parameters else 0.0
+
+    @property
+    def weight_bits(self) -> float | None:
+        """The mean width of a stored weight over the layers' kernels; None when no layer has one."""
+        weights = sum(layer.weights for layer in self.layers)
+        return sum(layer.weights * layer.bits for layer in self.layers) / weights if weights else None
+
+
+def read_graph(artifact: Artifact) -> Graph:
+    """Counts what is inside `artifact`. Raises ArtifactError when the file is malformed or cannot be counted.
+
+    Both formats are only parsed. A parser can meet anything in a file from a stranger, so that whatever it raises
+    becomes an ArtifactError here.
+    """
+    from projectkit.measure.litert_graph import read_litert
+    from projectkit.measure.onnx_graph import read_onnx
+
+    readers = {"litert": read_litert, "onnx": read_onnx}
+    if artifact.format not in readers:
+        raise ArtifactError(f"{artifact.path}: format {artifact.format!r} has no reader; known are {', '.join(readers)}.")
+    try:
+        return readers[artifact.format](Path(artifact.path).read_bytes())
+    except ArtifactError as error:
+        raise ArtifactError(f"{artifact.path}: {error}") from error
+    except OSError as error:
+        raise ArtifactError(f"{artifact.path}: cannot be read ({error.strerror}).") from error
+    except Exception as error:
+        raise ArtifactError(
+            f"{artifact.path}: is no intact {artifact.format} file ({type(error).__name__}). Export it again."
+        ) from error
+
+
+def count_operators(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """(name, how many) of `names`, most frequent first, then by name."""
+    return tuple(sorted(Counter(names).items(), key=lambda pair: (-pair[1], pair[0])))

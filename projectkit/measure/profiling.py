@@ -1,0 +1,85 @@
+"""Everything there is to measure of a model file, in one call."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+
+import numpy as np
+
+from projectkit.errors import ArtifactError, NotHere
+from projectkit.measure.energy_meter import energy
+from projectkit.measure.graph import read_graph
+from projectkit.measure.machine import device
+from projectkit.measure.memory import peak_memory
+from projectkit.measure.quality import accuracy
+from projectkit.measure.timing import interleave, latency, latency_from, ratio_from
+from projectkit.runtimes import open as open_model
+from projectkit.types import Artifact, Measurement, Profile, Split
+
+# (artifact, x, *, threads, budget) -> tuple[Measurement, ...], or raises NotHere(reason)
+METERS = {"latency": latency, "peak_memory": peak_memory, "energy": energy}
+COUNTED = ("parameters", "nonzero_parameters", "sparsity", "weight_bits", "macs")  # attributes of Graph
+
+
+def profile(
+    artifact: Artifact, data: Split, *, threads: int = 1, budget: float = 1.0, baseline: Artifact | None = None
+) -> Profile:
+    """Measures `artifact` on `data`: every metric of METRICS is in `values`, or in `missing` with the reason.
+
+    With a `baseline` also latency_ratio = latency / baseline's latency, both timed in turn. Raises ArtifactError when the
+    file cannot be read or run, MeasureError when its outputs are no logits for these labels.
+    """
+    return compare([artifact], data, threads=threads, budget=budget, baseline=baseline)[0]
+
+
+def compare(
+    artifacts: Sequence[Artifact],
+    data: Split,
+    *,
+    threads: int = 1,
+    budget: float = 1.0,
+    baseline: Artifact | None = None,
+) -> list[Profile]:
+    """Profiles of several artifacts whose latencies are comparable: all are timed in one loop, one call each a round.
+
+    `budget`: seconds of timing per artifact. Raises what `profile` raises.
+    """
+    timed = [*artifacts, baseline] if baseline else list(artifacts)
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(closing(open_model(artifact, threads=threads))) for artifact in timed]
+        qualities = [accuracy(session.run(data.x), data.y) for session in sessions[: len(artifacts)]]
+        samples = interleave(sessions, data.x, budget=budget) if artifacts else np.empty((0, 0))
+    profiles = []
+    for index, artifact in enumerate(artifacts):
+        measured = [qualities[index], *latency_from(samples[:, index])]
+        if baseline:
+            measured.append(ratio_from(samples[:, [index, -1]]))
+        counted, uncounted = counts(artifact)
+        metered, missing = _metered(artifact, data.x, threads, budget)
+        values = {value.metric: value for value in (*measured, *counted, *metered)}
+        profiles.append(Profile(artifact, device(), values, uncounted | missing))
+    return profiles
+
+
+def counts(artifact: Artifact) -> tuple[list[Measurement], dict[str, str]]:
+    """(size and the COUNTED, exact; why the ones that are not there could not be counted)."""
+    size = Measurement.exact("size", artifact.size)
+    try:
+        graph = read_graph(artifact)
+    except ArtifactError as error:  # such as a file with a loop: it runs, but its work is not in the file
+        return [size], dict.fromkeys(COUNTED, str(error))
+    numbers = {metric: getattr(graph, metric) for metric in COUNTED}
+    missing = {metric: "no layer of this file stores weights" for metric, number in numbers.items() if number is None}
+    return [size, *(Measurement.exact(metric, number) for metric, number in numbers.items() if metric not in missing)], missing
+
+
+def _metered(artifact: Artifact, x: np.ndarray, threads: int, budget: float) -> tuple[list[Measurement], dict[str, str]]:
+    """(values, missing) of every meter but latency, which `compare` takes from its own interleaved samples."""
+    values, missing = [], {}
+    for name, meter in METERS.items():
+        if name == "latency":
+            continue
+        try:
+            values += meter(artifact, x, threads=threads, budget=budget)
+        except NotHere as reason:
+            missing[name] = str(reason)
+    return values, missing

@@ -1,0 +1,90 @@
+"""Profiles as a table for the terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from projectkit.measure.formatting import format_interval, format_value
+from projectkit.types import METRICS, Measurement, Profile
+
+FILES_ABREAST = 4
+HEADINGS = {
+    "accuracy": "Accuracy",
+    "size": "Size",
+    "parameters": "Parameters",
+    "nonzero_parameters": "Non-zero",
+    "sparsity": "Sparsity",
+    "weight_bits": "Weights",
+    "macs": "MACs",
+    "latency_p50": "Latency p50",
+    "latency_p90": "Latency p90",
+    "latency_ratio": "Latency ratio",
+    "peak_memory": "Memory",
+    "energy": "Energy",
+}
+
+
+def table(profiles: Sequence[Profile], *, title: str = ""):
+    """Something that rich prints: a row a metric, a column a file, the interval in grey under a value.
+
+    More than FILES_ABREAST files make several tables, so that a terminal of 80 columns shows them whole. Below stand the
+    device and what could not be measured, with the reason.
+    """
+    from rich.console import Group
+    from rich.text import Text
+
+    metrics = measured_metrics(profiles)
+    starts = range(0, len(profiles), FILES_ABREAST)
+    tables = [_table(profiles[start : start + FILES_ABREAST], metrics, title if start == 0 else "") for start in starts]
+    return Group(*tables, *(Text(line, style="dim") for line in [*devices(profiles), *reasons(profiles)]))
+
+
+def _table(profiles: Sequence[Profile], metrics: Sequence[str], title: str):
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    result = Table(title=title or None, box=SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
+    result.add_column("", no_wrap=True)
+    for profile in profiles:
+        path = Path(profile.artifact.path)
+        # Text: a file's name may look like rich's own markup.
+        result.add_column(Text(f"{path.stem}\n{path.suffix}"), justify="right", overflow="fold")
+    for metric in metrics:
+        measured = [profile.values.get(metric) for profile in profiles]
+        result.add_row(heading(metric), *(_cell(one, Text) if one else Text("–", style="dim") for one in measured))
+    return result
+
+
+def measured_metrics(profiles: Sequence[Profile]) -> list[str]:
+    """The metrics that at least one of `profiles` has a value of, in the order of HEADINGS, others after them."""
+    found = {metric for profile in profiles for metric in profile.values}
+    return [metric for metric in HEADINGS if metric in found] + sorted(found - set(HEADINGS))
+
+
+def heading(metric: str) -> str:
+    """A short name for a column."""
+    return HEADINGS.get(metric) or (METRICS[metric].label if metric in METRICS else metric)
+
+
+def devices(profiles: Sequence[Profile]) -> list[str]:
+    """The devices that `profiles` were measured on, each once."""
+    return list(dict.fromkeys(profile.device for profile in profiles))
+
+
+def reasons(profiles: Sequence[Profile]) -> list[str]:
+    """One sentence for each metric and reason that it is missing: "Energy: no meter for energy here: …"."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for profile in profiles:
+        for metric, reason in profile.missing.items():
+            found.setdefault((metric, reason), []).append(Path(profile.artifact.path).name)
+    return [
+        f"{heading(metric)}: {reason}" if len(names) == len(profiles) else f"{heading(metric)} of {', '.join(names)}: {reason}"
+        for (metric, reason), names in found.items()
+    ]
+
+
+def _cell(measured: Measurement, text):
+    value = format_value(measured.metric, measured.value)
+    if measured.low == measured.high:
+        return text(value)
+    return text(value).append("\n" + format_interval(measured.metric, measured.low, measured.high), style="dim")

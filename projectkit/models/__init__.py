@@ -1,0 +1,56 @@
+"""The network architectures of the labs: `(shape, classes) -> keras.Model`, all ending in logits.
+
+model = build("convnet", dataset, seed=0)
+"""
+
+import inspect
+from collections.abc import Callable
+
+from projectkit.quiet import quiet
+
+with quiet():  # the first import of TensorFlow prints a screenful
+    import tf_keras as keras
+
+from projectkit.errors import ModelError
+from projectkit.models.convnet import convnet
+from projectkit.models.dsconv import dsconv
+from projectkit.models.mlp import lenet300, mlp
+from projectkit.models.resnet import resnet, resnet8
+from projectkit.types import Dataset
+
+BUILDERS: dict[str, Callable[..., keras.Model]] = {
+    "mlp": mlp,
+    "lenet300": lenet300,
+    "convnet": convnet,
+    "resnet": resnet,
+    "resnet8": resnet8,
+    "dsconv": dsconv,
+}
+
+
+def build(name: str, dataset: Dataset, *, seed: int = 0, **options) -> keras.Model:
+    """A fresh model for `dataset` whose initial weights depend on `seed` only.
+
+    `options` are the builder's own keyword arguments, for example `widths=(8, 16)`. Raises ModelError for an unknown
+    name or option.
+    """
+    if name not in BUILDERS:
+        raise ModelError(f"There is no model {name!r}; known are {', '.join(BUILDERS)}.")
+    builder = BUILDERS[name]
+    known = [option for option in inspect.signature(builder).parameters if option not in ("shape", "classes")]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ModelError(f"{name} has no option {', '.join(unknown)}; its options are {', '.join(known) or 'none'}.")
+    keras.utils.set_random_seed(seed)
+    return builder(dataset.shape, len(dataset.classes), **options)
+
+
+def copy(model: keras.Model) -> keras.Model:
+    """A model of the same architecture and weights that shares no variable with `model`.
+
+    TFMOT's wrappers share the layers of the model they are given, and some destroy it: every compression step works on
+    a copy.
+    """
+    twin = keras.models.clone_model(model)
+    twin.set_weights(model.get_weights())
+    return twin

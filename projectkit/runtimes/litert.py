@@ -1,0 +1,61 @@
+"""Runs a .tflite file with LiteRT on its default CPU kernels (XNNPACK)."""
+
+import numpy as np
+
+from projectkit.errors import ArtifactError
+from projectkit.quiet import quiet
+from projectkit.runtimes.tensors import check_signature, closed, first_line, run_in_chunks
+from projectkit.types import Artifact, Tensor
+
+
+class LiteRTSession:
+    """A loaded .tflite file. The batch axis is resized to what `run` gets."""
+
+    def __init__(self, artifact: Artifact, threads: int):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._path = artifact.path
+        try:
+            with quiet():
+                self._interpreter = Interpreter(model_path=artifact.path, num_threads=threads)
+                self.inputs = tuple(_tensor(detail) for detail in self._interpreter.get_input_details())
+                self.outputs = tuple(_tensor(detail) for detail in self._interpreter.get_output_details())
+                check_signature(self.inputs, self.outputs, artifact.path)
+                self._resize(1)
+        except (ValueError, RuntimeError) as error:
+            raise ArtifactError(f"{artifact.path}: LiteRT cannot load this file ({first_line(error)}).") from error
+
+    def _resize(self, batch: int) -> None:
+        self._input_index = self._interpreter.get_input_details()[0]["index"]
+        self._interpreter.resize_tensor_input(self._input_index, (batch, *self.inputs[0].shape))
+        self._interpreter.allocate_tensors()
+        self._output_index = self._interpreter.get_output_details()[0]["index"]
+        self._batch = batch
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        if self._interpreter is None:
+            raise closed(self._path)
+        return run_in_chunks(self._call, x, self.inputs[0], self.outputs[0], self._path)
+
+    def _call(self, stored: np.ndarray) -> np.ndarray:
+        if len(stored) != self._batch:
+            self._resize(len(stored))
+        self._interpreter.set_tensor(self._input_index, stored)
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output_index)
+
+    def close(self) -> None:
+        self._interpreter = None
+
+
+def open_litert(artifact: Artifact, *, threads: int = 1) -> LiteRTSession:
+    """Opens a .tflite file. Raises ArtifactError when LiteRT refuses it."""
+    return LiteRTSession(artifact, threads)
+
+
+def _tensor(detail: dict) -> Tensor:
+    scale, zero_point = detail["quantization"]
+    shape = detail["shape_signature"] if len(detail["shape_signature"]) else detail["shape"]
+    return Tensor(
+        detail["name"], tuple(int(size) for size in shape[1:]), np.dtype(detail["dtype"]).name, float(scale), int(zero_point)
+    )

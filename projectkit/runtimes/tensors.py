@@ -1,0 +1,82 @@
+"""What both runtimes share: checking what goes in, running it in chunks, using a file's own scale and zero point."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from projectkit.errors import ArtifactError
+from projectkit.types import Tensor
+
+CHUNK = 64  # examples a call; bounds the memory of activations while amortizing the call
+
+
+def check_signature(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], path: str) -> None:
+    """Raises ArtifactError unless the file takes one numeric tensor and its first output is numeric."""
+    if len(inputs) != 1 or not outputs:
+        raise ArtifactError(f"{path}: expected one input and at least one output, found {len(inputs)} and {len(outputs)}.")
+    for tensor in (inputs[0], outputs[0]):
+        if np.dtype(tensor.dtype).kind not in "fiu":
+            raise ArtifactError(f"{path}: tensor {tensor.name!r} holds {tensor.dtype}; expected numbers. Export it again.")
+
+
+def run_in_chunks(
+    call: Callable[[np.ndarray], np.ndarray], x: np.ndarray, source: Tensor, target: Tensor, path: str
+) -> np.ndarray:
+    """x: (n, ...) reals → the answers to them, (n, ...) float32; `call` maps what the file stores to what the file stores.
+
+    `source` and `target` describe the file's input and output. Raises ArtifactError when x does not fit, when the runtime
+    fails, or when an answer is missing.
+    """
+    x = check_input(x, source.shape, path)
+    outputs = []
+    for start in range(0, len(x), CHUNK):
+        chunk = to_stored(x[start : start + CHUNK], source)
+        try:
+            output = call(chunk)
+        except MemoryError:
+            raise
+        except Exception as error:  # onnxruntime's own exceptions share no public base class
+            raise ArtifactError(f"{path}: the runtime failed on {len(chunk)} inputs ({first_line(error)}).") from error
+        if np.ndim(output) == 0 or len(output) != len(chunk):
+            count = len(output) if np.ndim(output) else "a single number"
+            raise ArtifactError(f"{path}: {len(chunk)} inputs gave {count} as outputs; export with a free batch axis.")
+        outputs.append(output)
+    return to_real(outputs[0] if len(outputs) == 1 else np.concatenate(outputs), target)
+
+
+def check_input(x: np.ndarray, shape: tuple[int, ...], path: str) -> np.ndarray:
+    """x as contiguous float32, after checking it against the input `shape` (without the batch axis; -1 fits any length)."""
+    x = np.ascontiguousarray(x, dtype=np.float32)
+    fits = x.ndim == len(shape) + 1 and all(want in (-1, got) for want, got in zip(shape, x.shape[1:], strict=True))
+    if not fits or not len(x):
+        wanted = ", ".join(["n", *map(str, shape)])
+        raise ArtifactError(f"{path}: expects inputs of shape ({wanted}) with n ≥ 1, got {x.shape}. Give images of that shape.")
+    return x
+
+
+def to_stored(x: np.ndarray, tensor: Tensor) -> np.ndarray:
+    """Real values → what the file stores: round(x / scale) + zero_point, clipped to the integer type. Floats pass through."""
+    dtype = np.dtype(tensor.dtype)
+    if not np.issubdtype(dtype, np.integer):
+        return x.astype(dtype, copy=False)
+    limits = np.iinfo(dtype)
+    scale = tensor.scale or 1.0
+    return np.clip(np.round(x / scale) + tensor.zero_point, limits.min, limits.max).astype(dtype)
+
+
+def to_real(stored: np.ndarray, tensor: Tensor) -> np.ndarray:
+    """What the file stores → real values: scale · (stored − zero_point), as float32."""
+    if tensor.scale and np.issubdtype(stored.dtype, np.integer):
+        return ((stored.astype(np.float32) - tensor.zero_point) * tensor.scale).astype(np.float32)
+    return stored.astype(np.float32)
+
+
+def closed(path: str) -> ArtifactError:
+    """What to raise when a closed session is asked to run."""
+    return ArtifactError(f"{path}: this session is closed and cannot run. Open the file again.")
+
+
+def first_line(error: Exception) -> str:
+    """The start of a runtime's own message, short enough for a sentence of ours."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,26 @@
+"""What a student hands in: packed, checked and read by one definition for both sides. No TensorFlow, no pickles.
+
+A submission is one zip: manifest.json, a model file per slot (`<slot>.tflite` or `<slot>.onnx`) and answers.npz.
+"""
+
+from projectkit.submit.answers import load_array
+from projectkit.submit.check import Finding, check
+from projectkit.submit.exercises import INPUTS, exercise_inputs
+from projectkit.submit.limits import LIMITS, Limits
+from projectkit.submit.manifest import check_slot
+from projectkit.submit.pack import pack
+from projectkit.submit.read import Intake, read
+
+__all__ = [
+    "INPUTS",
+    "LIMITS",
+    "Finding",
+    "Intake",
+    "Limits",
+    "check",
+    "check_slot",
+    "exercise_inputs",
+    "load_array",
+    "pack",
+    "read",
+]

@@ -1,0 +1,187 @@
+"""The inputs of the exercises: public, and another draw for every student, so that copied answers do not fit.
+
+A student runs their own function on `exercise_inputs(...)` and hands in the arrays; the grader computes the reference on the
+same inputs. Arrays are rounded to a few decimals, so that the last bit of another machine's logarithm changes nothing.
+Below, "round" is round half to even (`np.round`) and x(k) is the k-th smallest of the samples, counted from 1.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from projectkit.errors import SubmissionError
+
+Inputs = dict[str, np.ndarray]
+
+
+def exercise_inputs(student: str, lab: str, exercise: str) -> Inputs:
+    """The named input arrays of one exercise, drawn from a seed that is the SHA-256 of (student, lab, exercise).
+
+    Raises SubmissionError for a lab or an exercise that does not exist.
+    """
+    known = INPUTS.get(lab, {})
+    if exercise not in known:
+        raise SubmissionError(
+            f"exercise_inputs: {lab} has no exercise {exercise!r}, expected one of {', '.join(known) or 'none'}. "
+            "Check the two names."
+        )
+    seed = hashlib.sha256("\0".join((student, lab, exercise)).encode()).digest()
+    return known[exercise](np.random.default_rng(int.from_bytes(seed, "big")))
+
+
+def count_layers(rng: np.random.Generator) -> Inputs:
+    """Six layers to count: `layers` (6, 7) int64 with the columns kind, height, width, channels_in, channels_out, kernel, stride.
+
+    kind 0 is a convolution, 1 a depthwise convolution (channels_out = channels_in), 2 a dense layer (height = width = kernel =
+    stride = 1). height and width are those of the layer's input. Padding is "same": the output is ceil(height / stride) by
+    ceil(width / stride). Every layer has a bias. Answers:
+
+        parameters (6,)   conv k²·cin·cout + cout; depthwise k²·cin + cin; dense cin·cout + cout
+        macs (6,)         output positions × (conv k²·cin·cout; depthwise k²·cin; dense cin·cout); biases count no MACs
+    """
+    height = width = int(rng.choice([24, 28, 32, 48]))
+    channels, layers = int(rng.choice([1, 3])), []
+    for kind in (0, *rng.permutation([0, 0, 1, 1]).tolist()):
+        kernel, stride = int(rng.choice([1, 3, 5] if kind == 0 else [3, 5])), int(rng.choice([1, 2]))
+        out = channels if kind == 1 else int(rng.choice([8, 12, 16, 24, 32, 48]))
+        layers.append([kind, height, width, channels, out, kernel, stride])
+        height, width, channels = -(-height // stride), -(-width // stride), out
+    layers.append([2, 1, 1, height * width * channels, int(rng.choice([10, 12, 20])), 1, 1])
+    return {"layers": np.array(layers, dtype=np.int64)}
+
+
+def latency_interval(rng: np.random.Generator) -> Inputs:
+    """`latencies` (200,) float64 in seconds: log-normal around a fraction of a millisecond, a few much slower. Answers, each ():
+
+    median   np.median
+    p90      np.quantile(latencies, 0.9), linear interpolation
+    low      x(l), l = the smallest k with P(B ≤ k) ≥ 0.025, B ~ Binomial(200, 1/2)
+    high     x(u), u = 1 + the smallest k with P(B ≤ k) ≥ 0.975
+    """
+    latencies = rng.uniform(2e-4, 9e-4) * rng.lognormal(0.0, 0.08, 200)
+    spikes = rng.random(200) < 0.06
+    return {"latencies": np.round(np.where(spikes, latencies * rng.uniform(3, 12, 200), latencies), 9)}
+
+
+def interleaved_ratio(rng: np.random.Generator) -> Inputs:
+    """Two models timed on a machine that slows down. All float64, in seconds.
+
+    `interleaved` (120, 2): A and B measured in turn, columns A, B. `sequential_a` (120,), `sequential_b` (120,): first all of A,
+    then all of B, on the same machine. Answers, each ():
+
+        ratio              median(B) / median(A) of `interleaved`
+        sequential_ratio   median(sequential_b) / median(sequential_a): what one would have believed
+    """
+    a, ratio = rng.uniform(3e-4, 8e-4), rng.uniform(0.6, 0.9)
+    slowdown = np.linspace(1.0, rng.uniform(1.5, 2.0), 240)
+    noise = rng.lognormal(0.0, 0.03, (2, 240))
+    turns = a * np.where(np.arange(240) % 2 == 0, 1.0, ratio) * slowdown * noise[0]
+    blocks = a * np.where(np.arange(240) < 120, 1.0, ratio) * slowdown * noise[1]
+    return {
+        "interleaved": np.round(turns.reshape(120, 2), 9),
+        "sequential_a": np.round(blocks[:120], 9),
+        "sequential_b": np.round(blocks[120:], 9),
+    }
+
+
+def energy_counter(rng: np.random.Generator) -> Inputs:
+    """A RAPL counter read 50 times: `microjoules` (50,) int64, `seconds` (50,) float64, `max_energy_range_uj` () int64.
+
+    The counter only grows, and begins again at 0 after max_energy_range_uj: a step down is a wrap-around and means
+    reading − previous + max_energy_range_uj (at most one between two readings). Answers, each ():
+
+        joules   the energy from the first to the last reading
+        watts    the mean power over that time
+    """
+    span = int(rng.integers(60, 90)) * 1_000_000
+    seconds = np.round(np.cumsum(rng.uniform(0.4, 0.6, 50)), 3)
+    used = np.cumsum(rng.integers(3_000_000, 9_000_000, 50))
+    return {
+        "microjoules": ((int(rng.integers(0, span)) + used) % span).astype(np.int64),
+        "seconds": seconds,
+        "max_energy_range_uj": np.array(span, dtype=np.int64),
+    }
+
+
+def accuracy_interval(rng: np.random.Generator) -> Inputs:
+    """Five test results: `correct` (5,) and `total` (5,) int64. Answers: `low` (5,) and `high` (5,), Wilson's 95 % interval:
+
+    (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n),  p = correct / total, n = total, z = 1.959964
+    """
+    total = rng.integers(50, 5000, 5)
+    return {
+        "correct": np.minimum(total, np.round(total * rng.uniform(0.7, 1.0, 5))).astype(np.int64),
+        "total": total.astype(np.int64),
+    }
+
+
+def affine(rng: np.random.Generator) -> Inputs:
+    """`x` (16, 16) float32 with an asymmetric range, to quantize to int8. Answers:
+
+    scale () and zero_point () integer   low = min(min x, 0), high = max(max x, 0); scale = (high − low) / 255,
+                                         zero_point = round(−128 − low / scale)
+    quantized (16, 16) integer           clip(round(x / scale) + zero_point, −128, 127)
+    dequantized (16, 16)                 scale · (quantized − zero_point)
+    """
+    low, high = -rng.uniform(0.2, 1.5), rng.uniform(2.0, 6.0)
+    return {"x": np.round(rng.uniform(low, high, (16, 16)), 4).astype(np.float32)}
+
+
+def per_channel(rng: np.random.Generator) -> Inputs:
+    """`w` (3, 3, 8, 16) float32, a convolution's weights whose 16 output channels have very different ranges. Answers:
+
+    scales (16,)             max |w[..., c]| / 127: symmetric int8, integers −127 to 127, zero point 0
+    error_per_tensor ()      mean of (w − ŵ)² when one scale, max |w| / 127, serves all channels
+    error_per_channel ()     mean of (w − ŵ)² with `scales`;  ŵ = scale · clip(round(w / scale), −127, 127)
+    """
+    spread = np.exp(rng.uniform(np.log(0.01), np.log(1.0), 16))
+    return {"w": np.round(rng.normal(0.0, 1.0, (3, 3, 8, 16)) * spread, 5).astype(np.float32)}
+
+
+def observers(rng: np.random.Generator) -> Inputs:
+    """`activations` (4096,) float32 with outliers, of which an observer must choose a range. Answers:
+
+    minmax (2,)       the smallest and the largest
+    percentile (2,)   np.percentile at 0.1 and at 99.9, linear interpolation
+    clipped ()        the fraction of the values strictly outside `percentile`
+    """
+    activations = rng.normal(rng.uniform(-0.5, 0.5), 1.0, 4096)
+    outliers = rng.choice(4096, 12, replace=False)
+    activations[outliers] *= rng.uniform(8, 25, 12)
+    return {"activations": np.round(activations, 4).astype(np.float32)}
+
+
+def integer_matmul(rng: np.random.Generator) -> Inputs:
+    """A quantized dense layer: `x` (4, 16) uint8, `w` (16, 8) int8, `bias` (8,) float32, and for x and w each a scale, float32,
+    and a zero point, int32: `x_scale`, `x_zero_point`, `w_scale`, `w_zero_point`. Answers:
+
+        accumulator (4, 8) integer   Σₖ (x[n, k] − x_zero_point) · (w[k, m] − w_zero_point), in int32
+        output (4, 8)                x_scale · w_scale · accumulator + bias
+    """
+    return {
+        "x": rng.integers(0, 256, (4, 16)).astype(np.uint8),
+        "w": rng.integers(-128, 128, (16, 8)).astype(np.int8),
+        "bias": np.round(rng.normal(0.0, 0.5, 8), 4).astype(np.float32),
+        "x_scale": np.float32(np.round(rng.uniform(0.005, 0.03), 5)).reshape(()),
+        "x_zero_point": np.array(rng.integers(90, 160), dtype=np.int32),
+        "w_scale": np.float32(np.round(rng.uniform(0.002, 0.01), 5)).reshape(()),
+        "w_zero_point": np.array(rng.integers(-10, 11), dtype=np.int32),
+    }
+
+
+INPUTS: Mapping[str, Mapping[str, Callable[[np.random.Generator], Inputs]]] = {
+    "l00_measurement": {
+        "count_layers": count_layers,
+        "latency_interval": latency_interval,
+        "interleaved_ratio": interleaved_ratio,
+        "energy_counter": energy_counter,
+        "accuracy_interval": accuracy_interval,
+    },
+    "l01_quantization": {
+        "affine": affine,
+        "per_channel": per_channel,
+        "observers": observers,
+        "integer_matmul": integer_matmul,
+    },
+}

@@ -1,0 +1,104 @@
+"""Writes a submission: one zip, the same bytes for the same content, complete or not at all."""
+
+import hashlib
+import os
+import platform
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from projectkit import __version__
+from projectkit.errors import SubmissionError
+from projectkit.submit.answers import Answers, dump_answers
+from projectkit.submit.limits import LIMITS
+from projectkit.submit.manifest import ANSWERS, MANIFEST, Entry, Manifest, check_claims, check_slot, dump
+from projectkit.submit.read import read
+from projectkit.types import FORMATS
+
+
+def pack(
+    path: str | Path,
+    *,
+    student: str,
+    lab: str,
+    scale: str = "quick",
+    artifacts: Mapping[str, str | Path],
+    answers: Answers | None = None,
+    claims: Mapping[str, float] | None = None,
+) -> Path:
+    """Writes the submission zip at `path` and returns it.
+
+    `artifacts`: slot → model file (.tflite or .onnx); `answers[exercise][name]`: arrays of numbers; `claims`: numbers you
+    state, by "slot/metric" or any short text, shown beside the measured ones. The zip is read back by the reader that the
+    grader uses before it gets its name. Raises SubmissionError when the grader would refuse any part of it.
+    """
+    files: dict[str, bytes] = {}
+    slots = {}
+    for slot, source in artifacts.items():
+        name = check_slot(slot) + _suffix(Path(source))
+        files[name] = _read(Path(source))
+        slots[slot] = _entry(name, files[name])
+    if answers:
+        files[ANSWERS] = dump_answers(answers)
+    entry = _entry(ANSWERS, files[ANSWERS]) if answers else None
+    manifest = Manifest(student, lab, scale, slots, entry, check_claims(claims or {}), _versions())
+    try:
+        description = dump(manifest)
+    except (TypeError, ValueError) as error:
+        raise SubmissionError(f"pack: student, lab and scale must be text ({error}). Give them as strings.") from error
+    return _write(Path(path), {MANIFEST: description} | files)
+
+
+def _write(path: Path, files: Mapping[str, bytes]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".pack-", suffix=".zip", dir=path.parent)
+    try:
+        # Stored, not deflated: another zlib would give other bytes. ZipInfo's default date is fixed (1980-01-01).
+        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+            for name, content in sorted(files.items()):
+                archive.writestr(zipfile.ZipInfo(name), content)
+        with tempfile.TemporaryDirectory() as scratch:
+            problems = read(temporary, scratch).problems
+        if problems:
+            raise SubmissionError(" ".join(problems.values()))
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _suffix(source: Path) -> str:
+    if source.suffix not in FORMATS:
+        raise SubmissionError(
+            f"{source.name}: ends in {source.suffix or 'nothing'!r}, expected .tflite or .onnx. Export with projectkit.export."
+        )
+    return source.suffix
+
+
+def _read(source: Path) -> bytes:
+    try:
+        if source.stat().st_size > LIMITS.file_bytes:
+            raise SubmissionError(
+                f"{source.name}: {source.stat().st_size / 1e6:.0f} MB, expected at most {LIMITS.file_bytes / 1e6:.0f} MB. "
+                "Hand in a smaller model."
+            )
+        return source.read_bytes()
+    except OSError as error:
+        raise SubmissionError(f"{source}: cannot be read ({error.strerror}). Give the path of a model file.") from error
+
+
+def _entry(name: str, content: bytes) -> Entry:
+    return Entry(name, hashlib.sha256(content).hexdigest(), len(content))
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "projectkit": __version__}
+    for package in ("ai-edge-litert", "onnxruntime", "tensorflow"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,11 @@
+"""Trains a model by a recipe, with checkpoints that survive a kill.
+
+history = fit(model, dataset, Recipe(epochs=10))
+history.plot()
+"""
+
+from projectkit.train.evaluate import accuracy, logits
+from projectkit.train.fit import fit
+from projectkit.train.history import History
+
+__all__ = ["History", "accuracy", "fit", "logits"]

@@ -1,0 +1,62 @@
+"""A checkpoint: one .npz with everything that training needs to go on after a kill."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import tf_keras as keras
+
+from projectkit.errors import ModelError
+from projectkit.train.history import History
+from projectkit.types import Dataset, Recipe
+
+
+def save(path: Path, model: keras.Model, history: History, recipe: Recipe, dataset: Dataset) -> None:
+    """Writes the checkpoint whole or not at all: a kill in the middle leaves the one before."""
+    arrays = {f"variable_{index}": array for index, array in enumerate(_state(model))}
+    arrays["about"] = np.array(json.dumps(_about(recipe, dataset) | {"history": asdict(history)}))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        np.savez(file, **arrays)
+    os.replace(temporary, path)
+
+
+def load(path: Path, model: keras.Model, recipe: Recipe, dataset: Dataset) -> History:
+    """Puts the state in `path` into `model` and its optimizer; returns the history so far.
+
+    Raises ModelError when the checkpoint is of another recipe, dataset or architecture, or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            arrays = [file[f"variable_{index}"] for index in range(len(file.files) - 1)]
+    except Exception as error:
+        raise ModelError(f"{path}: is not a checkpoint or is damaged ({error}). Delete it to start over.") from error
+    for name, expected in _about(recipe, dataset).items():
+        if about.get(name) != expected:
+            raise ModelError(
+                f"{path}: was written with {name} {about.get(name)}, this run has {expected}. "
+                "Give another checkpoint path, or delete the file to start over."
+            )
+    variables = _variables(model)
+    shapes = [tuple(variable.shape) for variable in variables]
+    if shapes != [array.shape for array in arrays]:
+        raise ModelError(f"{path}: belongs to another architecture. Give another checkpoint path, or delete the file.")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    return History(**{name: tuple(values) for name, values in about["history"].items()})
+
+
+def _about(recipe: Recipe, dataset: Dataset) -> dict:
+    return {"recipe": asdict(recipe), "dataset": dataset.digest}
+
+
+def _variables(model: keras.Model) -> list:
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _state(model: keras.Model) -> list[np.ndarray]:
+    return [variable.numpy() for variable in _variables(model)]

@@ -1,0 +1,127 @@
+"""The training loop."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import tf_keras as keras
+
+from projectkit.errors import ModelError
+from projectkit.train import checkpoint as checkpoints
+from projectkit.train.history import History
+from projectkit.types import Dataset, Recipe
+
+
+def fit(
+    model: keras.Model,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> History:
+    """Trains `model` in place on `dataset.train` and watches `dataset.val`.
+
+    Two runs with the same model seed, dataset and recipe give equal weights: the order of the examples depends on
+    (seed, epoch) only. With `checkpoint`, the state is written after every epoch and a later call with the same
+    arguments goes on from there (dropout masks, if the model has any, are drawn anew).
+
+    Raises ModelError when the model's output does not fit the classes, the recipe makes no sense, or the checkpoint belongs to
+    another run.
+    """
+    _refuse_nonsense(model, dataset, recipe)
+    steps = -(-len(dataset.train) // recipe.batch_size)
+    model.compile(optimizer=_optimizer(recipe, steps), loss=_loss(recipe, len(dataset.classes)), metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)
+    history = History()
+    if checkpoint is not None and Path(checkpoint).exists():
+        history = checkpoints.load(Path(checkpoint), model, recipe, dataset)
+
+    with _Bar(model.name, recipe.epochs * steps, len(history) * steps, progress) as bar:
+        for epoch in range(len(history), recipe.epochs):
+            started = time.perf_counter()
+            keras.utils.set_random_seed(recipe.seed * 10_000 + epoch)
+            order = np.random.default_rng((recipe.seed, epoch)).permutation(len(dataset.train))
+            result = model.fit(
+                dataset.train.x[order],
+                dataset.train.y[order],
+                batch_size=recipe.batch_size,
+                validation_data=(dataset.val.x, dataset.val.y),
+                validation_batch_size=256,
+                shuffle=False,
+                verbose=0,
+                callbacks=[bar],
+            )
+            last = {name: values[-1] for name, values in result.history.items()}
+            history = history.then(**last, seconds=time.perf_counter() - started)
+            bar.show(last)
+            if not np.isfinite(last["loss"]):
+                raise ModelError(
+                    f"{model.name}: the loss became {last['loss']} in epoch {epoch + 1}. "
+                    f"Lower the learning rate (it is {recipe.learning_rate})."
+                )
+            if checkpoint is not None:
+                checkpoints.save(Path(checkpoint), model, history, recipe, dataset)
+    return history
+
+
+class _Bar(keras.callbacks.Callback):
+    """A progress bar over all steps of all epochs."""
+
+    def __init__(self, title: str, total: int, done: int, visible: bool):
+        from tqdm.auto import tqdm
+
+        super().__init__()
+        self._bar = tqdm(total=total, initial=done, desc=title, unit="step", disable=not visible, leave=True)
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.close()
+
+    def on_train_batch_end(self, batch, logs=None) -> None:
+        self._bar.update(1)
+
+    def show(self, last: dict[str, float]) -> None:
+        self._bar.set_postfix_str(f"loss {last['loss']:.3f}, validation accuracy {last['val_accuracy']:.1%}")
+
+
+def _refuse_nonsense(model: keras.Model, dataset: Dataset, recipe: Recipe) -> None:
+    if model.output_shape[-1] != len(dataset.classes):
+        raise ModelError(
+            f"{model.name} has {model.output_shape[-1]} outputs, {dataset.name} has {len(dataset.classes)} classes. "
+            "Build the model for this dataset."
+        )
+    if tuple(model.input_shape[1:]) != tuple(dataset.shape):
+        raise ModelError(f"{model.name} takes images of {model.input_shape[1:]}, {dataset.name} has {tuple(dataset.shape)}.")
+    if recipe.epochs < 1 or recipe.batch_size < 1 or recipe.learning_rate <= 0:
+        raise ModelError(f"A recipe needs at least one epoch, a batch and a positive learning rate, got {recipe}.")
+
+
+def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    optimizers = {
+        "adam": keras.optimizers.Adam,
+        "sgd": lambda rate, **options: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **options),
+    }
+    if recipe.optimizer not in optimizers:
+        raise ModelError(f"There is no optimizer {recipe.optimizer!r}; known are {', '.join(optimizers)}.")
+    if recipe.schedule not in ("cosine", "constant"):
+        raise ModelError(f'There is no schedule {recipe.schedule!r}; known are "cosine" and "constant".')
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, recipe.epochs * steps)
+    return optimizers[recipe.optimizer](rate, weight_decay=recipe.weight_decay or None)
+
+
+def _loss(recipe: Recipe, classes: int):
+    if not recipe.label_smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+
+    def loss(labels, logits):
+        import tensorflow as tf
+
+        return smooth(tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), classes), logits)
+
+    return loss

@@ -1,0 +1,188 @@
+"""The values that travel between the rooms: frozen dataclasses over NumPy, which import nothing of ours but errors.
+
+They serialize with `dataclasses.asdict`, so nothing in the project needs a pickle.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from projectkit.errors import ArtifactError, MeasureError
+
+FORMATS = {".tflite": "litert", ".onnx": "onnx"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Images and labels. x: (n, height, width, channels) float32 in [0, 1]; y: (n,) int64."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, count: int) -> "Split":
+        """The first `count` examples."""
+        return Split(self.x[:count], self.y[:count])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """A dataset in three splits. `digest` names its content; `parents[c]` is the super-class of class c, if there are any."""
+
+    name: str
+    train: Split
+    val: Split
+    test: Split
+    classes: tuple[str, ...]
+    digest: str
+    superclasses: tuple[str, ...] = ()
+    parents: tuple[int, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of one image."""
+        return self.train.x.shape[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a model is trained. The learning rate follows a cosine from `learning_rate` to 0 unless `schedule` is "constant"."""
+
+    epochs: int = 10
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    schedule: str = "cosine"
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A model file: where it is, its format ("litert" or "onnx"), its SHA-256 and its size in bytes."""
+
+    path: str
+    format: str
+    sha256: str
+    size: int
+
+    @classmethod
+    def of(cls, path: str | Path) -> "Artifact":
+        """Describes the file at `path`. Raises ArtifactError when it is absent or its suffix is not .tflite or .onnx."""
+        path = Path(path)
+        if path.suffix not in FORMATS:
+            raise ArtifactError(f"{path.name}: a model file ends in .tflite or .onnx, this one in {path.suffix or 'nothing'!r}.")
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ArtifactError(f"{path}: cannot be read ({error.strerror}). Give the path of a model file.") from error
+        return cls(str(path), FORMATS[path.suffix], hashlib.sha256(content).hexdigest(), len(content))
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One input or output of a model file. Quantized when `scale` is not 0: real = scale · (stored − zero_point)."""
+
+    name: str
+    shape: tuple[int, ...]  # without the batch axis
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+class Session(Protocol):
+    """An opened model file: floats in, floats out, whatever the file stores."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """x: (n, ...) float32 → the first output, (n, ...) float32."""
+
+    def close(self) -> None:
+        """Frees the runtime; the session cannot run afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a number means: its unit, how to name it to a person, and whether less of it is better."""
+
+    unit: str
+    label: str
+    less_is_better: bool = True
+
+
+METRICS = {
+    "accuracy": Metric("", "Accuracy", less_is_better=False),
+    "size": Metric("B", "File size"),
+    "parameters": Metric("", "Parameters"),
+    "nonzero_parameters": Metric("", "Non-zero parameters"),
+    "sparsity": Metric("", "Sparsity", less_is_better=False),
+    "weight_bits": Metric("bit", "Stored bits per weight"),
+    "macs": Metric("", "Multiply-accumulates per inference"),
+    "latency_p50": Metric("s", "Latency, median"),
+    "latency_p90": Metric("s", "Latency, 90th percentile"),
+    "latency_ratio": Metric("", "Latency, relative to the baseline"),
+    "peak_memory": Metric("B", "Peak memory of the runtime"),
+    "energy": Metric("J", "Energy per inference"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A measured number with its 95 % interval [low, high] from n observations.
+
+    An exact count has low == value == high and n == 1. Raises MeasureError on NaN, infinities, n < 1 or a value outside
+    its own interval: such a number must not reach a report.
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    n: int = 1
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(number) for number in (self.value, self.low, self.high)):
+            raise MeasureError(f"{self.metric}: expected finite numbers, got {self.low} ≤ {self.value} ≤ {self.high}.")
+        if not self.low <= self.value <= self.high:
+            raise MeasureError(f"{self.metric}: the value {self.value} lies outside its interval [{self.low}, {self.high}].")
+        if self.n < 1:
+            raise MeasureError(f"{self.metric}: a measurement needs at least one observation, got n = {self.n}.")
+
+    @classmethod
+    def exact(cls, metric: str, value: float) -> "Measurement":
+        """A number that was counted, not sampled."""
+        return cls(metric, value, value, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Everything measured of one artifact on one device; `missing` says why a metric could not be measured there."""
+
+    artifact: Artifact
+    device: str
+    values: Mapping[str, Measurement]
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Submission:
+    """What a student handed in. `artifacts` by slot, `answers[exercise][name]` arrays, `claims` never earn a point."""
+
+    student: str
+    lab: str
+    scale: str
+    root: str
+    artifacts: Mapping[str, Artifact]
+    answers: Mapping[str, Mapping[str, np.ndarray]]
+    claims: Mapping[str, float]
+    digest: str

@@ -1,0 +1,116 @@
+"""The check cells: right answers pass, and each typical mistake is told what is wrong with it."""
+
+import numpy as np
+import pytest
+from checks import l00, l01
+from scipy.stats import binom, binomtest
+
+
+def count(kind, height, width, channels_in, channels_out, kernel, stride, *, ceil=True, bias=True, depthwise=True):
+    positions = (-(-height // stride) if ceil else height // stride) * (-(-width // stride) if ceil else width // stride)
+    weights = kernel**2 * channels_in * (1 if kind == 1 and depthwise else channels_out)
+    return weights + channels_out * bias, positions * weights
+
+
+def median_interval(samples, shift=0):
+    x, n = np.sort(samples), len(samples)
+    return np.median(x), x[int(binom.ppf(0.025, n, 0.5)) - 1 + shift], x[int(binom.ppf(0.975, n, 0.5)) - shift]
+
+
+def interleaved(a, b, clock, rounds, *, in_turn=True):
+    times = np.empty((rounds, 2))
+    order = [(r, c) for r in range(rounds) for c in (0, 1)] if in_turn else [(r, c) for c in (0, 1) for r in range(rounds)]
+    for r, c in order:
+        start = clock()
+        (a, b)[c]()
+        times[r, c] = clock() - start
+    return times
+
+
+def wilson(correct, total):
+    interval = binomtest(int(correct), int(total)).proportion_ci(method="wilson")
+    return interval.low, interval.high
+
+
+def joules(readings, span, wraps=True):
+    steps = np.diff(readings)
+    return (np.where(steps < 0, steps + span, steps) if wraps else steps).sum() / 1e6
+
+
+def affine(low, high, *, widen=True, steps=255, rounded=True):
+    low, high = (min(low, 0.0), max(high, 0.0)) if widen else (low, high)
+    scale = (high - low) / steps
+    zero = -128 - low / scale
+    return scale, int(np.round(zero)) if rounded else zero
+
+
+def quantize(x, scale, zero_point, *, clip=True, truncate=False):
+    q = (np.trunc if truncate else np.round)(x / scale) + zero_point
+    return (np.clip(q, -128, 127) if clip else q).astype(np.int64).astype(np.int8)
+
+
+def dequantize(q, scale, zero_point):
+    return scale * (q.astype(np.int32) - zero_point)
+
+
+def per_channel(w, axis=(0, 1, 2)):
+    scales = np.abs(w).max(axis=axis) / 127
+    return scales, scales * np.clip(np.round(w / scales), -127, 127)
+
+
+def percentile(values, share, *, both_sides=True):
+    cut = (100 - share) / 2 if both_sides else 100 - share
+    return tuple(np.percentile(values, [cut, 100 - cut]))
+
+
+RIGHT = [
+    (l00.count, (count,)),
+    (l00.median_interval, (median_interval,)),
+    (l00.interleave, (interleaved,)),
+    (l00.wilson, (wilson,)),
+    (l00.joules, (joules,)),
+    (l01.affine, (affine,)),
+    (l01.round_trip, (quantize, dequantize)),
+    (l01.per_channel, (per_channel,)),
+    (l01.observe, (percentile,)),
+    (l01.rescued, (0.12, 0.98, 0.99)),
+    (l01.small_enough, (4.8, 0.98, 0.99)),
+]
+
+WRONG = [
+    (l00.count, (lambda *layer: count(*layer, ceil=False),), "ceil"),
+    (l00.count, (lambda *layer: count(*layer, bias=False),), "bias"),
+    (l00.count, (lambda *layer: count(*layer, depthwise=False),), "depthwise"),
+    (l00.median_interval, (lambda s: (np.mean(s) + 1, *median_interval(s)[1:]),), "np.median"),
+    (l00.median_interval, (lambda s: median_interval(s, shift=1),), "Sort first"),
+    (l00.interleave, (lambda a, b, clock, rounds: interleaved(a, b, clock, rounds, in_turn=False),), "Every round"),
+    (l00.interleave, (lambda a, b, clock, rounds: interleaved(a, b, clock, rounds)[:, :1],), "shape"),
+    (l00.wilson, (lambda c, n: (c / n - 0.05, c / n + 0.05),), "formula"),
+    (l00.joules, (lambda r, span: joules(r, span, wraps=False),), "wrap-around"),
+    (l00.joules, (lambda r, span: joules(r, span) * 1e6,), "1 000 000"),
+    (l01.affine, (lambda low, high: affine(low, high, widen=False),), "contain 0"),
+    (l01.affine, (lambda low, high: affine(low, high, steps=256),), "255 steps"),
+    (l01.affine, (lambda low, high: affine(low, high, rounded=False),), "integer"),
+    (l01.round_trip, (lambda *a: quantize(*a, clip=False), dequantize), "Clip|wraps around"),
+    (l01.round_trip, (lambda *a: quantize(*a, truncate=True), dequantize), "Round, do not truncate"),
+    (l01.round_trip, (quantize, lambda q, s, z: s * q), "half a step"),
+    (l01.per_channel, (lambda w: per_channel(w, axis=None),), "last axis"),
+    (l01.per_channel, (lambda w: (per_channel(w)[0], w),), "rounded"),
+    (l01.observe, (lambda v, share: percentile(v, share, both_sides=False),), "each side"),
+    (l01.rescued, (0.12, 0.13, 0.99), "prepare"),
+    (l01.rescued, (0.12, 0.80, 0.99), "epochs more"),
+    (l01.small_enough, (8.0, 0.98, 0.99), "the goal is 5"),
+    (l01.small_enough, (4.5, 0.90, 0.99), "sensitive"),
+]
+
+
+@pytest.mark.parametrize(("check", "answer"), RIGHT, ids=lambda value: getattr(value, "__name__", None))
+def test_a_right_answer_is_called_right(check, answer, capsys):
+    check(*answer)
+    assert capsys.readouterr().out.startswith("✓ Right")
+
+
+@pytest.mark.parametrize(("check", "answer", "hint"), WRONG, ids=lambda value: getattr(value, "__name__", None))
+def test_a_wrong_answer_is_told_what_is_wrong(check, answer, hint):
+    with pytest.raises(AssertionError, match=hint):
+        check(*answer)

@@ -1,0 +1,103 @@
+"""Corners of the LiteRT reader: shapes that lie, and files that are broken anywhere."""
+
+import random
+import struct
+
+import numpy as np
+import pytest
+from models_by_hand import linear_onnx, linear_tflite
+
+from projectkit.errors import ArtifactError
+from projectkit.measure import Graph, check_shapes, read_graph
+from projectkit.types import Artifact
+
+
+def graph_of(path, content: bytes) -> Graph:
+    path.write_bytes(content)
+    return read_graph(Artifact.of(path))
+
+
+def test_a_model_made_by_hand(tmp_path):
+    w, b = np.ones((64, 10), np.float32), np.ones(10, np.float32)
+    w[:3, 0] = 0
+    graph = graph_of(tmp_path / "m.tflite", linear_tflite(w=w, b=b))
+    assert (graph.parameters, graph.nonzero_parameters, graph.macs) == (650, 647, 640)
+    assert graph.operators == (("FULLY_CONNECTED", 1),)
+
+
+def test_an_edited_shape_is_found(files, tmp_path):
+    """Editing the shapes of a .tflite file changes what it seems to cost; the runtime computes them anew."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    honest = Artifact.of(files["residual-float32.tflite"])
+    check_shapes(honest)
+    model = schema.ModelT.InitFromPackedBuf(files["residual-float32.tflite"].read_bytes(), 0)
+    graph = model.subgraphs[0]
+    for operator in graph.operators:
+        tensor = graph.tensors[operator.outputs[0]]
+        tensor.shape = [1] * (len(tensor.shape) - 1) + [tensor.shape[-1]]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path = tmp_path / "edited.tflite"
+    path.write_bytes(bytes(builder.Output()))
+    edited = Artifact.of(path)
+    assert read_graph(edited).macs < read_graph(honest).macs
+    with pytest.raises(ArtifactError, match="has shape"):
+        check_shapes(edited)
+
+
+@pytest.mark.parametrize("kind", ["int8.tflite", "float16.tflite", "float32.tflite"])
+@pytest.mark.parametrize("model", ["mlp", "conv", "residual"])
+def test_honest_shapes_pass(files, model, kind):
+    check_shapes(Artifact.of(files[f"{model}-{kind}"]))
+
+
+def test_a_custom_operator_is_refused(tmp_path):
+    with pytest.raises(ArtifactError, match="CUSTOM"):
+        graph_of(tmp_path / "m.tflite", linear_tflite(custom="surprise"))
+
+
+@pytest.mark.parametrize(("suffix", "make"), [(".tflite", linear_tflite), (".onnx", linear_onnx)])
+def test_a_truncated_file_never_counts_as_whole(tmp_path, suffix, make):
+    content = make()
+    for tenth in range(10):
+        with pytest.raises(ArtifactError):
+            graph_of(tmp_path / f"m{suffix}", content[: len(content) * tenth // 10])
+
+
+@pytest.mark.parametrize(("suffix", "make"), [(".tflite", linear_tflite), (".onnx", linear_onnx)])
+def test_flipped_bytes_give_a_graph_or_an_artifact_error(tmp_path, suffix, make):
+    content, rng = make(), random.Random(0)
+    for _ in range(300):
+        broken = bytearray(content)
+        for _ in range(rng.choice([1, 4, 32])):
+            # The structure sits at the ends of the file, the weights between them.
+            place = rng.choice([rng.randrange(len(broken)), rng.randrange(400), len(broken) - 1 - rng.randrange(400)])
+            broken[place] = rng.randrange(256)
+        try:
+            graph = graph_of(tmp_path / f"m{suffix}", bytes(broken))
+        except ArtifactError as error:
+            assert str(error).endswith(".")
+        else:
+            assert 0 <= graph.nonzero_parameters <= graph.parameters
+
+
+def test_a_list_longer_than_the_file_is_refused_at_once(tmp_path):
+    content = linear_tflite()
+    for place in range(0, len(content) - 4, 4):
+        broken = content[:place] + struct.pack("<I", 0x7FFFFFF0) + content[place + 4 :]
+        if place < 600 or place > len(content) - 600:
+            try:
+                graph_of(tmp_path / "m.tflite", broken)
+            except ArtifactError:
+                continue
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"TFL3", b"\x00" * 64, b"PK\x03\x04" + b"x" * 100, b"\x10\x00\x00\x00TFL3" + b"\xff" * 200]
+)
+def test_what_is_no_model_is_refused(tmp_path, content):
+    for suffix in (".tflite", ".onnx"):
+        with pytest.raises(ArtifactError):
+            graph_of(tmp_path / f"m{suffix}", content)

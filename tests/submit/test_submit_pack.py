@@ -1,0 +1,145 @@
+"""What is packed is read back the same; what would be refused is not packed; both sides use one reader."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from models_by_hand import linear_onnx, linear_tflite, saved
+
+from projectkit.errors import SubmissionError
+from projectkit.submit import LIMITS, check, pack, read
+
+LAB = "l01_quantization"
+
+
+@pytest.fixture
+def models(tmp_path):
+    return {
+        "int8": saved(tmp_path / "models", "mine.tflite", linear_tflite()),
+        "onnx_int8": saved(tmp_path / "models", "mine.onnx", linear_onnx()),
+    }
+
+
+ANSWERS = {
+    "affine": {"scale": np.float32(0.25), "quantized": np.arange(12, dtype=np.int8).reshape(3, 4).T, "empty": np.zeros((0, 3))},
+    "observers": {"clipped": 0.5, "flags": np.array([True, False])},
+}
+
+
+def packed(path, models, **changes):
+    options = {"student": "Zoë O'Neil", "lab": LAB, "artifacts": models, "answers": ANSWERS, "claims": {"int8/accuracy": 0.9}}
+    return pack(path, **(options | changes))
+
+
+def test_read_gives_back_what_pack_got(tmp_path, models):
+    intake = read(packed(tmp_path / "a.zip", models), tmp_path / "out")
+    submission = intake.submission
+    assert (submission.student, submission.lab, submission.scale) == ("Zoë O'Neil", LAB, "quick")
+    assert intake.problems == {}
+    assert submission.claims == {"int8/accuracy": 0.9}
+    for slot, source in models.items():
+        assert open(submission.artifacts[slot].path, "rb").read() == source.read_bytes()
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"int8.tflite", "onnx_int8.onnx"}
+    for exercise, arrays in ANSWERS.items():
+        assert set(submission.answers[exercise]) == set(arrays)
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(submission.answers[exercise][name], array)
+            assert submission.answers[exercise][name].shape == np.shape(array)
+
+
+def test_equal_content_gives_equal_bytes(tmp_path, models):
+    first = packed(tmp_path / "a.zip", models)
+    other = packed(tmp_path / "b.zip", dict(reversed(models.items())), answers=dict(reversed(ANSWERS.items())))
+    assert first.read_bytes() == other.read_bytes()
+    assert packed(tmp_path / "c.zip", models, student="Ann").read_bytes() != first.read_bytes()
+
+
+def test_numpy_reads_the_answers_without_pickles(tmp_path, models):
+    with zipfile.ZipFile(packed(tmp_path / "a.zip", models)) as archive:
+        stored = np.load(io.BytesIO(archive.read("answers.npz")), allow_pickle=False)
+        assert {name: stored[name].shape for name in stored.files}["affine/quantized"] == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"claims": {"int8/accuracy": float("nan")}}, "finite number"),
+        ({"claims": {"a": "high"}}, "finite number"),
+        ({"claims": {"a": True}}, "finite number"),
+        ({"claims": {str(i): i for i in range(LIMITS.claims + 1)}}, "claims"),
+        ({"answers": {"affine": {"scale": np.array([object()])}}}, "dtype object"),
+        ({"answers": {"affine": {"scale": np.array(["1"])}}}, "expected numbers"),
+        ({"answers": {"affine": {"scale": np.array(1 + 2j)}}}, "expected numbers"),
+        ({"answers": {"affine": {"../scale": np.ones(1)}}}, "is not a name"),
+        ({"answers": {"affine": {"big": np.zeros(LIMITS.answers_bytes // 8)}}}, "expected at most"),
+        ({"student": ""}, "student"),
+        ({"student": "a/b"}, "student"),
+        ({"student": "a\nb"}, "student"),
+        ({"student": "\u202egnp"}, "student"),
+        ({"student": None}, "student"),
+        ({"lab": "L01 Quantization"}, "lab"),
+        ({"scale": "huge"}, "scale"),
+    ],
+)
+def test_pack_refuses_and_leaves_nothing_behind(tmp_path, models, changes, says):
+    with pytest.raises(SubmissionError, match=says):
+        packed(tmp_path / "sub" / "a.zip", models, **changes)
+    assert not (tmp_path / "sub").exists() or list((tmp_path / "sub").iterdir()) == []
+
+
+@pytest.mark.parametrize("slot", ["Int8", "../int8", "", "con", "answers", "a" * 41, "é"])
+def test_pack_refuses_bad_slot_names(tmp_path, models, slot):
+    with pytest.raises(SubmissionError, match="slot"):
+        packed(tmp_path / "a.zip", {slot: models["int8"]})
+
+
+def test_pack_refuses_what_is_no_model(tmp_path):
+    for name, content, says in (
+        ("model.keras", b"x", ".tflite or .onnx"),
+        ("model.tflite", b"PK\x03\x04rest", ".keras"),
+        ("model.onnx", linear_tflite(), "a LiteRT model, expected an ONNX model"),
+        ("large.onnx", bytes(LIMITS.file_bytes + 1), "expected at most"),
+    ):
+        with pytest.raises(SubmissionError, match=says):
+            packed(tmp_path / "a.zip", {"int8": saved(tmp_path / "m", name, content)})
+    with pytest.raises(SubmissionError, match="cannot be read"):
+        packed(tmp_path / "a.zip", {"int8": tmp_path / "absent.onnx"})
+
+
+def test_a_failed_pack_keeps_the_earlier_zip(tmp_path, models):
+    path = packed(tmp_path / "a.zip", models)
+    before = path.read_bytes()
+    with pytest.raises(SubmissionError):
+        packed(path, models, student="")
+    assert path.read_bytes() == before
+
+
+def test_check_tells_what_is_accepted_and_what_is_absent(tmp_path, models):
+    findings = check(packed(tmp_path / "a.zip", models))
+    assert all(finding.good for finding in findings)
+    text = " ".join(finding.sentence for finding in findings)
+    assert "onnx_int8.onnx" in text and "answers to affine" in text and "No answers to integer_matmul, per_channel" in text
+
+
+def test_check_says_what_read_refuses(tmp_path, models):
+    path = tmp_path / "bad.zip"
+    path.write_bytes(packed(tmp_path / "a.zip", models).read_bytes()[:-5])
+    with pytest.raises(SubmissionError) as refused:
+        read(path, tmp_path / "out")
+    (finding,) = check(path)
+    assert not finding.good and finding.sentence == str(refused.value)
+    assert [finding.good for finding in check(tmp_path / "absent.zip")] == [False]
+
+
+def test_one_bad_exercise_spoils_no_other(tmp_path, models):
+    path = packed(tmp_path / "a.zip", models)
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    broken = files["answers.npz"].replace(b"'descr': '<f4'", b"'descr': '|O4'")
+    assert broken != files["answers.npz"]
+    from projectkit.submit.answers import load_answers
+
+    # The CRC of the member no longer fits: the zip's own check is one of the lines of defence.
+    answers, problems = load_answers(broken)
+    assert set(answers) == {"observers"} and set(problems) == {"affine"}

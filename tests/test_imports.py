@@ -1,0 +1,111 @@
+"""Who may import whom, and who must never load TensorFlow."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# A room may import these rooms of projectkit; types, errors, quiet and scale are for everybody.
+ALLOWED = {
+    "types": {"errors"},
+    "errors": set(),
+    "quiet": set(),
+    "scale": set(),
+    "data": set(),
+    "models": {"data"},
+    "train": {"data", "models"},
+    "quantize": {"models", "train"},
+    "export": {"runtimes"},  # to compare a file's answers with the model's
+    "runtimes": set(),
+    "measure": {"runtimes"},
+    "submit": set(),
+}
+FOR_ALL = {"types", "errors", "quiet", "scale"}
+GRADING = {"types", "errors", "data", "runtimes", "measure", "submit"}
+PROGRAMS_THAT_TRAIN = {"baselines", "reference"}  # run by hand and by tests, imported by nothing of the grading path
+
+LIGHT = [
+    "projectkit",
+    "projectkit.cli",
+    "projectkit.data",
+    "projectkit.runtimes",
+    "projectkit.measure",
+    "projectkit.submit",
+    "projectkit.quantize",
+    "grading.cli",
+    "grading.engine",
+    "grading.report",
+    "grading.worker",
+]
+
+
+def imported_rooms(path: Path, package: str = "projectkit") -> set[str]:
+    """The first names below `package` that a file imports, anywhere in it."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module] if node.module != package else [f"{package}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        rooms |= {name.split(".")[1] for name in names if name.startswith(f"{package}.")}
+    return {room for room in rooms if not room.startswith("__")}
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_a_room_imports_only_what_stands_before_it(room):
+    files = [ROOT / "projectkit" / f"{room}.py"]
+    files = files if files[0].exists() else sorted((ROOT / "projectkit" / room).rglob("*.py"))
+    assert files
+    for path in files:
+        extra = imported_rooms(path) - ALLOWED[room] - FOR_ALL - {room}
+        assert not extra, f"{path.relative_to(ROOT)} imports {sorted(extra)}"
+        assert "import grading" not in path.read_text("utf-8") and "from grading" not in path.read_text("utf-8")
+
+
+def test_every_room_has_a_rule():
+    rooms = {path.stem if path.is_file() else path.name for path in (ROOT / "projectkit").iterdir() if path.name[0] not in "_."}
+    assert rooms - {"cli"} == set(ALLOWED)
+
+
+def test_grading_uses_only_the_light_rooms():
+    for path in sorted((ROOT / "grading").rglob("*.py")):
+        if path.relative_to(ROOT / "grading").parts[0] in PROGRAMS_THAT_TRAIN:
+            continue
+        extra = imported_rooms(path) - GRADING
+        assert not extra, f"{path.relative_to(ROOT)} imports projectkit.{sorted(extra)}"
+        assert not imported_rooms(path, "grading") & PROGRAMS_THAT_TRAIN, path
+
+
+def test_labs_do_not_know_the_grader():
+    for path in [*(ROOT / "labs").rglob("*.py")]:
+        assert not any(
+            (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("grading"))
+            or (isinstance(node, ast.Import) and any(alias.name.startswith("grading") for alias in node.names))
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        ), path
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_no_tensorflow_is_loaded_by(module):
+    script = (
+        f"import {module}, sys; sys.exit(any(name.split('.')[0] in ('tensorflow', 'keras', 'tf_keras') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+def test_keras_2_is_chosen_before_tensorflow_can_choose():
+    script = "import projectkit, tensorflow as tf; print(tf.keras.Model.__module__)"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert out.startswith("tf_keras")
+
+
+def test_a_process_that_already_has_keras_3_is_refused_with_a_sentence():
+    script = "import os; os.environ.pop('TF_USE_LEGACY_KERAS', None); import tensorflow; import projectkit"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.returncode != 0
+    assert "import projectkit` first" in result.stderr
