@@ -65,9 +65,7 @@ def main() -> None:
         except DataError as error:
             print(f"{name} is not measured: {error}")
             continue
-        note = (
-            f"{name}, convnet {SETTINGS[name][0]}, {len(SEEDS)} seeds; ratios to LiteRT float32 in the same run"
-        )
+        note = f"{name}, convnet {SETTINGS[name][0]}, {len(SEEDS)} seeds; ratios to LiteRT float32 in the same run"
         for precision in PRECISIONS:
             for metric, unit in METRICS.items():
                 values = [result[precision][metric] for result in seeds]

@@ -47,7 +47,7 @@ def _judge(check: Check, slots: Mapping[str, Slot], answers: Mapping[str, Answer
     if measured is None:
         reason = slot.profile.missing.get(check.metric, "it was not measured")
         return Verdict(check, ERROR, 0.0, None, f"{_label(check)}: {reason.rstrip('.')}. 0 of {_points(check.points)}.")
-    return _verdict(check, measured, f"{_label(check)} {_with_interval(check, measured)}")
+    return _verdict(check, measured, f"{_label(check)} {with_interval(check, measured)}")
 
 
 def _judge_answer(check: Check, answers: Mapping[str, Answer], problems: Mapping[str, str]) -> Verdict:
@@ -66,8 +66,9 @@ def _verdict(check: Check, measured: Measurement, found: str) -> Verdict:
     points = check.points if status == FULL else share * check.points
     more = check.target > check.floor
     scale = (
-        f"full points {'from' if more else 'up to'} {_value(check, check.target)}, "
-        f"none {'up to' if more else 'from'} {_value(check, check.floor)}"
+        f"full points from {_value(check, check.target)}, none at {_value(check, check.floor)} or less"
+        if more
+        else f"full points at {_value(check, check.target)} or less, none from {_value(check, check.floor)}"
     )
     return Verdict(check, status, points, measured, f"{found}; {scale}: {_points(points)} of {_points(check.points)}.")
 
@@ -76,7 +77,7 @@ def _gated(verdict: Verdict, closed: Mapping[str, Check]) -> Verdict:
     gate = closed.get(verdict.check.slot)
     if gate is None or verdict.status not in (FULL, PARTIAL):
         return verdict
-    found = f"{_label(verdict.check)} {_with_interval(verdict.check, verdict.measured)}"
+    found = f"{_label(verdict.check)} {with_interval(verdict.check, verdict.measured)}"
     message = f"{found}, which earns nothing because “{gate.title}” earned nothing: 0 of {_points(verdict.check.points)}."
     return Verdict(verdict.check, GATED, 0.0, verdict.measured, message)
 
@@ -87,18 +88,19 @@ def metric_name(check: Check) -> str:
 
 
 def _label(check: Check) -> str:
-    label = METRICS[check.metric].label
-    return f"{label}, as a multiple of the baseline's," if check.relative else label
+    return METRICS[check.metric].label
 
 
 def _value(check: Check, value: float) -> str:
     return format_value(metric_name(check), value)
 
 
-def _with_interval(check: Check, measured: Measurement) -> str:
+def with_interval(check: Check, measured: Measurement) -> str:
+    """The measured value of a check for a person: "94.2 % [91.3–96.1 %]", "0.26× the baseline's"."""
+    value = _value(check, measured.value) + (" the baseline's" if check.relative else "")
     if measured.low == measured.high:
-        return _value(check, measured.value)
-    return f"{_value(check, measured.value)} [{format_interval(metric_name(check), measured.low, measured.high)}]"
+        return value
+    return f"{value} [{format_interval(metric_name(check), measured.low, measured.high)}]"
 
 
 def _points(points: float) -> str:

@@ -95,7 +95,7 @@ def _run_worker(task: Task, slots: list[str], scratch: Path) -> sandbox.Complete
     files = [path, task.inputs, *(Path(model.path) for model in models.values())]
     files += [Path(baseline.path)] if baseline else []
     return sandbox.run(
-        [sys.executable, "-m", "grading.worker", str(path)],
+        [sys.executable, "-P", "-m", "grading.worker", str(path)],
         read_only=files,
         writable=scratch / "results",
         limits=task.limits,

@@ -3,6 +3,9 @@
 lab = "l01_quantization"
 title = "Quantization"
 
+[formats]                      # optional; what a slot must hold: "litert" or "onnx"
+int8 = "litert"
+
 [limits]                       # optional; fields of grading.types.Limits
 seconds = 60
 
@@ -32,13 +35,14 @@ from grading.errors import GradingError
 from grading.types import Check, Limits, Rubric
 from projectkit.errors import SubmissionError
 from projectkit.submit import INPUTS, check_slot
-from projectkit.types import METRICS
+from projectkit.types import FORMATS, METRICS
 
 HERE = Path(__file__).parent
 RUBRICS = HERE / "rubrics"
 ANSWER = "answer"
+SCALES = ("quick", "full")
 # A ratio of these to the baseline means something; a ratio of two sparsities does not.
-RELATIVE = ("accuracy", "size", "parameters", "nonzero_parameters", "macs", "latency_p50", "peak_memory", "energy")
+RELATIVE = ("accuracy", "size", "parameters", "nonzero_parameters", "weight_bits", "macs", "latency_p50", "peak_memory", "energy")
 _CHECK_FIELDS = {field.name: field for field in dataclasses.fields(Check)}
 _REQUIRED = {field.name for field in dataclasses.fields(Check) if field.default is dataclasses.MISSING}
 
@@ -52,6 +56,8 @@ def load_rubric(lab: str, scale: str, folder: Path = RUBRICS) -> Rubric:
     content = path.read_bytes()
     try:
         table = tomllib.loads(content.decode())
+        if table.get("lab") != lab:
+            raise _Wrong(f"lab is {table.get('lab')!r}, expected {lab!r}, as the file is named.")
         return _rubric(table, scale, folder, hashlib.sha256(content).hexdigest())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GradingError(f"{path.name}: not readable as TOML ({error}). Correct the file.") from error
@@ -64,8 +70,9 @@ class _Wrong(Exception):
 
 
 def _rubric(table: dict, scale: str, folder: Path, digest: str) -> Rubric:
-    _only(table, {"lab", "title", "limits", "scale"}, "the file")
+    _only(table, {"lab", "title", "formats", "limits", "scale"}, "the file")
     lab, title = _text(table, "lab", "the file"), _text(table, "title", "the file")
+    _only(table.get("scale", {}), set(SCALES), "[scale]")
     section = table.get("scale", {}).get(scale)
     if not isinstance(section, dict):
         raise _Wrong(f"[scale.{scale}] is missing.")
@@ -79,7 +86,8 @@ def _rubric(table: dict, scale: str, folder: Path, digest: str) -> Rubric:
     if len(set(ids)) != len(ids):
         raise _Wrong(f"the check ids {sorted({i for i in ids if ids.count(i) > 1})} are there twice, expected once.")
     baseline = _baseline(section, folder, any(check.relative for check in checks))
-    return Rubric(lab, title, scale, _text(section, "dataset", where), checks, _limits(table), digest, baseline)
+    rubric = Rubric(lab, title, scale, _text(section, "dataset", where), checks, _limits(table), digest, baseline)
+    return dataclasses.replace(rubric, formats=_formats(table, rubric.slots))
 
 
 def _check(row: dict, lab: str) -> Check:
@@ -107,8 +115,11 @@ def _subject(check: Check, lab: str, where: str) -> None:
         if check.slot or check.relative or check.gate:
             raise _Wrong(f"{where}: an answer has no slot, relative or gate.")
         return
-    if check.metric not in METRICS:
-        raise _Wrong(f"{where}: metric is {check.metric!r}, expected {ANSWER} or one of {', '.join(METRICS)}.")
+    if check.metric not in METRICS or check.metric == "latency_ratio":
+        raise _Wrong(
+            f"{where}: metric is {check.metric!r}, expected {ANSWER} or one of {', '.join(METRICS)}; "
+            "the ratio of latencies is metric latency_p50 with relative = true."
+        )
     if check.exercise:
         raise _Wrong(f"{where}: exercise goes with metric {ANSWER!r} only.")
     if check.relative and check.metric not in RELATIVE:
@@ -129,6 +140,15 @@ def _baseline(section: dict, folder: Path, needed: bool) -> Path | None:
     if Path(name).name != name or not path.is_file():
         raise _Wrong(f"baseline {name!r} is not a file in the folder baselines.")
     return path
+
+
+def _formats(table: dict, slots: tuple[str, ...]) -> dict[str, str]:
+    formats = table.get("formats", {})
+    _only(formats, set(slots), "[formats]")
+    for slot, name in formats.items():
+        if name not in FORMATS.values():
+            raise _Wrong(f"[formats] {slot} is {name!r}, expected one of {', '.join(FORMATS.values())}.")
+    return formats
 
 
 def _limits(table: dict) -> Limits:

@@ -25,6 +25,7 @@ from grading.types import Limits
 BUBBLEWRAP, UNSHARE, NONE = "bubblewrap", "unshare", "none"
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/opt")
 _POWER = ("/sys/class/powercap", "/sys/devices/virtual/powercap")  # energy counters
+_NOTHING = ("/bin/sh", "-c", ":")
 _TAIL = 2000
 
 
@@ -50,10 +51,10 @@ class Completed:
 def protections() -> Protections:
     """What is active on this machine, found out by trying."""
     sentences = []
-    if _works([*_bubblewrap((), ()), "true"]):
+    if shutil.which("bwrap") and _works([*_bubblewrap((), ()), *_NOTHING]):
         kind = BUBBLEWRAP
         sentences += ["no network", "only the files of one submission, read-only", "own process and user space (bubblewrap)"]
-    elif _works(["unshare", "-rn", "true"]):
+    elif shutil.which("unshare") and _works([*_unshare(), *_NOTHING]):
         kind = UNSHARE
         sentences += ["no network (unshare); other files are readable"]
     else:
@@ -87,7 +88,7 @@ def run(
     if kind == BUBBLEWRAP:
         wrapped = [*_bubblewrap(read_only, (writable,)), *wrapped]
     elif kind == UNSHARE:
-        wrapped = ["unshare", "-rn", *wrapped]
+        wrapped = [*_unshare(), *wrapped]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             wrapped,
@@ -141,9 +142,15 @@ def _environment(kind: str, writable: Path) -> dict[str, str]:
 
 def _bubblewrap(read_only: Sequence[Path], writable: Sequence[Path]) -> list[str]:
     """The command line of bubblewrap: an empty root into which only what is needed is bound."""
-    if not shutil.which("bwrap"):
-        return ["bwrap"]
-    command = ["bwrap", "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    command = [
+        shutil.which("bwrap"),
+        "--unshare-all",
+        "--unshare-user",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+    ]
     for path in _SYSTEM:
         if Path(path).is_symlink():
             command += ["--symlink", os.readlink(path), path]
@@ -157,6 +164,11 @@ def _bubblewrap(read_only: Sequence[Path], writable: Sequence[Path]) -> list[str
     for path in writable:
         command += ["--bind", str(path.resolve()), str(path.resolve()), "--chdir", str(path.resolve())]
     return [*command, "--remount-ro", "/"]
+
+
+def _unshare() -> list[str]:
+    """The command line that gives a command a network space of its own, with nothing in it."""
+    return [shutil.which("unshare"), "--map-root-user", "--net"]
 
 
 def _source() -> Path:

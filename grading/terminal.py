@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from grading.award import with_interval
 from grading.report import number
 from grading.types import Grade
 
@@ -21,8 +22,28 @@ def progress_bar(submissions: Path) -> Iterator[Callable[[Grade], None]]:
 
 
 def score_table(grades: Sequence[Grade]) -> None:
-    """Prints a row for each file: student, lab, points, and the sentence of what went wrong."""
+    """Prints a row for each file: student, lab, points, and the sentence of what went wrong; for a single file that could be
+    graded, a row for each check."""
     from rich.console import Console
+
+    Console().print(_checks(grades[0]) if len(grades) == 1 and grades[0].verdicts else _files(grades))
+
+
+def _checks(grade: Grade):
+    from rich.table import Table
+    from rich.text import Text
+
+    title = _printable(f"{grade.student}, {grade.title}: {number(grade.score)} of {number(grade.possible)} points")
+    table = Table("Check", "Measured", title=Text(title), header_style="bold", box=None, pad_edge=False, title_justify="left")
+    table.add_column("Points", justify="right")
+    for verdict in grade.verdicts:
+        measured = with_interval(verdict.check, verdict.measured) if verdict.measured else verdict.message
+        points = f"{number(verdict.points)} / {number(verdict.check.points)}"
+        table.add_row(*(Text(_printable(cell)) for cell in (verdict.check.title, measured, points)))
+    return table
+
+
+def _files(grades: Sequence[Grade]):
     from rich.table import Table
     from rich.text import Text
 
@@ -31,7 +52,7 @@ def score_table(grades: Sequence[Grade]) -> None:
         points = f"{number(grade.score)} / {number(grade.possible)}" if grade.possible else "0"
         remark = grade.error or " ".join(dict.fromkeys(grade.problems.values()))
         table.add_row(*(Text(_printable(cell)) for cell in (grade.file, grade.student, grade.lab, points, remark[:160])))
-    Console().print(table)
+    return table
 
 
 def _printable(text: str) -> str:

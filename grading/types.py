@@ -45,7 +45,8 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
-    """The checks of a lab at one scale. `digest` names the content of the file; `baseline` is what `relative` compares with."""
+    """The checks of a lab at one scale. `digest` names the content of the file; `baseline` is what `relative` compares with,
+    `formats` the format that a slot asks for ("litert" or "onnx"), where it asks for one."""
 
     lab: str
     title: str
@@ -55,6 +56,7 @@ class Rubric:
     limits: Limits
     digest: str
     baseline: Path | None = None
+    formats: Mapping[str, str] = field(default_factory=dict)
 
     def metrics(self, slot: str) -> tuple[str, ...]:
         """The metrics that the checks of `slot` need, sorted."""

@@ -7,6 +7,7 @@ outputs). A slot's record is rewritten after each step and has "done": true at i
 parent finds what was measured before, and starts another worker for the slots that are left.
 """
 
+import functools
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ from projectkit import runtimes
 from projectkit.errors import ProjectkitError
 from projectkit.types import Artifact, Measurement
 
-GRAPH = ("parameters", "nonzero_parameters", "macs", "sparsity")
+GRAPH = ("parameters", "nonzero_parameters", "macs", "sparsity", "weight_bits")
 TIMES = ("latency_p50", "latency_p90")
 TOO_MUCH_MEMORY = "needed more memory than is allowed"
 OUTPUT_BYTES = 256 * 1024**2
@@ -57,17 +58,10 @@ def _measure(name: str, slot: dict, inputs: np.ndarray, job: dict) -> None:
             record["step"] = "running the model on the hidden inputs"
             _write(name, record)
             _save_outputs(name, session.run(inputs))
-            _optional(name, record, slot["metrics"], TIMES, "timing", lambda: _times(session, inputs, record, job))
-        _optional(name, record, slot["metrics"], GRAPH, "reading the graph", lambda: _graph(artifact))
-        _optional(
-            name,
-            record,
-            slot["metrics"],
-            ("peak_memory",),
-            "measuring memory",
-            lambda: _meter("peak_memory", artifact, inputs, job),
-        )
-        _optional(name, record, slot["metrics"], ("energy",), "measuring energy", lambda: _meter("energy", artifact, inputs, job))
+            _optional(name, record, slot, TIMES, "timing", lambda: _times(session, inputs, record, job))
+        _optional(name, record, slot, GRAPH, "reading the graph", lambda: _graph(artifact))
+        for metric, step in (("peak_memory", "measuring memory"), ("energy", "measuring energy")):
+            _optional(name, record, slot, (metric,), step, functools.partial(_meter, metric, artifact, inputs, job))
     except ProjectkitError as error:
         record["problem"] = _reason(error, record["step"], slot["path"])
     except MemoryError:
@@ -78,9 +72,9 @@ def _measure(name: str, slot: dict, inputs: np.ndarray, job: dict) -> None:
     _write(name, record)
 
 
-def _optional(name: str, record: dict, wanted: list[str], metrics: tuple[str, ...], step: str, measure: Callable) -> None:
+def _optional(name: str, record: dict, slot: dict, metrics: tuple[str, ...], step: str, measure: Callable) -> None:
     """Runs `measure` when one of `metrics` is wanted; its failure is a reason for these metrics and spoils no other."""
-    needed = [metric for metric in metrics if metric in wanted]
+    needed = [metric for metric in metrics if metric in slot["metrics"]]
     if not needed:
         return
     record["step"] = step
@@ -89,7 +83,7 @@ def _optional(name: str, record: dict, wanted: list[str], metrics: tuple[str, ..
         for measurement in measure():
             record["values"][measurement.metric] = _numbers(measurement)
     except (ProjectkitError, MemoryError) as error:
-        reason = _reason(error, step, "") if str(error) else f"{step} {TOO_MUCH_MEMORY}"
+        reason = _reason(error, step, slot["path"]) if str(error) else f"{step} {TOO_MUCH_MEMORY}"
         record["missing"] |= {metric: reason for metric in needed}
     _write(name, record)
 
@@ -113,10 +107,12 @@ def _times(session, inputs: np.ndarray, record: dict, job: dict) -> tuple[Measur
 
 
 def _graph(artifact: Artifact) -> tuple[Measurement, ...]:
-    from projectkit.measure import read_graph
+    from projectkit.measure import check_shapes, read_graph
 
+    check_shapes(artifact)
     graph = read_graph(artifact)
-    return tuple(Measurement.exact(metric, getattr(graph, metric)) for metric in GRAPH)
+    numbers = {metric: getattr(graph, metric) for metric in GRAPH}
+    return tuple(Measurement.exact(metric, number) for metric, number in numbers.items() if number is not None)
 
 
 def _meter(metric: str, artifact: Artifact, inputs: np.ndarray, job: dict) -> tuple[Measurement, ...]:
@@ -138,7 +134,7 @@ def _reason(error: Exception, step: str, path: str) -> str:
         return (
             "its weights are said to lie in another file, expected one file that holds everything; save it without external data"
         )
-    return (text.replace(path, Path(path).name) if path else text)[:400]
+    return text.replace(path, Path(path).name)[:400]
 
 
 def _write(name: str, record: dict) -> None:

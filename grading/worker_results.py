@@ -28,11 +28,13 @@ def read_record(path: Path) -> dict | None:
             "problem": None if raw["problem"] is None else _text(raw["problem"]),
             "done": raw["done"] is True,
         }
-    except (ValueError, KeyError, TypeError, RecursionError, ProjectkitError):
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError, ProjectkitError):
         return None
 
 
 def _measurements(raw: dict, suffix: str = "") -> dict[str, Measurement]:
+    if not isinstance(raw, dict):
+        raise TypeError
     # Accuracy and size are the parent's to say.
     names = [metric for metric in METRICS if metric in raw and metric not in ("accuracy", "size")]
     return {metric: Measurement(metric + suffix, *map(float, raw[metric][:3]), int(raw[metric][3])) for metric in names}

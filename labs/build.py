@@ -101,7 +101,9 @@ def run(stem: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{stem}.ipynb"
     environment = os.environ | {"PYTHONPATH": str(LABS.resolve())}  # for the check cells' `from checks import …`
-    client = NotebookClient(document, timeout=3600, resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        document, timeout=3600, resources={"metadata": {"path": str(folder)}}, extra_arguments=["--log-level=40"]
+    )
     try:
         client.execute(env=environment)
     finally:

@@ -139,7 +139,7 @@ plt.show()
 
 # %%
 def interleave(run_a, run_b, clock, rounds):
-    """(rounds, 2) seconds: in every round, the time of one call of run_a() and of one call of run_b(). clock() tells the time."""
+    """(rounds, 2) seconds: in every round, one call of run_a() and one of run_b(), timed with clock()."""
     # begin solution: Exercise 3: in every round time run_a() and run_b() once each with clock(), and return the array of times
     times = np.empty((rounds, 2))
     for index in range(rounds):
@@ -299,7 +299,7 @@ package = submit.pack(
     scale=scale.current(),
     artifacts={"small": shipped.artifact.path},
     answers=answers,
-    claims={"small_accuracy": profiles[1].values["accuracy"].value},
+    claims={"small/accuracy": profiles[1].values["accuracy"].value},
 )
 for finding in submit.check(package):
     print(finding)

@@ -4,6 +4,10 @@ exported = write(model, "model.tflite", precision="int8", calibrate=train.x[:200
 print(exported)          # size, and how far the answers moved
 """
 
+from projectkit import tensorflow_quietly  # noqa: F401 — before anything below imports tf_keras
+
+# isort: split
+import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +17,8 @@ import numpy as np
 import tf_keras as keras
 
 from projectkit import runtimes
-from projectkit.errors import ExportError
+from projectkit.errors import ArtifactError, ExportError
+from projectkit.export.files import write_whole
 from projectkit.export.litert import to_litert
 from projectkit.export.onnx import to_onnx
 from projectkit.types import FORMATS, Artifact
@@ -63,26 +68,44 @@ def write(
     calibrate: (n, …) real training inputs, needed where activations are quantized ahead of time ("int8", "int16x8").
     options: those of `to_litert` or `to_onnx`.
 
-    The file is written whole or not at all. Raises ExportError when the format, the precision or the model does not fit.
+    The file is put in place when it is whole and its runtime has run it, else `path` stays as it was. Raises ExportError when the
+    format, the precision, the inputs or the model does not fit.
     """
     path = Path(path)
     if path.suffix not in FORMATS:
         raise ExportError(f"{path.name}: the suffix chooses the format; expected {' or '.join(FORMATS)}, got {path.suffix!r}.")
-    if len(compare) == 0:
-        raise ExportError(f"{path.name}: `compare` is empty; give some real inputs, for example dataset.val.x[:100].")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    artifact = EXPORTERS[FORMATS[path.suffix]](model, path, precision=precision, calibrate=calibrate, **options)
-    name = precision if isinstance(precision, str) else "mixed"
-    return Exported(artifact, name, difference(model, artifact, compare))
+    if np.shape(compare)[1:] != tuple(model.input_shape[1:]) or len(compare) == 0:
+        wanted = ", ".join(["n", *map(str, model.input_shape[1:])])
+        raise ExportError(
+            f"{path.name}: `compare` has shape {np.shape(compare)}; {model.name} takes ({wanted}) with n ≥ 1. "
+            "Give real inputs, for example dataset.val.x[:100]."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        draft = EXPORTERS[FORMATS[path.suffix]](
+            model, Path(folder) / path.name, precision=precision, calibrate=calibrate, **options
+        )
+        moved = difference(model, draft, compare)
+        artifact = write_whole(path, Path(draft.path).read_bytes())
+    return Exported(artifact, precision if isinstance(precision, str) else "mixed", moved)
 
 
 def difference(model: keras.Model, artifact: Artifact, x: np.ndarray) -> Difference:
-    """Compares the file's logits with the model's on x: (n, height, width, channels)."""
+    """Compares the file's logits with the model's on x: (n, height, width, channels).
+
+    Raises ExportError when the runtime refuses the file or its answers are not comparable: another shape, or not finite.
+    """
+    name = Path(artifact.path).name
     expected = np.asarray(model.predict(x, batch_size=256, verbose=0), dtype=np.float32)
-    with closing(runtimes.open(artifact)) as session:
-        got = session.run(x)
+    try:
+        with closing(runtimes.open(artifact)) as session:
+            got = session.run(x)
+    except ArtifactError as error:
+        reason = str(error).removeprefix(f"{artifact.path}: ")  # of a draft that will not be there any more
+        raise ExportError(f"{name}: its runtime refuses the file ({reason}) Export in another precision.") from error
     if got.shape != expected.shape:
-        raise ExportError(f"{artifact.path}: answers of shape {got.shape}, the model gives {expected.shape}.")
+        raise ExportError(f"{name}: answers of shape {got.shape}, the model gives {expected.shape}.")
     apart = np.abs(got - expected)
+    if not np.all(np.isfinite(apart)):
+        raise ExportError(f"{name}: some logits of the file or of {model.name} are NaN or infinite. Look for an overflow.")
     agreement = np.mean(got.argmax(axis=1) == expected.argmax(axis=1))
     return Difference(float(apart.max()), float(apart.mean()), float(agreement), len(x))

@@ -1,5 +1,6 @@
 """Putting a file in place whole or not at all."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def write_whole(path: Path, content: bytes) -> Artifact:
         temporary.write_bytes(content)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise ExportError(f"{path}: cannot be written ({error.strerror}). Give a path in a folder that is yours.") from error
     return Artifact.of(path)

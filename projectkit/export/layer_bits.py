@@ -8,9 +8,10 @@ from pathlib import Path
 
 from projectkit.errors import ExportError
 from projectkit.quiet import quiet
+from projectkit.runtimes.tensors import first_line
 
 WIDTHS = (4, 8)
-EVERYTHING = ".*"
+EVERY_LAYER = (".*", "^.*")  # two spellings: litert-quantizer keeps one rule for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,14 @@ def quantize_weights(float_file: bytes, layers: list[str], bits: Mapping[str, in
     """A float32 .tflite file with the weights of the named layers in 4 or 8 bits, per output channel.
 
     bits: {layer name: 4 or 8}; "*" stands for every layer that is not named, and where LiteRT has no 4-bit kernel for one of
-    those (depthwise convolutions) it gets 8. `layers` are the model's, for the error message.
-    Raises ExportError for other widths, for names of no layer or of one without weights, and for a named layer whose
-    width LiteRT cannot run.
+    those (depthwise convolutions) it gets 8. `layers`: the model's layers that have a kernel.
+    Raises ExportError for other widths, for other layers, and for a named layer whose width LiteRT cannot run.
     """
     operators = _weighted(float_file)
     named = {name: width for name, width in bits.items() if name != "*"}
     scopes = {name: [operator.scope for operator in operators if name in operator.origins] for name in named}
     _refuse_nonsense(bits, layers, scopes)
-    rules = [(EVERYTHING, width) for width in (8, bits.get("*"))] if "*" in bits else []
+    rules = list(zip(EVERY_LAYER, (8, bits["*"]), strict=True)) if "*" in bits else []
     rules += [(f"^{re.escape(scope)}", width) for name, width in named.items() for scope in scopes[name]]
     content = _apply(float_file, rules)
     _check_widths(_weighted(content), named)
@@ -52,7 +52,10 @@ def _apply(float_file: bytes, rules: list[tuple[str, int]]) -> bytes:
         tool = quantizer.Quantizer(str(source))
         for regex, width in rules:
             tool.add_dynamic_config(regex=regex, operation_name=qtyping.TFLOperationName.ALL_SUPPORTED, num_bits=width)
-        return bytes(tool.quantize().quantized_model)
+        try:
+            return bytes(tool.quantize().quantized_model)
+        except Exception as error:  # litert-quantizer promises no class of its own
+            raise ExportError(f"litert-quantizer cannot quantize these layers ({first_line(error)}). Name others.") from error
 
 
 def _weighted(content: bytes) -> list[Weighted]:
@@ -78,11 +81,11 @@ def _refuse_nonsense(bits: Mapping[str, int], layers: list[str], scopes: dict[st
         raise ExportError(f'No layer is named; give the bits by layer, for example {{"*": 8, "{layers[-1]}": 4}}.')
     for name, width in bits.items():
         if name != "*" and name not in layers:
-            raise ExportError(f"The model has no layer {name!r}; its layers are {', '.join(layers)}.")
+            raise ExportError(f"The model has no layer {name!r} with a kernel; those that have one are {', '.join(layers)}.")
         if width not in WIDTHS:
             raise ExportError(f"Weights of {name!r} can have 4 or 8 bits, got {width}.")
         if name != "*" and not scopes[name]:
-            raise ExportError(f"Layer {name!r} stores no weights of its own in the file; name a convolution or a dense layer.")
+            raise ExportError(f'The converter left no operator of layer {name!r} in the file; set its bits by "*".')
 
 
 def _check_widths(operators: list[Weighted], named: dict[str, int]) -> None:
@@ -91,4 +94,5 @@ def _check_widths(operators: list[Weighted], named: dict[str, int]) -> None:
     types = {4: schema.TensorType.INT4, 8: schema.TensorType.INT8}
     for name, width in named.items():
         if any(name in operator.origins and operator.stored != types[width] for operator in operators):
-            raise ExportError(f"LiteRT has no kernel with {width}-bit weights for layer {name!r}. Give it {sum(WIDTHS) - width}.")
+            other = 8 if width == 4 else 4
+            raise ExportError(f"LiteRT has no kernel with {width}-bit weights for layer {name!r}. Give it {other}.")

@@ -54,12 +54,12 @@ def to_litert(
                 f"{path.name}: quantization-aware training learned ranges for 8 bits; write this model as int8, or "
                 "quantize.qat.trained_weights(aware, model) in any precision."
             )
-    elif precision in OPERATORS:
+    elif precision in ("int8", "int16x8"):
         check_calibration(path, model, precision, calibrate)
-    if precision == "int4":
-        precision = {"*": 4}
-    if isinstance(precision, Mapping):
-        return write_whole(path, quantize_weights(convert(model), [layer.name for layer in model.layers], precision))
+    bits = {"*": 4} if precision == "int4" else precision
+    if isinstance(bits, Mapping):
+        layers = [layer.name for layer in model.layers if any(len(weight.shape) > 1 for weight in layer.weights)]
+        return write_whole(path, quantize_weights(convert(model), layers, bits))
     return write_whole(path, convert(model, precision, calibrate))
 
 

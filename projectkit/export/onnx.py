@@ -7,12 +7,16 @@ import numpy as np
 import tf_keras as keras
 
 from projectkit.errors import ExportError
-from projectkit.export.files import write_whole
-from projectkit.export.litert import convert, is_quantization_aware
+from projectkit.export.files import check_suffix, write_whole
+from projectkit.export.litert import check_calibration, convert, is_quantization_aware
 from projectkit.quiet import quiet
+from projectkit.runtimes.tensors import first_line
 from projectkit.types import Artifact
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
+METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}  # by ONNX Runtime's names
+ENTROPY_BINS = 1024  # of the histogram that 128 quantization steps are fitted to; 2048 take three times as long
+PERCENTILE = 99.9
 OPSET = 17  # the newest that tf2onnx, ONNX Runtime and TensorRT 10 and 11 all take
 
 
@@ -27,9 +31,11 @@ def to_onnx(
 ) -> Artifact:
     """Writes `model` to the .onnx file `path`. Inputs and outputs stay float32 in every precision.
 
-    precision: "float32"; "float16"; "dynamic" (8-bit weights, activations quantized in each call); "int8" (static, QDQ
-    form, weights per channel, activation ranges from `calibrate`).
-    method: how a range is found from the activations: "minmax", "entropy" or "percentile" (99.9 %).
+    precision: "float32"; "float16"; "dynamic" (8-bit weights, activations quantized by the range of the whole batch in each
+    call, so that answers depend a little on their batch); "int8" (static, QDQ form, weights per channel, activation ranges
+    from `calibrate`).
+    method: how a range is found from the activations: "minmax", "entropy" (the narrower range that loses
+    least information, in Kullback and Leibler's sense) or "percentile" (99.9 %).
     preset: "x86" has unsigned activations, which ONNX Runtime fuses into VNNI kernels; "tensorrt" has symmetric signed
     ones with zero point 0 and keeps the weights in float before their Q/DQ pair, as TensorRT requires: it makes the int8
     engine itself, so that file does not shrink. On a CPU it is two to three times slower than the x86 one.
@@ -42,38 +48,42 @@ def to_onnx(
     """
     path = Path(path)
     check_suffix(path, ".onnx")
+    _refuse_nonsense(path, model, precision, method, preset)
+    if precision == "int8" and not is_quantization_aware(model):
+        check_calibration(path, model, precision, calibrate)
+    try:
+        with quiet():
+            proto = _proto(model, precision, calibrate, method, preset)
+    except Exception as error:  # tf2onnx and ONNX Runtime's quantizer raise many unrelated classes
+        raise ExportError(f"{model.name}: cannot be converted to ONNX {precision} ({first_line(error)}).") from error
+    return write_whole(path, proto.SerializeToString())
+
+
+def _refuse_nonsense(path: Path, model: keras.Model, precision: str, method: str, preset: str) -> None:
     for what, value, known in (
         ("precision", precision, PRECISIONS),
-        ("calibration method", method, ("minmax", "entropy", "percentile")),
+        ("calibration method", method, tuple(METHODS)),
         ("preset", preset, ("x86", "tensorrt")),
     ):
         if value not in known:
             raise ExportError(f"{path.name}: there is no ONNX {what} {value!r}; known are {', '.join(known)}.")
+    if is_quantization_aware(model) and (precision, preset) != ("int8", "x86"):
+        raise ExportError(
+            f"{path.name}: quantization-aware training learned int8 ranges with zero points, so this model can be written as "
+            f"int8 with the x86 preset, not as {precision} with {preset}. "
+            "Write quantize.qat.trained_weights(aware, model) instead."
+        )
+
+
+def _proto(model: keras.Model, precision: str, calibrate: np.ndarray | None, method: str, preset: str):
     if is_quantization_aware(model):
-        if (precision, preset) != ("int8", "x86"):
-            raise ExportError(
-                f"{path.name}: quantization-aware training learned int8 ranges with zero points, so this model can be written as "
-                f"int8 with the x86 preset, not as {precision} with {preset}. "
-                "Write quantize.qat.trained_weights(aware, model) instead."
-            )
-    elif precision == "int8":
-        check_calibration(path, model, precision, calibrate)
-    try:
-        with quiet():
-            proto = _quantization_aware(model) if is_quantization_aware(model) else _convert(model)
-            if is_quantization_aware(model) or precision == "float32":
-                pass
-            elif precision == "float16":
-                proto = _half(proto)
-            elif precision == "dynamic":
-                proto = _dynamic(proto)
-            else:
-                proto = _static(proto, calibrate, method, preset)
-    except ExportError:
-        raise
-    except Exception as error:  # tf2onnx and ONNX Runtime's quantizer raise many unrelated classes
-        raise ExportError(f"{model.name}: it cannot be converted to ONNX {precision} ({first_line(error)}).") from error
-    return write_whole(path, proto.SerializeToString())
+        return _quantization_aware(model)
+    proto = _convert(model)
+    if precision == "float16":
+        return _half(proto)
+    if precision == "dynamic":
+        return _dynamic(proto)
+    return _static(proto, calibrate, method, preset) if precision == "int8" else proto
 
 
 def _convert(model: keras.Model):
@@ -98,39 +108,57 @@ def _dynamic(proto):
 
 
 def _static(proto, calibrate: np.ndarray, method: str, preset: str):
-    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    methods = {
-        "minmax": CalibrationMethod.MinMax,
-        "entropy": CalibrationMethod.Entropy,
-        "percentile": CalibrationMethod.Percentile,
+    symmetric = {
+        "ActivationSymmetric": True,
+        "WeightSymmetric": True,
+        "QuantizeBias": False,
+        "AddQDQPairToWeight": True,
+        "DedicatedQDQPair": True,
     }
-    options: dict = {"CalibPercentile": 99.9} if method == "percentile" else {}
-    if preset == "tensorrt":
-        options |= {
-            "ActivationSymmetric": True,
-            "WeightSymmetric": True,
-            "QuantizeBias": False,
-            "AddQDQPairToWeight": True,
-            "DedicatedQDQPair": True,
-        }
 
     def run(source: str, target: str) -> None:
         quant_pre_process(source, source)  # folds batch normalization into the convolutions
+        ranges = Path(source).with_suffix(".ranges.json")
+        _save_ranges(source, ranges, _Reader(proto.graph.input[0].name, calibrate), method)
         quantize_static(
             source,
             target,
-            _Reader(proto.graph.input[0].name, calibrate),
+            None,
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8 if preset == "x86" else QuantType.QInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
-            calibrate_method=methods[method],
-            extra_options=options,
+            calibrate_method=_calibration(method),
+            extra_options=symmetric if preset == "tensorrt" else {},
+            calibration_cache_path=ranges,
         )
 
     return _by_file(proto, run)
+
+
+def _save_ranges(source: str, ranges: Path, reader: "_Reader", method: str) -> None:
+    """Observes the activations on its own: `quantize_static` would give the entropy method 128 bins to merge into 128, so that
+    it could only ever choose the full range."""
+    from onnxruntime.quantization import create_calibrator
+    from onnxruntime.quantization.calibrate import save_tensors_data
+
+    calibrator = create_calibrator(
+        source,
+        augmented_model_path=str(ranges.with_suffix(".onnx")),
+        calibrate_method=_calibration(method),
+        extra_options={"entropy": {"num_bins": ENTROPY_BINS}, "percentile": {"percentile": PERCENTILE}}.get(method, {}),
+    )
+    calibrator.collect_data(reader)
+    save_tensors_data(calibrator.compute_data(), ranges)
+
+
+def _calibration(method: str):
+    from onnxruntime.quantization import CalibrationMethod
+
+    return CalibrationMethod[METHODS[method]]
 
 
 def _quantization_aware(model: keras.Model):
@@ -154,7 +182,7 @@ def _unsigned_activations(proto):
         is_activation = node.op_type == "QuantizeLinear" or (
             node.op_type == "DequantizeLinear" and node.input[0] not in constants
         )
-        if not is_activation or not node.input[2]:
+        if not is_activation or len(node.input) < 3 or not node.input[2]:
             continue
         zero_point = numpy_helper.to_array(constants[node.input[2]])
         if zero_point.dtype == np.int8:

@@ -27,7 +27,7 @@ RATIO_SUFFIX = "_ratio"
 def format_value(metric: str, value: float) -> str:
     """`value` (SI units) of `metric` for a person: "12.3 kB", "0.412 ms", "97.2 %", "0.43×"."""
     if metric.endswith(RATIO_SUFFIX):
-        return f"{_digits(value)}×"
+        return f"{_digits(value, whole=False)}×"
     if metric in PERCENT:
         return f"{100 * value:.1f} %"
     if metric not in SCALES:
@@ -40,7 +40,7 @@ def format_interval(metric: str, low: float, high: float) -> str:
     """An interval in the unit of its upper end: "0.398–0.431 ms"; a single value when both ends read the same."""
     upper = format_value(metric, high)
     if metric.endswith(RATIO_SUFFIX):
-        lower = _digits(low)
+        lower = _digits(low, whole=False)
     elif metric in PERCENT:
         lower = f"{100 * low:.1f}"
     elif metric in SCALES:
@@ -60,11 +60,11 @@ def _scale(metric: str, value: float) -> tuple[float, str]:
     return scale[-1]
 
 
-def _digits(value: float) -> str:
-    """Three significant digits, without an exponent for whole numbers below a thousand."""
+def _digits(value: float, *, whole: bool = True) -> str:
+    """Three significant digits; with `whole`, whole numbers below a thousand as they are."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    if float(value).is_integer() and abs(value) < 1000:
+    if whole and float(value).is_integer() and abs(value) < 1000:
         return str(int(value))
     rounded = abs(float(f"{value:.3g}"))  # 0.9996 has as many decimals as 1.00
     decimals = max(0, 2 - math.floor(math.log10(rounded)))

@@ -12,18 +12,8 @@ from projectkit.types import METRICS, Profile
 # Placeholders that matplotlib accepts as colours; the finished SVG gets the page's own instead, light or dark.
 INK, FAINT, ACCENT, MUTED = "#010203", "#010204", "#010205", "#010206"
 PAGE_COLORS = {INK: "var(--ink)", FAINT: "var(--line)", ACCENT: "var(--accent)", MUTED: "var(--muted)"}
-LABEL_PLACES = (
-    (7, 8),
-    (7, -8),
-    (-7, 8),
-    (-7, -8),
-    (0, 13),
-    (0, -13),
-    (7, 20),
-    (7, -20),
-    (-7, 20),
-    (-7, -20),
-)  # points from the marker
+# In points from the marker. Below first: the joining line rises to the right.
+LABEL_PLACES = ((7, -8), (7, 8), (-7, 8), (-7, -8), (0, -13), (0, 13), (7, -20), (7, 20), (-7, 20), (-7, -20))
 LOGARITHMIC_FROM = 6.0  # largest / smallest cost
 
 

@@ -3,13 +3,13 @@
 model = build("convnet", dataset, seed=0)
 """
 
+from projectkit import tensorflow_quietly  # noqa: F401 — before anything below imports tf_keras
+
+# isort: split
 import inspect
 from collections.abc import Callable
 
-from projectkit.quiet import quiet
-
-with quiet():  # the first import of TensorFlow prints a screenful
-    import tf_keras as keras
+import tf_keras as keras
 
 from projectkit.errors import ModelError
 from projectkit.models.convnet import convnet
@@ -32,7 +32,7 @@ def build(name: str, dataset: Dataset, *, seed: int = 0, **options) -> keras.Mod
     """A fresh model for `dataset` whose initial weights depend on `seed` only.
 
     `options` are the builder's own keyword arguments, for example `widths=(8, 16)`. Raises ModelError for an unknown
-    name or option.
+    name or option and for a value that gives no model. Seeds Python's, NumPy's and TensorFlow's global generators.
     """
     if name not in BUILDERS:
         raise ModelError(f"There is no model {name!r}; known are {', '.join(BUILDERS)}.")
@@ -42,7 +42,10 @@ def build(name: str, dataset: Dataset, *, seed: int = 0, **options) -> keras.Mod
     if unknown:
         raise ModelError(f"{name} has no option {', '.join(unknown)}; its options are {', '.join(known) or 'none'}.")
     keras.utils.set_random_seed(seed)
-    return builder(dataset.shape, len(dataset.classes), **options)
+    try:
+        return builder(dataset.shape, len(dataset.classes), **options)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{name}: Keras cannot build it with {options} for images of {dataset.shape} ({error}).") from error
 
 
 def copy(model: keras.Model) -> keras.Model:

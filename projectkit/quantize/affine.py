@@ -17,8 +17,11 @@ def scale_and_zero_point(low, high, *, bits: int = 8, symmetric: bool = False) -
     """The grid that covers [low, high], widened to contain 0, which every network must represent exactly (padding, ReLU).
 
     low, high: numbers or (channels,) arrays. Returns scale (float64) and zero_point (int64) of the same shape; symmetric
-    grids have zero_point 0. Jacob et al. 2018, section 3.
+    grids have zero_point 0. Rounding the zero point moves the grid by up to half a step, so that an end of the range may lie
+    that far outside. Jacob et al. 2018, section 3. Raises MeasureError when a range is not finite or low > high.
     """
+    if not np.all(np.isfinite(low) & np.isfinite(high) & np.less_equal(low, high)):
+        raise MeasureError(f"A range needs finite numbers with low ≤ high, got low = {low} and high = {high}.")
     low, high = np.minimum(np.asarray(low, np.float64), 0.0), np.maximum(np.asarray(high, np.float64), 0.0)
     smallest, largest = integer_range(bits, symmetric=symmetric)
     if symmetric:

@@ -54,7 +54,7 @@ def layer_sensitivity(
 def _rounded(layer: keras.layers.Layer, array: np.ndarray, bits: int, per_channel: bool) -> np.ndarray:
     if array.ndim < 2:  # biases stay in 32 bits in every format
         return array
-    if isinstance(layer, keras.layers.DepthwiseConv2D):  # its output channels are the axis before the last
-        flipped = np.swapaxes(array, -1, -2)
-        return np.swapaxes(fake_quantize(flipped, bits=bits, per_channel=per_channel), -1, -2)
+    if isinstance(layer, keras.layers.DepthwiseConv2D):  # its output channels are the last two axes: input channel, multiplier
+        flat = array.reshape(*array.shape[:-2], -1)
+        return fake_quantize(flat, bits=bits, per_channel=per_channel).reshape(array.shape)
     return fake_quantize(array, bits=bits, per_channel=per_channel)

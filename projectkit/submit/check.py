@@ -16,6 +16,9 @@ class Finding:
     good: bool
     sentence: str
 
+    def __str__(self) -> str:
+        return f"{'✓' if self.good else '✗'} {self.sentence}"
+
 
 def check(path: str | Path) -> list[Finding]:
     """Everything that the grader's intake would refuse in the zip at `path`, and what it would accept.

@@ -152,24 +152,6 @@ def observers(rng: np.random.Generator) -> Inputs:
     return {"activations": np.round(activations, 4).astype(np.float32)}
 
 
-def integer_matmul(rng: np.random.Generator) -> Inputs:
-    """A quantized dense layer: `x` (4, 16) uint8, `w` (16, 8) int8, `bias` (8,) float32, and for x and w each a scale, float32,
-    and a zero point, int32: `x_scale`, `x_zero_point`, `w_scale`, `w_zero_point`. Answers:
-
-        accumulator (4, 8) integer   Σₖ (x[n, k] − x_zero_point) · (w[k, m] − w_zero_point), in int32
-        output (4, 8)                x_scale · w_scale · accumulator + bias
-    """
-    return {
-        "x": rng.integers(0, 256, (4, 16)).astype(np.uint8),
-        "w": rng.integers(-128, 128, (16, 8)).astype(np.int8),
-        "bias": np.round(rng.normal(0.0, 0.5, 8), 4).astype(np.float32),
-        "x_scale": np.float32(np.round(rng.uniform(0.005, 0.03), 5)).reshape(()),
-        "x_zero_point": np.array(rng.integers(90, 160), dtype=np.int32),
-        "w_scale": np.float32(np.round(rng.uniform(0.002, 0.01), 5)).reshape(()),
-        "w_zero_point": np.array(rng.integers(-10, 11), dtype=np.int32),
-    }
-
-
 INPUTS: Mapping[str, Mapping[str, Callable[[np.random.Generator], Inputs]]] = {
     "l00_measurement": {
         "count_layers": count_layers,
@@ -182,6 +164,5 @@ INPUTS: Mapping[str, Mapping[str, Callable[[np.random.Generator], Inputs]]] = {
         "affine": affine,
         "per_channel": per_channel,
         "observers": observers,
-        "integer_matmul": integer_matmul,
     },
 }

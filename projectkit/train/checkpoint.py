@@ -32,6 +32,7 @@ def load(path: Path, model: keras.Model, recipe: Recipe, dataset: Dataset) -> Hi
     try:
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
+            history = History(**{name: tuple(values) for name, values in about.pop("history").items()})
             arrays = [file[f"variable_{index}"] for index in range(len(file.files) - 1)]
     except Exception as error:
         raise ModelError(f"{path}: is not a checkpoint or is damaged ({error}). Delete it to start over.") from error
@@ -44,10 +45,10 @@ def load(path: Path, model: keras.Model, recipe: Recipe, dataset: Dataset) -> Hi
     variables = _variables(model)
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [array.shape for array in arrays]:
-        raise ModelError(f"{path}: belongs to another architecture. Give another checkpoint path, or delete the file.")
+        raise ModelError(f"{path}: belongs to another architecture than {model.name}. Give another path, or delete it.")
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
-    return History(**{name: tuple(values) for name, values in about["history"].items()})
+    return history
 
 
 def _about(recipe: Recipe, dataset: Dataset) -> dict:

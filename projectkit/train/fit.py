@@ -26,8 +26,8 @@ def fit(
     (seed, epoch) only. With `checkpoint`, the state is written after every epoch and a later call with the same
     arguments goes on from there (dropout masks, if the model has any, are drawn anew).
 
-    Raises ModelError when the model's output does not fit the classes, the recipe makes no sense, or the checkpoint belongs to
-    another run.
+    Raises ModelError when the model does not fit the dataset, the recipe makes no sense, the checkpoint belongs to another
+    run, or the loss stops being finite (the model is spoilt then; the checkpoint is that of the epoch before).
     """
     _refuse_nonsense(model, dataset, recipe)
     steps = -(-len(dataset.train) // recipe.batch_size)
@@ -55,9 +55,9 @@ def fit(
             last = {name: values[-1] for name, values in result.history.items()}
             history = history.then(**last, seconds=time.perf_counter() - started)
             bar.show(last)
-            if not np.isfinite(last["loss"]):
+            if not np.all(np.isfinite([last["loss"], last["val_loss"]])):
                 raise ModelError(
-                    f"{model.name}: the loss became {last['loss']} in epoch {epoch + 1}. "
+                    f"{model.name}: the loss became {last['loss']} (validation {last['val_loss']}) in epoch {epoch + 1}. "
                     f"Lower the learning rate (it is {recipe.learning_rate})."
                 )
             if checkpoint is not None:
@@ -94,9 +94,14 @@ def _refuse_nonsense(model: keras.Model, dataset: Dataset, recipe: Recipe) -> No
             "Build the model for this dataset."
         )
     if tuple(model.input_shape[1:]) != tuple(dataset.shape):
-        raise ModelError(f"{model.name} takes images of {model.input_shape[1:]}, {dataset.name} has {tuple(dataset.shape)}.")
-    if recipe.epochs < 1 or recipe.batch_size < 1 or recipe.learning_rate <= 0:
+        raise ModelError(
+            f"{model.name} takes images of {tuple(model.input_shape[1:])}, {dataset.name} has {tuple(dataset.shape)}. "
+            "Build the model for this dataset."
+        )
+    if recipe.epochs < 1 or recipe.batch_size < 1 or not 0 < recipe.learning_rate < np.inf:
         raise ModelError(f"A recipe needs at least one epoch, a batch and a positive learning rate, got {recipe}.")
+    if not 0 <= recipe.label_smoothing < 1 or not 0 <= recipe.weight_decay < np.inf:
+        raise ModelError(f"Label smoothing lies in [0, 1) and weight decay is not negative, got {recipe}.")
 
 
 def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:

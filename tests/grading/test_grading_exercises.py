@@ -77,11 +77,6 @@ def test_quantization_against_float_arithmetic(student):
     for channel, scale in enumerate(found["scales"]):
         weights = inputs["w"][..., channel] / scale
         np.testing.assert_allclose(np.abs(weights).max(), 127, rtol=1e-6)
-    inputs, found = case(student, "l01_quantization", "integer_matmul")
-    real_x = inputs["x_scale"] * (inputs["x"].astype(np.float64) - inputs["x_zero_point"])
-    real_w = inputs["w_scale"] * (inputs["w"].astype(np.float64) - inputs["w_zero_point"])
-    np.testing.assert_allclose(found["output"], real_x @ real_w + inputs["bias"], rtol=1e-5, atol=1e-5)
-    assert np.abs(found["accumulator"]).max() < 2**31
     inputs, found = case(student, "l01_quantization", "observers")
     assert found["clipped"] == pytest.approx(0.002, abs=0.0006)
 

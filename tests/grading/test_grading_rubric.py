@@ -58,6 +58,7 @@ def test_a_good_rubric(folder):
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
+        ('lab = "l01_quantization"', 'lab = "l00_measurement"', "as the file is named"),
         ('title = "Small"', "", "lacks title"),
         ("points = 10", 'points = "10"', "points"),
         ("points = 10", "points = -1", "0 or more"),
@@ -65,6 +66,7 @@ def test_a_good_rubric(folder):
         ("points = 10", "points = true", "finite"),
         ("target = 0.25", "target = 1", "two different"),
         ('metric = "size"', 'metric = "beauty"', "beauty"),
+        ('metric = "size"', 'metric = "latency_ratio"', "relative = true"),
         ('metric = "size"', 'metric = "sparsity"', "cannot be relative"),
         ('slot = "int8"', 'slot = "../int8"', "slot"),
         ('slot = "int8"', "", "slot"),
@@ -77,7 +79,9 @@ def test_a_good_rubric(folder):
         ('baseline = "base.onnx"', "", "needs a baseline"),
         ("seconds = 5", "seconds = 0", "positive"),
         ("seconds = 5", "second = 5", "unknown fields"),
-        ("[scale.quick]", "[scale.quicc]", "scale.quick"),
+        ("[scale.quick]", "[scale.quicc]", "unknown fields quicc"),
+        ("[limits]", "[formats]\nint8 = 'keras'\n[limits]", "expected one of litert, onnx"),
+        ("[limits]", "[formats]\nint9 = 'onnx'\n[limits]", "unknown fields int9"),
         ('lab = "l01_quantization"', "lab = ", "TOML"),
     ],
 )

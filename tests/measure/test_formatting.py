@@ -24,7 +24,7 @@ from projectkit.types import METRICS
         ("macs", 4.1e9, "4.10 G"),
         ("energy", 1.5e-3, "1.50 mJ"),
         ("latency_ratio", 0.432, "0.432×"),
-        ("latency_ratio", 1.0, "1×"),
+        ("latency_ratio", 1.0, "1.00×"),
         ("weight_bits", 8, "8 bit"),
         ("weight_bits", 4.625, "4.62 bit"),
         ("score", 3.14159, "3.14"),

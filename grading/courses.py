@@ -1,0 +1,115 @@
+"""What the submissions of a lab share, and their measurements, kept from run to run."""
+
+import datetime
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from grading import remeasure, sandbox
+from grading.hidden import Hidden, hidden_data
+from grading.rubric import RUBRICS, load_rubric
+from grading.store import FORMAT, digest_of, dump, slot_from_json, slot_to_json, write_atomically
+from grading.types import Rubric, Slot
+from projectkit.submit import Intake
+from projectkit.types import Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is to be done. `salt` and `data` choose the hidden data (see grading.hidden); jobs 0 means one a core."""
+
+    scale: str = "quick"
+    salt: str | None = None
+    data: Path | None = None
+    jobs: int = 0
+    require_sandbox: bool = False
+    rubrics: Path = RUBRICS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """What all submissions of one lab share."""
+
+    rubric: Rubric
+    hidden: Hidden
+    inputs: Path  # the hidden inputs as .npy; the labels are in no file
+    baseline: Artifact | None
+    measured: Slot | None  # of the baseline
+
+
+def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out: Path, core: int | None) -> Mapping:
+    """The measurements of a submission: those of an earlier run if nothing that they depend on has changed."""
+    rubric, submission = course.rubric, intake.submission
+    artifacts = {slot: submission.artifacts[slot] for slot in rubric.slots if slot not in problems}
+    metrics = {slot: rubric.metrics(slot) for slot in artifacts}
+    relative = any(check.relative and check.metric == "latency_p50" for check in rubric.checks)
+    task = remeasure.Task(
+        artifacts, metrics, course.hidden, course.inputs, rubric.limits, core, course.baseline if relative else None
+    )
+    key = {
+        "format": FORMAT,
+        "models": {slot: artifact.sha256 for slot, artifact in artifacts.items()},
+        "submission": submission.digest,  # equal models of two students are measured twice: no one's noise is another's
+        "metrics": metrics,
+        "hidden": course.hidden.digest,
+        "baseline": course.baseline.sha256 if course.baseline else None,
+        "limits": asdict(rubric.limits),
+    }
+    return cached(out, key, lambda: remeasure.measure(task, course.measured))
+
+
+def cached(out: Path, key: Mapping, measure: Callable[[], tuple[dict[str, Slot], dict[str, str]]]) -> Mapping:
+    path = out / "measurements" / f"{digest_of(key)[:32]}.json"
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored["key"] == json.loads(dump(key)):
+            return stored
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not measured yet, or a file that was damaged: measure
+    slots, problems = measure()
+    stored = {
+        "key": key,
+        "slots": {slot: slot_to_json(value) for slot, value in slots.items()},
+        "problems": problems,
+        "device": remeasure.device(),
+        "protections": list(sandbox.protections().sentences),
+        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    write_atomically(path, dump(stored))
+    return json.loads(dump(stored))
+
+
+class Courses:
+    """The course of each lab, made when its first submission arrives and then shared by the threads."""
+
+    def __init__(self, options: Options, salt: str, out: Path, shared: Path):
+        self._options, self._salt, self._out, self._shared = options, salt, out, shared
+        self._lock, self._made = threading.Lock(), {}
+
+    def get(self, lab: str) -> Course:
+        """Raises SubmissionError when no rubric has this name, GradingError when the lab itself is set up wrongly."""
+        with self._lock:
+            if lab not in self._made:
+                try:
+                    self._made[lab] = self._make(lab)
+                except Exception as error:  # kept, so that a lab that cannot be graded fails once and not once a student
+                    self._made[lab] = error
+            if isinstance(self._made[lab], Exception):
+                raise self._made[lab]
+            return self._made[lab]
+
+    def _make(self, lab: str) -> Course:
+        rubric = load_rubric(lab, self._options.scale, self._options.rubrics)
+        hidden = hidden_data(rubric.dataset, self._salt, self._options.data)
+        inputs = self._shared / f"{rubric.dataset}.npy"
+        np.save(inputs, hidden.split.x, allow_pickle=False)
+        baseline = Artifact.of(rubric.baseline) if rubric.baseline else None
+        if baseline is None:
+            return Course(rubric, hidden, inputs, None, None)
+        key = {"format": FORMAT, "baseline": baseline.sha256, "hidden": hidden.digest, "rubric": rubric.digest}
+        stored = cached(self._out, key, lambda: ({remeasure.BASELINE: remeasure.measure_baseline(rubric, hidden, inputs)}, {}))
+        return Course(rubric, hidden, inputs, baseline, slot_from_json(stored["slots"][remeasure.BASELINE]))
