@@ -5,13 +5,14 @@
     python labs/build.py --solved FOLDER        every notebook with its solutions, into FOLDER
     python labs/build.py --run l01_quantization FOLDER    the solved notebook, executed, into FOLDER
 
-A source is a percent-format script. What stands between `# begin solution: SENTENCE` and `# end solution` becomes one line
-that stops with the sentence.
+A source is a percent-format script. What stands between `# begin solution: SENTENCE` and `# end solution` becomes lines
+that stop with the sentence.
 """
 
 import argparse
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 import jupytext
@@ -30,7 +31,7 @@ def student_source(text: str, name: str) -> str:
             if inside is not None:
                 raise ValueError(f"{name}:{number}: a solution begins inside the one of line {inside}.")
             inside = number
-            lines.append(f"{begin['indent']}raise NotImplementedError({begin['sentence']!r})  # replace this line")
+            lines += hole(begin["indent"], begin["sentence"])
         elif END.match(line):
             if inside is None:
                 raise ValueError(f"{name}:{number}: a solution ends that did not begin.")
@@ -42,6 +43,18 @@ def student_source(text: str, name: str) -> str:
     if inside is not None:
         raise ValueError(f"{name}:{inside}: the solution does not end.")
     return "\n".join(lines) + "\n"
+
+
+def hole(indent: str, sentence: str) -> list[str]:
+    """The lines that stand where a solution was; narrow enough to be read without scrolling."""
+    parts = textwrap.wrap(sentence, 84)
+    parts = [part + " " for part in parts[:-1]] + parts[-1:]
+    return [
+        f"{indent}# Replace these lines.",
+        f"{indent}raise NotImplementedError(",
+        *(f"{indent}    {part!r}" for part in parts),
+        f"{indent})",
+    ]
 
 
 def solved_source(text: str) -> str:
