@@ -44,7 +44,7 @@ def test_a_hole_keeps_its_indentation_and_its_sentence():
     source = "def f():\n    # begin solution: Exercise 1: return 2\n    return 2\n    # end solution\n"
     room = {}
     exec(build.student_source(source, "x"), room)
-    with pytest.raises(NotImplementedError, match="^Exercise 1: return 2$"):
+    with pytest.raises(NotImplementedError, match=r"^Exercise 1: return 2$"):
         room["f"]()
     assert build.solved_source(source) == "def f():\n    return 2\n"
 
