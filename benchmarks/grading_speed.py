@@ -12,8 +12,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from record import Raw, row, write_rows
-
 from grading.engine import Options, grade
 from grading.hidden import hidden_data
 from grading.reference.build import reference_answers
@@ -22,6 +20,7 @@ from projectkit import runtimes
 from projectkit.measure import interleave
 from projectkit.submit import pack, read
 from projectkit.types import Artifact
+from record import Raw, row, write_rows
 
 COMMAND = "python benchmarks/grading_speed.py"
 LAB, SALT = "l01_quantization", "benchmark"

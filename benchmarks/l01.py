@@ -7,12 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from record import Raw, row, write_rows
-
 from projectkit import data, export, measure, models, train
 from projectkit.errors import DataError
 from projectkit.quantize.qat import prepare
 from projectkit.types import Recipe
+from record import Raw, row, write_rows
 
 COMMAND = "python benchmarks/l01.py"
 SEEDS = (0, 1, 2)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from models_by_hand import linear_onnx, linear_tflite
 from typer.testing import CliRunner
 
+from models_by_hand import linear_onnx, linear_tflite
 from projectkit.cli import app
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from models_by_hand import linear_onnx, linear_tflite, saved
 
+from models_by_hand import linear_onnx, linear_tflite, saved
 from projectkit.errors import ArtifactError, NotHere
 from projectkit.measure import METERS
 from projectkit.types import METRICS, Artifact

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models_by_hand import linear_onnx, linear_tflite, linear_weights, onnx_model, saved, slow_onnx
 from onnx import helper
 
 from grading import remeasure, sandbox
@@ -18,6 +17,7 @@ from grading.engine import Options, grade
 from grading.errors import GradingError
 from grading.exercises import SOLUTIONS
 from grading.explain import explain
+from models_by_hand import linear_onnx, linear_tflite, linear_weights, onnx_model, saved, slow_onnx
 from projectkit.submit import exercise_inputs, pack
 
 LAB = "l01_quantization"

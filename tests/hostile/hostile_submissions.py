@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from onnx import helper
+
+from grading.exercises import SOLUTIONS
 from models_by_hand import (
     custom_onnx,
     external_onnx,
@@ -23,9 +26,6 @@ from models_by_hand import (
     onnx_model,
     slow_onnx,
 )
-from onnx import helper
-
-from grading.exercises import SOLUTIONS
 from projectkit.submit import exercise_inputs
 
 LAB = "l01_quantization"

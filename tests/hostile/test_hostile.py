@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
 from hostile_submissions import EVERYTHING, all_cases, write
 
 CASES = {case.name: case for case in all_cases()}

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from checks import l00, l01
 from scipy.stats import binom, binomtest
+
+from checks import l00, l01
 
 
 def count(kind, height, width, channels_in, channels_out, kernel, stride, *, ceil=True, bias=True, depthwise=True):

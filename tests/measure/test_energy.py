@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models_by_hand import linear_onnx, saved
 
+from models_by_hand import linear_onnx, saved
 from projectkit.errors import NotHere
 from projectkit.measure.energy_meter import energy_of
 from projectkit.measure.energy_readers import Reader, ina3221, joules, rapl, readers

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from models_by_hand import onnx_model, saved
 from onnx import helper
 
+from models_by_hand import onnx_model, saved
 from projectkit.measure import read_graph
 from projectkit.types import Artifact
 

@@ -5,8 +5,8 @@ import struct
 
 import numpy as np
 import pytest
-from models_by_hand import linear_onnx, linear_tflite
 
+from models_by_hand import linear_onnx, linear_tflite
 from projectkit.errors import ArtifactError
 from projectkit.measure import Graph, check_shapes, read_graph
 from projectkit.types import Artifact

@@ -3,9 +3,9 @@
 import numpy as np
 import onnx
 import pytest
-from models_by_hand import custom_onnx, external_onnx, linear_onnx, onnx_model, slow_onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from models_by_hand import custom_onnx, external_onnx, linear_onnx, onnx_model, slow_onnx
 from projectkit.errors import ArtifactError
 from projectkit.measure import Graph, read_graph
 from projectkit.types import Artifact

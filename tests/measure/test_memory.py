@@ -5,9 +5,9 @@ import sys
 
 import numpy as np
 import pytest
-from models_by_hand import huge_onnx, linear_onnx, onnx_model, saved
 from onnx import helper
 
+from models_by_hand import huge_onnx, linear_onnx, onnx_model, saved
 from projectkit.errors import ArtifactError
 from projectkit.measure import peak_memory
 from projectkit.types import Artifact

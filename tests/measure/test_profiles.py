@@ -5,10 +5,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from models_by_hand import linear_onnx, linear_tflite, onnx_model, saved, slow_onnx
 from onnx import helper
 from rich.console import Console
 
+from models_by_hand import linear_onnx, linear_tflite, onnx_model, saved, slow_onnx
 from projectkit.data import load
 from projectkit.errors import MeasureError
 from projectkit.measure import compare, page, profile, table

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models_by_hand import onnx_model, saved
 from onnx import helper
 from scipy import stats
 
+from models_by_hand import onnx_model, saved
 from projectkit.errors import MeasureError
 from projectkit.measure import compare_latency, interleave, latency, latency_from, quantile_interval, ratio_from
 from projectkit.measure.quantiles import order_statistics

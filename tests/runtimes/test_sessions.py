@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models_by_hand import linear_onnx, linear_tflite, linear_weights, onnx_model, saved
 from onnx import helper
 
+from models_by_hand import linear_onnx, linear_tflite, linear_weights, onnx_model, saved
 from projectkit import runtimes
 from projectkit.errors import ArtifactError
 from projectkit.runtimes.tensors import to_real, to_stored

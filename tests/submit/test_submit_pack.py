@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models_by_hand import linear_onnx, linear_tflite, saved
 
+from models_by_hand import linear_onnx, linear_tflite, saved
 from projectkit.errors import SubmissionError
 from projectkit.submit import LIMITS, check, pack, read
 
