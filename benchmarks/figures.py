@@ -1,4 +1,4 @@
-"""Writes the README's table of figures from benchmarks/results/*.json: `make figures`; `--check` says whether it is current."""
+"""Writes the README's figures from benchmarks/results/*.json: `make figures`; `--check` says whether it is current."""
 
 import json
 import sys
@@ -8,17 +8,42 @@ ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- figures: begin (make figures) -->", "<!-- figures: end -->"
 
 
-def table() -> str:
-    """The Markdown table of all recorded figures."""
-    lines = ["| figure | value | range | n | beside | command |", "|---|---|---|---|---|---|"]
-    devices = []
-    for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
-        for row in json.loads(path.read_text("utf-8")):
-            value, low, high = (number(row[name], row["unit"]) for name in ("value", "low", "high"))
-            beside = ", ".join(f"{name} {number(other, row['unit'])}" for name, other in row["beside"].items())
-            lines.append(f"| `{row['what']}` | {value} | {low} – {high} | {row['n']} | {beside} | `{row['command']}` |")
-            devices.append(row["device"])
-    return "\n".join([*lines, "", "Measured on: " + "; ".join(dict.fromkeys(devices)) + "."])
+def tables() -> str:
+    """Markdown of all recorded figures. Keys of four parts, family.data.variant.metric, become a matrix: variants down,
+    metrics across."""
+    rows = [
+        row for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")) for row in json.loads(path.read_text("utf-8"))
+    ]
+    single = [row for row in rows if row["what"].count(".") < 3]
+    parts = ["| figure | median | range | n | beside | command |\n|---|---|---|---|---|---|"]
+    parts[0] += "".join("\n" + _line(row) for row in single)
+    families = dict.fromkeys(tuple(row["what"].split(".")[:2]) for row in rows if row["what"].count(".") == 3)
+    parts += [_matrix([row for row in rows if tuple(row["what"].split(".")[:2]) == family]) for family in families]
+    devices = "; ".join(dict.fromkeys(row["device"] for row in rows))
+    return "\n\n".join([*parts, f"Measured on: {devices}."])
+
+
+def _line(row: dict) -> str:
+    value, low, high = (number(row[name], row["unit"]) for name in ("value", "low", "high"))
+    beside = ", ".join(f"{name} {number(other, row['unit'])}" for name, other in row["beside"].items())
+    return f"| `{row['what']}` | {value} | {low} – {high} | {row['n']} | {beside} | `{row['command']}` |"
+
+
+def _matrix(rows: list[dict]) -> str:
+    family, data = rows[0]["what"].split(".")[:2]
+    metrics = list(dict.fromkeys(row["what"].split(".")[3] for row in rows))
+    by_key = {tuple(row["what"].split(".")[2:]): row for row in rows}
+    lines = [
+        f"`{family}.{data}.*`, `{rows[0]['command']}` ({rows[0]['note']}):",
+        "",
+        "| | " + " | ".join(f"`{metric}`" for metric in metrics) + " |",
+        "|---" * (len(metrics) + 1) + "|",
+    ]
+    for variant in dict.fromkeys(variant for variant, _ in by_key):
+        cells = [by_key[variant, metric] for metric in metrics]
+        texts = [f"{cell['value']:.3g} ({cell['low']:.3g} – {cell['high']:.3g})" for cell in cells]
+        lines.append(f"| `{variant}` | " + " | ".join(texts) + " |")
+    return "\n".join(lines)
 
 
 def number(value: float, unit: str) -> str:
@@ -33,7 +58,7 @@ def main() -> int:
     _, _, after = rest.partition(END)
     if not rest or not after:
         raise SystemExit(f"README.md lacks the lines {BEGIN!r} and {END!r}.")
-    new = f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+    new = f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"
     if "--check" in sys.argv:
         print("README.md's figures are current." if new == text else "README.md's figures are stale. Run: make figures")
         return int(new != text)

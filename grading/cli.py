@@ -1,5 +1,6 @@
 """The command line: `grading run` and `grading explain`. Thin: each command calls the function of its name."""
 
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,7 @@ def run(
     from grading.terminal import progress_bar, score_table
     from projectkit.errors import ProjectkitError
 
+    _need_extra()
     if scale not in ("quick", "full"):
         raise typer.BadParameter(f"scale is {scale!r}, expected quick or full.")
     options = Options(scale, salt, data, jobs, require_sandbox, rubrics or RUBRICS)
@@ -52,6 +54,14 @@ def run(
     typer.echo(f"Results: {out / 'index.html'}, {out / 'grades.csv'}")
     if any(grade.ours for grade in grades):
         raise typer.Exit(OURS)
+
+
+def _need_extra() -> None:
+    """Stops before any file is opened when what writes the reports is not installed."""
+    absent = [name for name in ("jinja2", "sklearn") if importlib.util.find_spec(name) is None]
+    if absent:
+        typer.echo(f"Grading needs {' and '.join(absent)}. Install projectkit with its extra `grading`.", err=True)
+        raise typer.Exit(WRONG_CALL)
 
 
 @app.command()

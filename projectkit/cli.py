@@ -164,3 +164,6 @@ def _errors_as_sentences() -> Iterator[None]:
     except ProjectkitError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(WRONG_CALL) from error
+    except ModuleNotFoundError as error:  # the base install of an edge device lacks what draws
+        typer.echo(f"This needs {error.name}, which is not installed. Install projectkit with its extra `plot`.", err=True)
+        raise typer.Exit(WRONG_CALL) from error

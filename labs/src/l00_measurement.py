@@ -244,6 +244,23 @@ def joules(microjoules, max_energy_range_uj):
 check.joules(joules)
 
 # %%
+counter = submit.exercise_inputs(ME, LAB, "energy_counter")  # fifty readings of a counter, drawn for you
+readings, span = counter["microjoules"], counter["max_energy_range_uj"]
+plt.figure(figsize=(9, 2.6), layout="constrained")
+plt.plot(counter["seconds"], readings / 1e6, ".-", color="lightsteelblue", label="what the counter shows")
+used = [joules(readings[: count + 1], span) for count in range(len(readings))]
+plt.plot(counter["seconds"], used, color="tab:blue", label="energy since the first reading")
+plt.xlabel("seconds")
+plt.ylabel("joules")
+plt.legend()
+plt.show()
+
+# %% [markdown]
+# **How to read it.** The saw-tooth is the counter, the line is the energy; its slope is the power in watts.
+#
+# And this machine? One table with everything that can be measured here:
+
+# %%
 measure.table(profiles)
 
 # %% [markdown]
@@ -279,8 +296,7 @@ median, low, high = median_interval(latencies)
 turns = my_inputs("interleaved_ratio")
 results = my_inputs("accuracy_interval")
 ends = np.array([wilson(correct, total) for correct, total in zip(results["correct"], results["total"])])
-counter = my_inputs("energy_counter")
-energy = joules(counter["microjoules"], counter["max_energy_range_uj"])
+energy = joules(readings, span)
 
 answers = {
     "count_layers": {"parameters": counts[:, 0], "macs": counts[:, 1]},

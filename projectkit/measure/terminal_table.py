@@ -24,18 +24,22 @@ HEADINGS = {
 
 
 def table(profiles: Sequence[Profile], *, title: str = ""):
-    """Something that rich prints: a row a metric, a column a file, the interval in grey under a value.
+    """Something that rich prints and a notebook shows: a row a metric, a column a file, the interval in grey under a value.
 
     More than FILES_ABREAST files make several tables, so that a terminal of 80 columns shows them whole. Below stand the
     device and what could not be measured, with the reason.
     """
     from rich.console import Group
+    from rich.jupyter import JupyterMixin
     from rich.text import Text
+
+    class Tables(Group, JupyterMixin):
+        """A group that a notebook shows, too."""
 
     metrics = measured_metrics(profiles)
     starts = range(0, len(profiles), FILES_ABREAST)
     tables = [_table(profiles[start : start + FILES_ABREAST], metrics, title if start == 0 else "") for start in starts]
-    return Group(*tables, *(Text(line, style="dim") for line in [*devices(profiles), *reasons(profiles)]))
+    return Tables(*tables, *(Text(line, style="dim") for line in [*devices(profiles), *reasons(profiles)]))
 
 
 def _table(profiles: Sequence[Profile], metrics: Sequence[str], title: str):

@@ -93,6 +93,11 @@ class Elements(HTMLParser):
         self.text.append(data)
 
 
+def test_a_notebook_shows_the_table(profiles):
+    shown = table(profiles)._repr_mimebundle_((), ())
+    assert "Latency p50" in shown["text/html"] and "Latency p50" in shown["text/plain"]
+
+
 def test_the_page_escapes_names_and_needs_no_other_file(profiles, tmp_path):
     path = page(profiles, tmp_path / "page.html", title="<i>Digits</i> & co", command="projectkit measure <x>.tflite")
     content = path.read_text(encoding="utf-8")
