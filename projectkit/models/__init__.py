@@ -29,7 +29,7 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
 
 
 def build(name: str, dataset: Dataset, *, seed: int = 0, **options) -> keras.Model:
-    """A fresh model for `dataset` whose initial weights depend on `seed` only.
+    """A fresh model for `dataset` whose initial weights depend on `seed` only, and its layers' names on the architecture.
 
     `options` are the builder's own keyword arguments, for example `widths=(8, 16)`. Raises ModelError for an unknown
     name or option and for a value that gives no model. Seeds Python's, NumPy's and TensorFlow's global generators.
@@ -42,6 +42,7 @@ def build(name: str, dataset: Dataset, *, seed: int = 0, **options) -> keras.Mod
     if unknown:
         raise ModelError(f"{name} has no option {', '.join(unknown)}; its options are {', '.join(known) or 'none'}.")
     keras.utils.set_random_seed(seed)
+    keras.backend.reset_uids()  # layers are named alike in every build: conv2d, conv2d_1, …
     try:
         return builder(dataset.shape, len(dataset.classes), **options)
     except (TypeError, ValueError) as error:

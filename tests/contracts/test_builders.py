@@ -57,3 +57,8 @@ def test_keeps_its_weights_in_a_copy_of_its_own(name):
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     model.set_weights([array + 1 for array in before])
     assert all(np.array_equal(a, b) for a, b in zip(before, twin.get_weights(), strict=True))
+
+
+def test_layers_are_named_alike_in_every_build(name):
+    first, second = (models.build(name, data.load("digits")) for _ in range(2))
+    assert [layer.name for layer in first.layers] == [layer.name for layer in second.layers]

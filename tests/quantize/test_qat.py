@@ -109,7 +109,7 @@ def test_trained_weights_are_the_learned_ones_in_the_old_architecture(trained, l
 
 
 def test_weights_of_another_model_are_refused(aware, digits):
-    other = models.build("convnet", digits, widths=(16, 32, 64))
+    other = models.build("convnet", digits, widths=(8, 16, 32))
     with pytest.raises(ModelError, match=r"was not prepared from convnet: it has no variable"):
         qat.trained_weights(aware, other)
 
