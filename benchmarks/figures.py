@@ -25,8 +25,9 @@ def tables() -> str:
 
 def _line(row: dict) -> str:
     value, low, high = (number(row[name], row["unit"]) for name in ("value", "low", "high"))
+    numbers = f"{value} | {low} – {high}" if value != low or low != high else f"{value} |"
     beside = ", ".join(f"{name} {number(other, row['unit'])}" for name, other in row["beside"].items())
-    return f"| `{row['what']}` | {value} | {low} – {high} | {row['n']} | {beside} | `{row['command']}` |"
+    return f"| `{row['what']}` | {numbers} | {row['n']} | {beside} | `{row['command']}` |"
 
 
 def _matrix(rows: list[dict]) -> str:
@@ -41,9 +42,13 @@ def _matrix(rows: list[dict]) -> str:
     ]
     for variant in dict.fromkeys(variant for variant, _ in by_key):
         cells = [by_key[variant, metric] for metric in metrics]
-        texts = [f"{cell['value']:.3g} ({cell['low']:.3g} – {cell['high']:.3g})" for cell in cells]
+        texts = [_with_range(f"{cell['value']:.3g}", f"{cell['low']:.3g}", f"{cell['high']:.3g}") for cell in cells]
         lines.append(f"| `{variant}` | " + " | ".join(texts) + " |")
     return "\n".join(lines)
+
+
+def _with_range(value: str, low: str, high: str) -> str:
+    return value if low == high else f"{value} ({low} – {high})"
 
 
 def number(value: float, unit: str) -> str:
