@@ -196,10 +196,13 @@ for axis, metric, unit, title in (
         axis.errorbar(numbers[:, 1], list(profiles), xerr=errors, fmt="none", ecolor="gray", capsize=3)
         axis.scatter(numbers[:, 1], list(profiles), c=colors, zorder=3)
     else:
-        axis.barh(list(profiles), numbers[:, 1], color=colors, xerr=errors, ecolor="gray")
+        bars = axis.barh(list(profiles), numbers[:, 1], color=colors, xerr=errors, ecolor="gray")
+        axis.bar_label(bars, fmt="%.0f", padding=4, fontsize=8)
+        axis.margins(x=0.2)
     axis.set_xlabel(title)
 axes[0].invert_yaxis()
 axes[2].set_xscale("log")
+axes[2].xaxis.set_minor_formatter("")
 plt.show()
 
 before, after = profiles["float32"].values, profiles["int8"].values
