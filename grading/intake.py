@@ -1,15 +1,13 @@
 """What a submission is held against before anything of it is opened: the rubric's scale, slots and exercises."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
 from grading.exercises import SOLUTIONS, score
 from grading.types import Answer, Rubric
 from projectkit.errors import SubmissionError
-from projectkit.submit import Intake, exercise_inputs
-from projectkit.types import FORMATS
+from projectkit.submit import Intake, exercise_inputs, wrong_format
 
 
 def problems_of(intake: Intake, rubric: Rubric) -> dict[str, str]:
@@ -25,12 +23,9 @@ def problems_of(intake: Intake, rubric: Rubric) -> dict[str, str]:
             f"Run the lab with PROJECTKIT_SCALE={rubric.scale} and pack again."
         )
     problems = dict(intake.problems)
-    for slot, wanted in rubric.formats.items():
-        if slot in submission.artifacts and submission.artifacts[slot].format != wanted:
-            suffix = next(suffix for suffix, name in FORMATS.items() if name == wanted)
-            problems[slot] = (
-                f"{Path(submission.artifacts[slot].path).name}: expected a {suffix} file for {slot}. Export it as that."
-            )
+    for slot, artifact in submission.artifacts.items():
+        if sentence := wrong_format(slot, artifact, rubric.formats.get(slot)):
+            problems[slot] = sentence
     for slot in rubric.slots:
         if slot not in submission.artifacts:
             given = ", ".join(submission.artifacts) or "none"

@@ -10,10 +10,12 @@ from projectkit.submit.limits import LIMITS, Limits
 from projectkit.submit.manifest import check_slot
 from projectkit.submit.pack import pack
 from projectkit.submit.read import Intake, read
+from projectkit.submit.slots import SLOTS, wrong_format
 
 __all__ = [
     "INPUTS",
     "LIMITS",
+    "SLOTS",
     "Finding",
     "Intake",
     "Limits",
@@ -23,4 +25,5 @@ __all__ = [
     "load_array",
     "pack",
     "read",
+    "wrong_format",
 ]

@@ -7,21 +7,29 @@ from pathlib import Path
 from projectkit.errors import SubmissionError
 from projectkit.submit.exercises import INPUTS
 from projectkit.submit.read import Intake, read
+from projectkit.submit.slots import SLOTS, wrong_format
+
+ACCEPTED, ABSENT, REFUSED = "✓", "–", "✗"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence about a submission; `good` is False when the grader would refuse what it speaks of."""
+    """One sentence about a submission, and whether the grader accepts what it speaks of, misses it or refuses it."""
 
-    good: bool
+    mark: str
     sentence: str
 
+    @property
+    def good(self) -> bool:
+        """False when the grader would refuse what this speaks of."""
+        return self.mark != REFUSED
+
     def __str__(self) -> str:
-        return f"{'✓' if self.good else '✗'} {self.sentence}"
+        return f"{self.mark} {self.sentence}"
 
 
 def check(path: str | Path) -> list[Finding]:
-    """Everything that the grader's intake would refuse in the zip at `path`, and what it would accept.
+    """Everything that the grader's intake would refuse in the zip at `path`, what it would accept and what is absent.
 
     It reads the zip with the same reader as the grader. Models are not run: that they open and answer is seen by measuring
     them (`projectkit measure`).
@@ -30,21 +38,43 @@ def check(path: str | Path) -> list[Finding]:
         try:
             intake = read(path, scratch)
         except SubmissionError as error:
-            return [Finding(False, str(error))]
-        return [Finding(False, sentence) for sentence in intake.problems.values()] + _accepted(intake)
+            return [Finding(REFUSED, str(error))]
+        if intake.submission.lab not in SLOTS:
+            sentence = f"lab {intake.submission.lab}: there is no such lab, expected one of {', '.join(SLOTS)}. Pack again."
+            return [Finding(REFUSED, sentence)]
+        return _refused(intake) + _accepted(intake) + _absent(intake)
+
+
+def _refused(intake: Intake) -> list[Finding]:
+    wrong = [
+        wrong_format(slot, artifact, SLOTS[intake.submission.lab].get(slot))
+        for slot, artifact in intake.submission.artifacts.items()
+    ]
+    return [Finding(REFUSED, sentence) for sentence in (*intake.problems.values(), *wrong) if sentence]
 
 
 def _accepted(intake: Intake) -> list[Finding]:
-    submission = intake.submission
+    submission, wanted = intake.submission, SLOTS[intake.submission.lab]
     sentences = [f"{submission.student} hands in {submission.lab} at scale {submission.scale}."]
     for slot, artifact in submission.artifacts.items():
-        sentences.append(f"{slot}: {Path(artifact.path).name}, {artifact.size} bytes, SHA-256 {artifact.sha256[:12]}…")
-    known = INPUTS.get(submission.lab, {})
+        if wrong_format(slot, artifact, wanted.get(slot)):
+            continue
+        unasked = "" if slot in wanted else f"; no check asks for it (slots: {', '.join(wanted)})"
+        sentences.append(f"{slot}: {Path(artifact.path).name}, {artifact.size} bytes, SHA-256 {artifact.sha256[:12]}…{unasked}")
     for exercise, arrays in submission.answers.items():
         sentences.append(f"answers to {exercise}: {', '.join(sorted(arrays))}.")
-    absent = sorted(set(known) - set(submission.answers) - {p.removeprefix("answers/") for p in intake.problems})
-    if absent:
-        sentences.append(f"No answers to {', '.join(absent)}.")
     if submission.claims:
         sentences.append(f"{len(submission.claims)} claimed numbers, shown in the report, worth no points.")
-    return [Finding(True, sentence) for sentence in sentences]
+    return [Finding(ACCEPTED, sentence) for sentence in sentences]
+
+
+def _absent(intake: Intake) -> list[Finding]:
+    submission = intake.submission
+    slots = [slot for slot in SLOTS[submission.lab] if slot not in submission.artifacts and slot not in intake.problems]
+    spoilt = {place.removeprefix("answers/") for place in intake.problems}
+    answers = [] if "answers" in spoilt else sorted(set(INPUTS[submission.lab]) - set(submission.answers) - spoilt)
+    return [
+        Finding(ABSENT, f"No {what} {', '.join(names)}: nothing to earn there.")
+        for what, names in (("model for", slots), ("answers to", answers))
+        if names
+    ]

@@ -14,7 +14,7 @@ from grading.engine import Options, grade
 from grading.reference.build import reference_answers
 from grading.rubric import RUBRICS, load_rubric
 from projectkit import data
-from projectkit.submit import INPUTS, pack
+from projectkit.submit import INPUTS, SLOTS, pack
 
 LABS = sorted(path.stem for path in RUBRICS.glob("*.toml"))
 SCALES = ("quick", "full")
@@ -74,4 +74,5 @@ def test_a_rubric_has_a_reference_and_asks_for_answers_that_exist(lab):
         rubric = load_rubric(lab, scale)
         assert sum(check.points for check in rubric.checks) == 100
         assert set(rubric.exercises) == set(INPUTS[lab]) == set(reference_answers(lab))
+        assert {slot: rubric.formats.get(slot) for slot in rubric.slots} == SLOTS[lab]
         assert [check.slot for check in rubric.checks if check.gate] == list(rubric.slots), "every model needs an accuracy gate"

@@ -120,7 +120,17 @@ def test_check_tells_what_is_accepted_and_what_is_absent(tmp_path, models):
     findings = check(packed(tmp_path / "a.zip", models))
     assert all(finding.good for finding in findings)
     text = " ".join(finding.sentence for finding in findings)
-    assert "onnx_int8.onnx" in text and "answers to affine" in text and "No answers to per_channel" in text
+    assert "onnx_int8.onnx" in text and "answers to affine" in text
+    assert "No answers to per_channel" in text and "No model for qat, few_bits" in text
+
+
+def test_check_refuses_an_unknown_lab_and_a_model_in_the_wrong_format(tmp_path, models):
+    (finding,) = check(packed(tmp_path / "a.zip", models, lab="l99_alchemy", answers={}))
+    assert not finding.good and "l99_alchemy" in finding.sentence and "l01_quantization" in finding.sentence
+    swapped = {"int8": models["onnx_int8"], "onnx_int8": models["int8"]}
+    refused = [finding.sentence for finding in check(packed(tmp_path / "b.zip", swapped)) if not finding.good]
+    assert len(refused) == 2
+    assert "expected a .tflite file for int8" in refused[0] and "expected a .onnx file for onnx_int8" in refused[1]
 
 
 def test_check_says_what_read_refuses(tmp_path, models):

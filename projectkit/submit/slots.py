@@ -1,0 +1,20 @@
+"""The models that each lab asks for."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from projectkit.types import FORMATS, Artifact
+
+# Lab → slot → the format it must have, None where any will do. The rubrics ask for the same; a test holds them together.
+SLOTS: Mapping[str, Mapping[str, str | None]] = {
+    "l00_measurement": {"small": None},
+    "l01_quantization": {"int8": "litert", "onnx_int8": "onnx", "qat": "litert", "few_bits": "litert"},
+}
+
+
+def wrong_format(slot: str, artifact: Artifact, wanted: str | None) -> str | None:
+    """A sentence when the model of `slot` is not in the `wanted` format, else None."""
+    if wanted is None or artifact.format == wanted:
+        return None
+    suffix = next(suffix for suffix, name in FORMATS.items() if name == wanted)
+    return f"{Path(artifact.path).name}: expected a {suffix} file for {slot}. Export it as that."
