@@ -31,9 +31,11 @@ def run(
 ) -> None:
     """Grade every submission; a bad one gets its sentence and stops nobody else.
 
-    Exit code 0 also when submissions were bad; 1 when the grader itself failed on some; 2 when it was called wrongly.
+    Killed or stopped, the same command goes on where it was. Exit code 0 also when submissions were bad; 1 when the grader
+    itself failed or could not write; 2 when it was called wrongly.
     """
     from grading.engine import Options, grade
+    from grading.errors import OutputError
     from grading.rubric import RUBRICS
     from grading.sandbox import protections
     from grading.terminal import progress_bar, score_table
@@ -48,7 +50,7 @@ def run(
             grades = grade(submissions, out, options, progress)
     except ProjectkitError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(WRONG_CALL) from error
+        raise typer.Exit(OURS if isinstance(error, OutputError) else WRONG_CALL) from error
     score_table(grades)
     typer.echo(f"Protections: {'; '.join(protections().sentences)}.")
     typer.echo(f"Results: {out / 'index.html'}, {out / 'grades.csv'}")

@@ -1,5 +1,6 @@
 """Grades a folder: every file through intake, measurement and award, in parallel, and none can stop another."""
 
+import errno
 import os
 import queue
 import re
@@ -13,14 +14,17 @@ from pathlib import Path
 from grading import sandbox
 from grading.award import award
 from grading.courses import Courses, Options, measured_of
-from grading.errors import GradingError
+from grading.errors import GradingError, OutputError
 from grading.gradebook import write_grade, write_overview
 from grading.hidden import choose_salt
 from grading.intake import problems_of, score_answers
-from grading.store import digest_of, slot_from_json
+from grading.store import digest_of, remove_unfinished, slot_from_json
 from grading.types import Grade
 from projectkit.errors import SubmissionError
 from projectkit.submit import read
+
+# A disk that is full or read-only stops every file alike. NumPy gives no number when it could not write all of an array.
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC), None)
 
 _PLAIN = re.compile(r"(?!(?:con|prn|aux|nul|com\d|lpt\d)$)[A-Za-z0-9][A-Za-z0-9_-]{0,59}", re.IGNORECASE)
 
@@ -39,8 +43,7 @@ def grade(
         sandbox.require()
     submissions, out = Path(submissions), Path(out)
     files = _files(submissions)
-    out.mkdir(parents=True, exist_ok=True)
-    salt = choose_salt(options.salt, out)
+    salt = _prepare(out, options)
     with tempfile.TemporaryDirectory(prefix="grading-") as shared:
         courses = Courses(options, salt, out, Path(shared))
         cores = _cores(options.jobs)
@@ -55,20 +58,42 @@ def grade(
             return done
 
         with ThreadPoolExecutor(cores.qsize()) as pool:
-            grades = list(pool.map(task, _names(files), files))
+            try:
+                grades = list(pool.map(task, _names(files), files))
+            except BaseException:  # a full disk, or Ctrl-C: nothing that has not begun needs to begin
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
     write_overview(grades, out)
     return grades
 
 
+def _prepare(out: Path, options: Options) -> str:
+    """Makes the output folder, tidies what a killed run left there, and returns the salt. Raises OutputError."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(out)
+        return choose_salt(options.salt, out)
+    except OSError as error:
+        raise OutputError(f"--out {out}: cannot be written ({error.strerror or error}). Choose another folder.") from error
+
+
 def _grade_safely(name: str, path: Path, out: Path, courses: Courses, core: int | None) -> Grade:
-    """The grade of one file, written down; whatever goes wrong becomes a grade with an error."""
+    """The grade of one file, written down; whatever goes wrong with it becomes a grade with an error. Raises OutputError only:
+    where nothing can be written, no file can be graded."""
     try:
         done = _grade(name, path, out, courses, core)
         write_grade(done, out)
         return done
+    except OutputError:
+        raise
     except SubmissionError as error:
         done = Grade(_shown(path), name, error=str(error)[:600])
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise OutputError(
+                f"{tempfile.gettempdir()}: cannot be written ({error.strerror or error}). Make room there, or set TMPDIR to "
+                "another folder. What was finished is intact, and the same command goes on from there."
+            ) from error
         # Ours, not the student's: the grade says so, the run goes on, and the exit code tells the instructor.
         where = traceback.extract_tb(error.__traceback__)[-1]
         what = str(error) if isinstance(error, GradingError) else f"{type(error).__name__} in {where.name}: {error}"

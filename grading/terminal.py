@@ -12,10 +12,17 @@ from grading.types import Grade
 @contextmanager
 def progress_bar(submissions: Path) -> Iterator[Callable[[Grade], None]]:
     """Gives a function that is to be called with each grade as it is done."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     total = sum(path.is_file() for path in submissions.iterdir()) if submissions.is_dir() else 1
-    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("grading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("grading", total=total)
         yield lambda grade: bar.advance(task)

@@ -1,0 +1,123 @@
+"""A run that is killed, or that cannot write: nothing lost, nothing graded twice, nothing half-written."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from grading.engine import Options, grade
+from grading.errors import OutputError
+from grading.exercises import SOLUTIONS
+from grading.store import PART, write_atomically
+from models_by_hand import linear_onnx, saved
+from projectkit.submit import exercise_inputs, pack
+
+LAB = "l01_quantization"
+SUBMISSIONS, KILLS = 40, 20
+RUBRIC = """
+lab = "l01_quantization"
+title = "A course that is interrupted"
+[scale.quick]
+dataset = "digits"
+[[scale.quick.check]]
+id = "accuracy"
+title = "Accuracy"
+slot = "first"
+metric = "accuracy"
+floor = 0.5
+target = 1.0
+points = 10
+[[scale.quick.check]]
+id = "affine"
+title = "Affine"
+exercise = "affine"
+metric = "answer"
+floor = 0
+target = 1
+points = 10
+"""
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    root = tmp_path_factory.mktemp("interrupted")
+    saved(root / "rubrics", f"{LAB}.toml", RUBRIC.encode())
+    model = saved(root, "linear.onnx", linear_onnx())
+    (root / "submissions").mkdir()
+    for index in range(SUBMISSIONS):
+        student = f"student{index:02}"
+        answers = {"affine": SOLUTIONS[LAB]["affine"](exercise_inputs(student, LAB, "affine"))}
+        answers["affine"] |= {"scale": 1.0} if index % 3 == 0 else {}
+        pack(root / "submissions" / f"{student}.zip", student=student, lab=LAB, artifacts={"first": model}, answers=answers)
+    return root
+
+
+def command(course: Path, out: Path) -> list[str]:
+    words = ["-m", "grading", "run", str(course / "submissions"), "--out", str(out)]
+    return [sys.executable, *words, "--rubrics", str(course / "rubrics"), "--salt", "pepper"]
+
+
+def stamps(out: Path) -> dict[str, int]:
+    """When each measurement was written; a measurement that is taken again has a new time."""
+    return {path.name: path.stat().st_mtime_ns for path in (out / "measurements").glob("*.json")}
+
+
+def test_killed_at_random_points_it_resumes_and_ends_with_the_same_grades(course, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    subprocess.run(command(course, whole), check=True, capture_output=True)
+    chance, before, kills = random.Random(0), {}, 0
+    while kills < KILLS:
+        process = subprocess.Popen(
+            command(course, broken), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        time.sleep(chance.uniform(0.1, 1.5))
+        if process.poll() is not None:
+            break  # it came to its end between two kills
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+        now = stamps(broken) if broken.exists() else {}
+        assert {name: now[name] for name in before} == before, "something was measured twice, or lost"
+        for result in broken.glob("results/*.json"):
+            json.loads(result.read_text("utf-8"))  # whole, or not there
+        before = now
+    assert kills >= 3, "the run was over before it could be killed: no test"
+    subprocess.run(command(course, broken), check=True, capture_output=True)
+    after = stamps(broken)
+    assert {name: after[name] for name in before} == before
+    assert len(after) == SUBMISSIONS
+    assert (broken / "grades.csv").read_bytes() == (whole / "grades.csv").read_bytes()
+    assert not list(broken.rglob(f"{PART}*"))
+
+
+def test_a_disk_that_is_full_stops_the_run_with_a_sentence_and_keeps_what_was_finished(course, tmp_path):
+    out = tmp_path / "out"
+    few = tmp_path / "few"
+    few.mkdir()
+    for index in range(3):
+        (few / f"s{index}.zip").write_bytes((course / "submissions" / f"student0{index}.zip").read_bytes())
+    grade(few, out, Options(rubrics=course / "rubrics", salt="pepper"))
+    finished = {path: path.read_bytes() for path in out.rglob("*.json")}
+    (few / "s9.zip").write_bytes((course / "submissions" / "student09.zip").read_bytes())
+    # No file may grow beyond 3 kB: to the grader that is a disk without room for a report.
+    limited = ["sh", "-c", 'ulimit -f 6 && exec "$@"', "sh", *command(course, out)]
+    limited[limited.index(str(course / "submissions"))] = str(few)
+    done = subprocess.run(limited, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr and "Traceback" not in done.stderr
+    assert {path: path.read_bytes() for path in finished} == finished
+    assert not list(out.rglob(f"{PART}*"))
+
+
+def test_an_output_folder_that_cannot_be_made_is_said_so(course, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="Choose another folder"):
+        grade(course / "submissions", tmp_path / "file" / "out", Options(rubrics=course / "rubrics"))
+    with pytest.raises(OutputError, match="is intact"):
+        write_atomically(tmp_path / "file" / "x.json", "{}")
