@@ -38,7 +38,7 @@ def run(
     from grading.errors import OutputError
     from grading.rubric import RUBRICS
     from grading.sandbox import protections
-    from grading.terminal import progress_bar, score_table
+    from grading.terminal import progress_bar, score_table, summary
     from projectkit.errors import ProjectkitError
 
     _need_extra()
@@ -52,6 +52,7 @@ def run(
         typer.echo(str(error), err=True)
         raise typer.Exit(OURS if isinstance(error, OutputError) else WRONG_CALL) from error
     score_table(grades)
+    typer.echo(f"Summary: {summary(grades)}")
     typer.echo(f"Protections: {'; '.join(protections().sentences)}.")
     typer.echo(f"Results: {out / 'index.html'}, {out / 'grades.csv'}")
     if any(grade.ours for grade in grades):

@@ -15,6 +15,7 @@ from grading import sandbox
 from grading.award import award
 from grading.courses import Courses, Options, measured_of
 from grading.errors import GradingError, OutputError
+from grading.flags import answer_digests
 from grading.gradebook import write_grade, write_overview
 from grading.hidden import choose_salt
 from grading.intake import problems_of, score_answers
@@ -120,6 +121,7 @@ def _grade(name: str, path: Path, out: Path, courses: Courses, core: int | None)
     problems |= measured["problems"]
     answers = score_answers(intake, course.rubric)
     digests = {"rubric": course.rubric.digest, "hidden": course.hidden.digest}
+    digests |= {f"answers/{exercise}": digest for exercise, digest in answer_digests(submission.answers).items()}
     digests |= {"baseline": course.baseline.sha256} if course.baseline else {}
     return replace(
         done,

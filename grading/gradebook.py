@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from grading.errors import GradingError
+from grading.flags import flags
 from grading.report import overview_page, student_page
 from grading.store import FORMAT, answer_from_json, dump, verdict_from_json, verdict_to_json, write_atomically
 from grading.types import Grade
@@ -42,7 +43,7 @@ def write_overview(grades: Sequence[Grade], out: Path) -> None:
     """Writes `out`/grades.csv, one row a file, and the page index.html."""
     replaced = superseded(grades)
     write_atomically(out / "grades.csv", _table(grades, replaced))
-    write_atomically(out / "index.html", overview_page(grades, replaced))
+    write_atomically(out / "index.html", overview_page(grades, replaced, flags(grades)))
 
 
 def superseded(grades: Sequence[Grade]) -> Mapping[str, str]:

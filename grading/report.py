@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from grading.award import metric_name
+from grading.flags import Flag
 from grading.rubric import ANSWER
 from grading.types import Check, Grade, Verdict
 from projectkit.measure import format_interval, format_value
@@ -52,14 +53,20 @@ def student_page(grade: Grade) -> str:
     )
 
 
-def overview_page(grades: Sequence[Grade], replaced: Mapping[str, str]) -> str:
-    """The page of the class, as HTML. `replaced`: files that do not count, and the ones that do instead."""
+def overview_page(grades: Sequence[Grade], replaced: Mapping[str, str], flags: Sequence[Flag] = ()) -> str:
+    """The page of the class, as HTML. `replaced`: files that do not count, and the ones that do instead; `flags`: what the
+    instructor may want to look at."""
     shares = [g.score / g.possible for g in grades if g.possible and g.file not in replaced]
     rows = [
         (g, number(g.score), number(g.possible), 100 * g.score / g.possible if g.possible else 0.0, _remark(g)) for g in grades
     ]
     return _template("overview.html").render(
-        rows=rows, replaced=replaced, graded=len(shares), median=100 * median(shares) if shares else None, bins=_bins(shares)
+        rows=rows,
+        replaced=replaced,
+        flags=flags,
+        graded=len(shares),
+        median=100 * median(shares) if shares else None,
+        bins=_bins(shares),
     )
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from grading.award import with_interval
+from grading.flags import flags
 from grading.report import number
 from grading.types import Grade
 
@@ -34,6 +35,18 @@ def score_table(grades: Sequence[Grade]) -> None:
     from rich.console import Console
 
     Console().print(_checks(grades[0]) if len(grades) == 1 and grades[0].verdicts else _files(grades))
+
+
+def summary(grades: Sequence[Grade]) -> str:
+    """One line a person can act on: how many were graded, refused, failed on our side, and are to be looked at."""
+    refused = [grade for grade in grades if grade.error and not grade.ours]
+    counts = {
+        "graded": sum(grade.error is None for grade in grades),
+        "refused (each with its reason in the table)": len(refused),
+        "failed through the grader's own fault": sum(grade.ours for grade in grades),
+        "to look at (see index.html)": len(flags(grades)),
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "graded") + "."
 
 
 def _checks(grade: Grade):

@@ -1,0 +1,88 @@
+"""What an instructor may want to look at: never a punishment, never a point less, only a sentence and the names."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grading.types import Grade
+from projectkit.measure import format_value
+from projectkit.types import METRICS
+
+# Hidden data is harder than a student's own, and machines differ: only a claim beyond both is worth a look.
+FAR = {"accuracy": 0.15}  # a difference; every other metric by a factor
+FACTOR = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One thing to look at: what kind, in which files, and a sentence."""
+
+    kind: str
+    files: tuple[str, ...]
+    sentence: str
+
+
+def flags(grades: Sequence[Grade]) -> tuple[Flag, ...]:
+    """Equal model files or equal answers under different students, and claims far from what was measured."""
+    return (
+        *_shared(grades, "same model", _models, "the same model file for {what}"),
+        *_shared(grades, "same answers", _answers, "the same answer to {what}, although their inputs differ"),
+        *(flag for grade in grades for flag in _claims(grade)),
+    )
+
+
+def answer_digests(answers: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, str]:
+    """SHA-256 of the values of each exercise's answer, by exercise. Types do not count, values and names do."""
+    digests = {}
+    for exercise, arrays in answers.items():
+        content = hashlib.sha256()
+        for name in sorted(arrays):
+            values = np.asarray(arrays[name], dtype=np.float64)
+            content.update(f"{name}\0{values.shape}\0".encode() + values.tobytes())
+        digests[exercise] = content.hexdigest()
+    return digests
+
+
+def _shared(
+    grades: Sequence[Grade], kind: str, digests_of: Callable[[Grade], Iterable[tuple[str, str]]], words: str
+) -> Iterable[Flag]:
+    """A flag for each digest that several students share. One student's own earlier file does not count."""
+    owners: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+    for grade in grades:
+        for what, digest in digests_of(grade):
+            owners.setdefault((grade.lab, what, digest), {}).setdefault(grade.student, []).append(grade.file)
+    for (_, what, _), by_student in owners.items():
+        if len(by_student) > 1:
+            files = tuple(file for names in by_student.values() for file in names)
+            yield Flag(kind, files, f"{' and '.join(by_student)} handed in {words.format(what=what)}.")
+
+
+def _models(grade: Grade) -> Iterable[tuple[str, str]]:
+    for slot, measured in grade.measured.get("slots", {}).items():
+        yield slot, measured["profile"]["artifact"]["sha256"]
+
+
+def _answers(grade: Grade) -> Iterable[tuple[str, str]]:
+    for name, digest in grade.digests.items():
+        if name.startswith("answers/"):
+            yield name.removeprefix("answers/"), digest
+
+
+def _claims(grade: Grade) -> Iterable[Flag]:
+    for name, claimed in grade.claims.items():
+        slot, _, metric = name.rpartition("/")
+        profile = grade.measured.get("slots", {}).get(slot, {}).get("profile", {})
+        found = profile.get("values", {}).get(metric)
+        if found is None or metric not in METRICS or not _far(metric, claimed, found["value"]):
+            continue
+        sentence = f"{grade.student} claims {format_value(metric, claimed)} for {name}; measured: {format_value(metric, found['value'])}."
+        yield Flag("claim", (grade.file,), sentence)
+
+
+def _far(metric: str, claimed: float, measured: float) -> bool:
+    if metric in FAR:
+        return abs(claimed - measured) > FAR[metric]
+    low, high = sorted((claimed, measured))
+    return low <= 0 < high or (low > 0 and high / low > FACTOR)
