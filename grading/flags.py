@@ -77,7 +77,8 @@ def _claims(grade: Grade) -> Iterable[Flag]:
         found = profile.get("values", {}).get(metric)
         if found is None or metric not in METRICS or not _far(metric, claimed, found["value"]):
             continue
-        sentence = f"{grade.student} claims {format_value(metric, claimed)} for {name}; measured: {format_value(metric, found['value'])}."
+        numbers = [format_value(metric, number) for number in (claimed, found["value"])]
+        sentence = f"{grade.student} claims {numbers[0]} for {name}; measured: {numbers[1]}."
         yield Flag("claim", (grade.file,), sentence)
 
 
