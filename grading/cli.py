@@ -6,12 +6,16 @@ from typing import Annotated
 
 import typer
 
+from grading.semester import cli as gradebook
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Grades submissions by measuring the models that students hand in.",
 )
+
+gradebook.register(app)
 
 WRONG_CALL, OURS = 2, 1
 

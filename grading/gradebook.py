@@ -90,10 +90,10 @@ def _table(grades: Sequence[Grade], replaced: Mapping[str, str]) -> str:
         message = grade.error or " ".join(dict.fromkeys(grade.problems.values()))
         row = [grade.file, grade.student, grade.lab, grade.scale, f"{grade.score:.2f}"]
         row += [f"{possible:.2f}" if possible else "", f"{100 * grade.score / possible:.1f}" if possible else ""]
-        writer.writerow([_harmless(cell) for cell in [*row, counts, message, f"results/{grade.name}.html"]])
+        writer.writerow([harmless(cell) for cell in [*row, counts, message, f"results/{grade.name}.html"]])
     return stream.getvalue()
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
     """A spreadsheet takes a cell that begins with = + - @ for a formula and may run it; an apostrophe makes it text."""
     return "'" + cell if cell.lstrip(" ").startswith(_FORMULA) or cell.startswith(_FORMULA) else cell

@@ -39,6 +39,7 @@ LIGHT = [
     "grading.cli",
     "grading.engine",
     "grading.report",
+    "grading.semester.book",
     "grading.worker",
 ]
 
