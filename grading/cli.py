@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from grading import gradescope
+from grading.moodle import cli as moodle
 from grading.semester import cli as gradebook
 
 app = typer.Typer(
@@ -15,6 +17,8 @@ app = typer.Typer(
     help="Grades submissions by measuring the models that students hand in.",
 )
 
+app.add_typer(moodle.app, name="moodle")
+gradescope.register(app)
 gradebook.register(app)
 
 WRONG_CALL, OURS = 2, 1

@@ -38,6 +38,8 @@ LIGHT = [
     "projectkit.quantize",
     "grading.cli",
     "grading.engine",
+    "grading.gradescope",
+    "grading.moodle.fill",
     "grading.report",
     "grading.semester.book",
     "grading.worker",
