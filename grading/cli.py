@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from grading import gradescope
+from grading.colloquy import cli as colloquy
 from grading.moodle import cli as moodle
 from grading.semester import cli as gradebook
 
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 
 app.add_typer(moodle.app, name="moodle")
+app.add_typer(colloquy.app, name="colloquy")
 gradescope.register(app)
 gradebook.register(app)
 

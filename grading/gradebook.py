@@ -13,7 +13,7 @@ from grading.store import FORMAT, answer_from_json, dump, verdict_from_json, ver
 from grading.types import Grade
 
 COLUMNS = ("file", "student", "lab", "scale", "score", "possible", "percent", "counts", "message", "report")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_grade(grade: Grade, out: Path) -> None:
@@ -96,4 +96,4 @@ def _table(grades: Sequence[Grade], replaced: Mapping[str, str]) -> str:
 
 def harmless(cell: str) -> str:
     """A spreadsheet takes a cell that begins with = + - @ for a formula and may run it; an apostrophe makes it text."""
-    return "'" + cell if cell.lstrip(" ").startswith(_FORMULA) or cell.startswith(_FORMULA) else cell
+    return "'" + cell if cell.lstrip(" ").startswith(FORMULA) or cell.startswith(FORMULA) else cell

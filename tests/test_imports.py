@@ -38,6 +38,7 @@ LIGHT = [
     "projectkit.quantize",
     "grading.cli",
     "grading.engine",
+    "grading.colloquy.bank",
     "grading.gradescope",
     "grading.moodle.fill",
     "grading.report",
