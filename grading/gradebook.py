@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from grading.cells import harmless
 from grading.errors import GradingError
 from grading.flags import flags
 from grading.report import overview_page, student_page
@@ -13,7 +14,6 @@ from grading.store import FORMAT, answer_from_json, dump, verdict_from_json, ver
 from grading.types import Grade
 
 COLUMNS = ("file", "student", "lab", "scale", "score", "possible", "percent", "counts", "message", "report")
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_grade(grade: Grade, out: Path) -> None:
@@ -92,8 +92,3 @@ def _table(grades: Sequence[Grade], replaced: Mapping[str, str]) -> str:
         row += [f"{possible:.2f}" if possible else "", f"{100 * grade.score / possible:.1f}" if possible else ""]
         writer.writerow([harmless(cell) for cell in [*row, counts, message, f"results/{grade.name}.html"]])
     return stream.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """A spreadsheet takes a cell that begins with = + - @ for a formula and may run it; an apostrophe makes it text."""
-    return "'" + cell if cell.lstrip(" ").startswith(FORMULA) or cell.startswith(FORMULA) else cell

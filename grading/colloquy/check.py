@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading.cells import restored
 from grading.colloquy.answers import read_number
 from grading.colloquy.formula import show
-from grading.colloquy.paper import plain, read_paper, rows_of, table
+from grading.colloquy.paper import read_paper, rows_of, table
 from grading.colloquy.types import Item, Paper
 from grading.errors import GradingError
 from grading.store import write_atomically
@@ -108,7 +109,7 @@ def _read(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _key(student: str, number: str, paper: Paper, path: Path) -> Key:
-    name = plain(student)
+    name = restored(student)
     numbers = {str(item.number) for item in paper.sheets.get(name, ())}
     if number not in numbers:
         what = f"question {number!r} of {name!r}" if numbers else f"student {name!r}"
@@ -122,7 +123,7 @@ def _read_answers(path: Path, paper: Paper) -> Mapping[Key, str]:
     answers: dict[Key, str] = {}
     for student, number, answer in _read(path, ("student", "number", "answer")):
         key = _key(student, number, paper, path)
-        if answers.setdefault(key, plain(answer)) != plain(answer):
+        if answers.setdefault(key, restored(answer)) != restored(answer):
             raise GradingError(
                 f"{path}: two different answers of {key[0]!r} to question {key[1]}, expected one. Remove the row that does not "
                 "count."
@@ -137,7 +138,7 @@ def _read_marks(path: Path, paper: Paper, given: Mapping[Key, str]) -> Mapping[K
         return marks
     for student, number, answer, points in _read(path, ("student", "number", "answer", "points")):
         key = _key(student, number, paper, path)
-        if points and plain(answer) == given.get(key, "").strip():
+        if points and restored(answer) == given.get(key, "").strip():
             marks[key] = _points(points, next(i for i in paper.sheets[key[0]] if i.number == key[1]), key, path)
     return marks
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from grading.cells import harmless, restored
 from grading.colloquy.bank import BANK, TOPICS, item
 from grading.colloquy.draw import Draw
 from grading.colloquy.formula import show, to_html
 from grading.colloquy.types import Computed, Item, Paper, Question
 from grading.errors import GradingError
-from grading.gradebook import FORMULA, harmless
 from grading.store import dump, write_atomically
 
 FORMAT = 1
@@ -86,7 +86,7 @@ def read_students(path: Path) -> tuple[str, ...]:
         names = [row[column].strip() for row in rows[1:] if len(row) > column]
     else:
         names = [line.strip() for line in text.splitlines()]
-    names = [plain(name) for name in names if name]
+    names = [restored(name) for name in names if name]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice or not names:
         problem = f"{', '.join(twice)} more than once" if twice else "nobody"
@@ -150,11 +150,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     writer.writerow(columns)
     writer.writerows([harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return stream.getvalue()
-
-
-def plain(cell: str) -> str:
-    """Undoes the apostrophe of `table`."""
-    return cell[1:] if cell.startswith("'") and cell[1:].lstrip(" ").startswith(FORMULA) else cell
 
 
 @dataclass(frozen=True, slots=True)

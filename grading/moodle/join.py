@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading.cells import is_formula
 from grading.errors import GradingError
 from grading.store import write_atomically
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def read_join(path: str | Path) -> list[Row]:
 def _harmless(cell: str) -> str:
     """A spreadsheet takes a cell that begins with = + - @ for a formula; an apostrophe makes it text. One more is put before
     an apostrophe that is there already, so that `_restored` gives back every text."""
-    return "'" + cell if cell.lstrip(" ").startswith(("'", *_FORMULA)) or cell.startswith(_FORMULA) else cell
+    return "'" + cell if cell.lstrip(" ").startswith("'") or is_formula(cell) else cell
 
 
 def _restored(cell: str) -> str:

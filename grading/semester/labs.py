@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
+from grading.cells import restored
 from grading.errors import GradingError
 from grading.gradebook import COLUMNS, read_grade
 from grading.semester.names import key_of
-from grading.semester.sources import read_times, unprotected
+from grading.semester.sources import read_times
 from grading.semester.types import Component, Item, Source
 from grading.types import Grade
 
@@ -57,7 +58,7 @@ def _counting(out: Path) -> list[Grade]:
     wrong = [number for number, row in enumerate(rows, 2) if set(row) != set(COLUMNS) or None in row.values()]
     if wrong:
         raise GradingError(f"{path}, row {wrong[0]}: not a row of `grading run`, expected {', '.join(COLUMNS)}. Run it again.")
-    counting = [unprotected(row["report"]) for row in rows if row["counts"] == "yes"]
+    counting = [restored(row["report"]) for row in rows if row["counts"] == "yes"]
     return [read_grade(out / Path(report).with_suffix(".json")) for report in counting]
 
 

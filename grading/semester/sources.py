@@ -11,12 +11,12 @@ from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
+from grading.cells import restored
 from grading.errors import GradingError
 from grading.semester.names import key_of
 from grading.semester.types import Component, Item, Source
 
 _NUMBER = re.compile(r"[0-9]{1,9}(?:[.,][0-9]{1,12})?")
-_FORMULA = tuple("=+-@")
 STUDENT, TIMES = {"student"}, ("submitted", "deadline")
 
 
@@ -78,11 +78,6 @@ def read_times(path: Path) -> Mapping[tuple[str, str], tuple[datetime | None, da
     return times
 
 
-def unprotected(cell: str) -> str:
-    """The text of a cell that was kept from being a formula by an apostrophe before it."""
-    return cell[1:] if cell[:1] == "'" and cell[1:].lstrip(" ").startswith(_FORMULA) else cell
-
-
 def _table(path: Path, needed: set[str], known: set[str] | None) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """The columns, and the rows with their line's number; lines without any text are left out."""
     try:
@@ -114,7 +109,7 @@ def _table(path: Path, needed: set[str], known: set[str] | None) -> tuple[list[s
 
 def _student(row: Mapping[str, str], where: str, names: dict[str, str]) -> str:
     """The student's key; `names` gets the first spelling."""
-    name = unprotected(row["student"]).strip()
+    name = restored(row["student"]).strip()
     key = key_of(name)
     if not key or not name.isprintable() or len(name) > 100:
         raise GradingError(f"{where}: student is {name[:60]!r}, expected an e-mail address or an ID. Fill it in.")
