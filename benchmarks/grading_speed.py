@@ -41,7 +41,7 @@ def grading_seconds(submissions: Path, jobs: int) -> float:
     """Wall-clock seconds of a whole run into a fresh folder. Fails when a submission earns less than it should."""
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
-        grades = grade(submissions, out, Options("quick", SALT, jobs=jobs))
+        grades = grade(submissions, out, Options("quick", SALT, workers=jobs))
         seconds = time.perf_counter() - start
     if min(one.score / one.possible for one in grades) < 0.9:
         raise SystemExit("A reference submission lost points: the machine is too noisy to measure on, or something is broken.")

@@ -35,7 +35,10 @@ def run(
         str | None, typer.Option(help="Secret that shapes the hidden data. Default: $GRADING_SALT, else OUT/salt.txt.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Hidden data of your own: an .npz with x and y.")] = None,
-    jobs: Annotated[int, typer.Option(min=0, help="Submissions at a time; 0: one a core.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Workers on this machine; 0: one a core.")] = 0,
+    scheduler: Annotated[
+        str | None, typer.Option(help="tcp://… or tls://… of a Dask cluster that measures instead of this machine.")
+    ] = None,
     require_sandbox: Annotated[bool, typer.Option("--require-sandbox", help="Stop if models cannot be isolated here.")] = False,
     rubrics: Annotated[Path | None, typer.Option(help="Folder of rubrics other than the built-in one.")] = None,
 ) -> None:
@@ -54,7 +57,7 @@ def run(
     _need_extra()
     if scale not in ("quick", "full"):
         raise typer.BadParameter(f"scale is {scale!r}, expected quick or full.")
-    options = Options(scale, salt, data, jobs, require_sandbox, rubrics or RUBRICS)
+    options = Options(scale, salt, data, workers, require_sandbox, rubrics or RUBRICS, scheduler)
     try:
         with progress_bar(submissions) as progress:
             grades = grade(submissions, out, options, progress)

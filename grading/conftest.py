@@ -34,7 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _rows(config: pytest.Config) -> list[tuple[str, bool, str]]:
-    options = Options(scale=config.getoption("--scale"), jobs=1, rubrics=config.getoption("--rubrics"))
+    options = Options(scale=config.getoption("--scale"), workers=1, rubrics=config.getoption("--rubrics"))
     with tempfile.TemporaryDirectory() as out:
         (graded,) = grade(config.getoption("--submission"), out, options)
     if graded.error:

@@ -1,6 +1,8 @@
 """What the submissions of a lab share, and their measurements, kept from run to run."""
 
 import datetime
+import hashlib
+import io
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -9,25 +11,28 @@ from pathlib import Path
 
 import numpy as np
 
-from grading import remeasure, sandbox
+from grading import remeasure
 from grading.hidden import Hidden, hidden_data
 from grading.rubric import RUBRICS, load_rubric
 from grading.store import FORMAT, digest_of, dump, slot_from_json, slot_to_json, write_atomically
 from grading.types import Rubric, Slot
+from grading.workers import Inputs
 from projectkit.submit import Intake
 from projectkit.types import Artifact
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run is to be done. `salt` and `data` choose the hidden data (see grading.hidden); jobs 0 means one a core."""
+    """How a run is to be done. `salt` and `data` choose the hidden data (see grading.hidden); 0 workers means one a core;
+    `scheduler` is the address of a Dask cluster whose workers measure instead of this machine's."""
 
     scale: str = "quick"
     salt: str | None = None
     data: Path | None = None
-    jobs: int = 0
+    workers: int = 0
     require_sandbox: bool = False
     rubrics: Path = RUBRICS
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,20 +41,19 @@ class Course:
 
     rubric: Rubric
     hidden: Hidden
-    inputs: Path  # the hidden inputs as .npy; the labels are in no file
+    inputs: Inputs  # what workers are given: no labels
     baseline: Artifact | None
     measured: Slot | None  # of the baseline
 
 
-def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out: Path, core: int | None) -> Mapping:
+def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out: Path, run: remeasure.Run) -> Mapping:
     """The measurements of a submission: those of an earlier run if nothing that they depend on has changed."""
     rubric, submission = course.rubric, intake.submission
     artifacts = {slot: submission.artifacts[slot] for slot in rubric.slots if slot not in problems}
     metrics = {slot: rubric.metrics(slot) for slot in artifacts}
     relative = any(check.relative and check.metric == "latency_p50" for check in rubric.checks)
-    task = remeasure.Task(
-        artifacts, metrics, course.hidden, course.inputs, rubric.limits, core, course.baseline if relative else None
-    )
+    baseline = course.baseline if relative else None
+    task = remeasure.Task(artifacts, metrics, course.hidden, course.inputs, rubric.limits, baseline)
     key = {
         "format": FORMAT,
         "models": {slot: artifact.sha256 for slot, artifact in artifacts.items()},
@@ -59,10 +63,11 @@ def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out
         "baseline": course.baseline.sha256 if course.baseline else None,
         "limits": asdict(rubric.limits),
     }
-    return cached(out, key, lambda: remeasure.measure(task, course.measured))
+    return cached(out, key, lambda: remeasure.measure(task, run, course.measured))
 
 
-def cached(out: Path, key: Mapping, measure: Callable[[], tuple[dict[str, Slot], dict[str, str]]]) -> Mapping:
+def cached(out: Path, key: Mapping, measure: Callable[[], remeasure.Measured]) -> Mapping:
+    """What was measured under this key before, else what `measure` gives, kept for the next run."""
     path = out / "measurements" / f"{digest_of(key)[:32]}.json"
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
@@ -70,24 +75,33 @@ def cached(out: Path, key: Mapping, measure: Callable[[], tuple[dict[str, Slot],
             return stored
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not measured yet, or a file that was damaged: measure
-    slots, problems = measure()
+    measured = measure()
     stored = {
         "key": key,
-        "slots": {slot: slot_to_json(value) for slot, value in slots.items()},
-        "problems": problems,
-        "device": remeasure.device(),
-        "protections": list(sandbox.protections().sentences),
+        "slots": {slot: slot_to_json(value) for slot, value in measured.slots.items()},
+        "problems": measured.problems,
+        "device": measured.device,
+        "protections": list(measured.protections),
+        "seconds": measured.seconds,
         "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     write_atomically(path, dump(stored))
     return json.loads(dump(stored))
 
 
+def inputs_of(hidden: Hidden) -> Inputs:
+    """What workers are given of the hidden data: hidden and plain images, one after the other, and no label."""
+    stream = io.BytesIO()
+    np.save(stream, np.concatenate([hidden.split.x, hidden.plain.x]), allow_pickle=False)
+    content = stream.getvalue()
+    return Inputs(hashlib.sha256(content).hexdigest(), content)
+
+
 class Courses:
     """The course of each lab, made when its first submission arrives and then shared by the threads."""
 
-    def __init__(self, options: Options, salt: str, out: Path, shared: Path):
-        self._options, self._salt, self._out, self._shared = options, salt, out, shared
+    def __init__(self, options: Options, salt: str, out: Path, run: remeasure.Run):
+        self._options, self._salt, self._out, self._run = options, salt, out, run
         self._lock, self._made = threading.Lock(), {}
 
     def get(self, lab: str) -> Course:
@@ -105,11 +119,10 @@ class Courses:
     def _make(self, lab: str) -> Course:
         rubric = load_rubric(lab, self._options.scale, self._options.rubrics)
         hidden = hidden_data(rubric.dataset, self._salt, self._options.data)
-        inputs = self._shared / f"{rubric.dataset}.npy"
-        np.save(inputs, hidden.split.x, allow_pickle=False)
+        inputs = inputs_of(hidden)
         baseline = Artifact.of(rubric.baseline) if rubric.baseline else None
         if baseline is None:
             return Course(rubric, hidden, inputs, None, None)
         key = {"format": FORMAT, "baseline": baseline.sha256, "hidden": hidden.digest, "rubric": rubric.digest}
-        stored = cached(self._out, key, lambda: ({remeasure.BASELINE: remeasure.measure_baseline(rubric, hidden, inputs)}, {}))
+        stored = cached(self._out, key, lambda: remeasure.measure_baseline(rubric, hidden, inputs, self._run))
         return Course(rubric, hidden, inputs, baseline, slot_from_json(stored["slots"][remeasure.BASELINE]))

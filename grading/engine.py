@@ -1,28 +1,29 @@
 """Grades a folder: every file through intake, measurement and award, in parallel, and none can stop another."""
 
 import errno
-import os
-import queue
 import re
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from grading import sandbox
+from grading import sandbox, turns
 from grading.award import award
-from grading.courses import Courses, Options, measured_of
+from grading.cluster import Cluster
+from grading.courses import Course, Courses, Options, measured_of
 from grading.errors import GradingError, OutputError
 from grading.flags import answer_digests
 from grading.gradebook import write_grade, write_overview
 from grading.hidden import choose_salt
 from grading.intake import problems_of, score_answers
+from grading.remeasure import Run
 from grading.store import digest_of, remove_unfinished, slot_from_json
 from grading.types import Grade
+from grading.workers import Workers
 from projectkit.errors import SubmissionError
-from projectkit.submit import read
+from projectkit.submit import Intake, read
 
 # A disk that is full or read-only stops every file alike. NumPy gives no number when it could not write all of an array.
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC), None)
@@ -45,20 +46,15 @@ def grade(
     submissions, out = Path(submissions), Path(out)
     files = _files(submissions)
     salt = _prepare(out, options)
-    with tempfile.TemporaryDirectory(prefix="grading-") as shared:
-        courses = Courses(options, salt, out, Path(shared))
-        cores = _cores(options.jobs)
+    with workers_of(options) as workers:
+        courses = Courses(options, salt, out, workers.run)
 
         def task(name: str, path: Path) -> Grade:
-            core = cores.get()
-            try:
-                done = _grade_safely(name, path, out, courses, core)
-            finally:
-                cores.put(core)
+            done = _grade_safely(name, path, out, courses, workers.run)
             progress(done)
             return done
 
-        with ThreadPoolExecutor(cores.qsize()) as pool:
+        with ThreadPoolExecutor(workers.count) as pool:
             try:
                 grades = list(pool.map(task, _names(files), files))
             except BaseException:  # a full disk, or Ctrl-C: nothing that has not begun needs to begin
@@ -66,6 +62,11 @@ def grade(
                 raise
     write_overview(grades, out)
     return grades
+
+
+def workers_of(options: Options) -> Workers | Cluster:
+    """The workers that the options name: of this machine, or of a cluster. A context manager."""
+    return Cluster(options.scheduler) if options.scheduler else Workers(options.workers)
 
 
 def _prepare(out: Path, options: Options) -> str:
@@ -78,12 +79,13 @@ def _prepare(out: Path, options: Options) -> str:
         raise OutputError(f"--out {out}: cannot be written ({error.strerror or error}). Choose another folder.") from error
 
 
-def _grade_safely(name: str, path: Path, out: Path, courses: Courses, core: int | None) -> Grade:
+def _grade_safely(name: str, path: Path, out: Path, courses: Courses, run: Run) -> Grade:
     """The grade of one file, written down; whatever goes wrong with it becomes a grade with an error. Raises OutputError only:
     where nothing can be written, no file can be graded."""
     try:
-        done = _grade(name, path, out, courses, core)
-        write_grade(done, out)
+        done = _grade(name, path, out, courses, run)
+        with turns.working():
+            write_grade(done, out)
         return done
     except OutputError:
         raise
@@ -105,9 +107,10 @@ def _grade_safely(name: str, path: Path, out: Path, courses: Courses, core: int 
     return done
 
 
-def _grade(name: str, path: Path, out: Path, courses: Courses, core: int | None) -> Grade:
+def _grade(name: str, path: Path, out: Path, courses: Courses, run: Run) -> Grade:
     with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
-        intake = read(path, scratch)
+        with turns.working():
+            intake = read(path, scratch)
         submission = intake.submission
         done = Grade(_shown(path), name, submission.student, submission.lab, scale=submission.scale)
         done = replace(done, claims=submission.claims, digests={"submission": submission.digest})
@@ -116,12 +119,18 @@ def _grade(name: str, path: Path, out: Path, courses: Courses, core: int | None)
             problems = problems_of(intake, course.rubric)
         except SubmissionError as error:
             return replace(done, error=str(error)[:600])
-        measured = measured_of(intake, problems, course, out, core)
+        measured = measured_of(intake, problems, course, out, run)
+    with turns.working():
+        return _awarded(done, intake, course, measured, problems)
+
+
+def _awarded(done: Grade, intake: Intake, course: Course, measured: Mapping, problems: Mapping[str, str]) -> Grade:
+    """The grade with its points, from what was measured and answered."""
     slots = {slot: slot_from_json(raw) for slot, raw in measured["slots"].items()}
-    problems |= measured["problems"]
+    problems = {**problems, **measured["problems"]}
     answers = score_answers(intake, course.rubric)
     digests = {"rubric": course.rubric.digest, "hidden": course.hidden.digest}
-    digests |= {f"answers/{exercise}": digest for exercise, digest in answer_digests(submission.answers).items()}
+    digests |= {f"answers/{exercise}": digest for exercise, digest in answer_digests(intake.submission.answers).items()}
     digests |= {"baseline": course.baseline.sha256} if course.baseline else {}
     return replace(
         done,
@@ -165,12 +174,3 @@ def _names(files: list[Path]) -> list[str]:
         safe = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem)[:50]
         names.append(path.stem if plain else f"{safe}-{digest_of(ascii(path.name))[:8]}")
     return names
-
-
-def _cores(jobs: int) -> queue.SimpleQueue:
-    """One core a job: workers that are kept apart do not disturb each other's timings. None where cores cannot be chosen."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None] * (os.cpu_count() or 1)
-    tickets = queue.SimpleQueue()
-    for index in range(jobs or len(cores)):
-        tickets.put(cores[index % len(cores)])
-    return tickets

@@ -13,6 +13,7 @@ from projectkit.types import METRICS
 # Hidden data is harder than a student's own, and machines differ: only a claim beyond both is worth a look.
 FAR = {"accuracy": 0.15}  # a difference; every other metric by a factor
 FACTOR = 2.0
+MEMORIZED = 0.1  # an honest model loses a point or two on hidden images; one that knows the public ones by heart loses more
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,17 @@ class Flag:
 
 
 def flags(grades: Sequence[Grade]) -> tuple[Flag, ...]:
-    """Equal model files or equal answers under different students, and claims far from what was measured."""
+    """Equal models or equal answers under different students, claims far from what was measured, and models that are good on
+    public images only."""
+    same = tuple(_shared(grades, "same model", _models, "the same model file for {what}"))
+    known = {flag.files for flag in same}
+    weights = _shared(grades, "same weights", _weights, "the same weights for {what}, in files that differ")
     return (
-        *_shared(grades, "same model", _models, "the same model file for {what}"),
+        *same,
+        *(flag for flag in weights if flag.files not in known),
         *_shared(grades, "same answers", _answers, "the same answer to {what}, although their inputs differ"),
         *(flag for grade in grades for flag in _claims(grade)),
+        *(flag for grade in grades for flag in _memorized(grade)),
     )
 
 
@@ -64,6 +71,12 @@ def _models(grade: Grade) -> Iterable[tuple[str, str]]:
         yield slot, measured["profile"]["artifact"]["sha256"]
 
 
+def _weights(grade: Grade) -> Iterable[tuple[str, str]]:
+    for slot, measured in grade.measured.get("slots", {}).items():
+        if measured["weights"]:
+            yield slot, f"{measured['profile']['artifact']['format']} {measured['weights']}"
+
+
 def _answers(grade: Grade) -> Iterable[tuple[str, str]]:
     for name, digest in grade.digests.items():
         if name.startswith("answers/"):
@@ -80,6 +93,18 @@ def _claims(grade: Grade) -> Iterable[Flag]:
         numbers = [format_value(metric, number) for number in (claimed, found["value"])]
         sentence = f"{grade.student} claims {numbers[0]} for {name}; measured: {numbers[1]}."
         yield Flag("claim", (grade.file,), sentence)
+
+
+def _memorized(grade: Grade) -> Iterable[Flag]:
+    for slot, measured in grade.measured.get("slots", {}).items():
+        hidden, plain = measured["profile"]["values"].get("accuracy"), measured["plain"]
+        if hidden and plain and plain["value"] - hidden["value"] > MEMORIZED and plain["low"] > hidden["high"]:
+            numbers = [format_value("accuracy", found["value"]) for found in (plain, hidden)]
+            yield Flag(
+                "memorized",
+                (grade.file,),
+                f"{grade.student}: {slot} reaches {numbers[0]} on public test images, {numbers[1]} on hidden ones.",
+            )
 
 
 def _far(metric: str, claimed: float, measured: float) -> bool:

@@ -21,16 +21,18 @@ SHIFT = 0.04  # of the image's side, either way
 SCALE = 0.05  # zoom, either way
 GAIN = 0.1  # brightness, either way
 CHUNK = 1000
+PLAIN = 200  # enough to see quality that is there on public images and gone on hidden ones
 SALT_VARIABLE, SALT_FILE = "GRADING_SALT", "salt.txt"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hidden:
-    """Inputs and labels, how many classes there are, and a digest that names them."""
+    """Inputs and labels, how many classes there are, a digest that names them; and, to compare, `plain` public test images."""
 
     split: Split
     classes: int
     digest: str
+    plain: Split
 
 
 def hidden_data(dataset: str, salt: str, own: Path | None = None) -> Hidden:
@@ -41,7 +43,7 @@ def hidden_data(dataset: str, salt: str, own: Path | None = None) -> Hidden:
     loaded = load(dataset)
     split = _own(own, loaded) if own else salted(loaded.test, f"{salt}\0{loaded.digest}")
     digest = hashlib.sha256(split.x.tobytes() + split.y.tobytes()).hexdigest()
-    return Hidden(split, len(loaded.classes), digest)
+    return Hidden(split, len(loaded.classes), digest, loaded.test.take(PLAIN))
 
 
 def choose_salt(given: str | None, out: Path) -> str:

@@ -1,129 +1,177 @@
-"""The trusted side of measuring: hands inputs to the sandboxed worker, distrusts what comes back, computes quality with the
+"""The trusted side of measuring: hands inputs to a sandboxed worker, distrusts what comes back, computes quality with the
 labels that the worker never saw."""
 
 import dataclasses
-import json
 import signal
-import sys
-import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
-from grading import sandbox
-from grading.errors import GradingError, SandboxError
+from grading.errors import GradingError
 from grading.hidden import Hidden
 from grading.types import Limits, Rubric, Slot
-from grading.worker_results import read_outputs, read_record
+from grading.worker_results import Said, said_of
+from grading.workers import ANSWERS, MEMORY, TIMING, Ended, Inputs, Job, Model
 from projectkit.errors import MeasureError
-from projectkit.measure import accuracy, device
+from projectkit.measure import accuracy
 from projectkit.types import Artifact, Measurement, Profile
 
-START = 30.0  # seconds granted for starting Python and the runtimes, beyond the rubric's seconds a slot
 BASELINE = "baseline"
+TIMED = ("latency_p50", "latency_p90", "energy")
+MEMORY_RUNS = 3
+DISTURBED = 0.05  # a share of the time off its core from which a reader should know
+
+Run = Callable[[Job, Inputs], Ended]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Task:
-    """What one worker needs to know: models and wanted metrics by slot, data, limits, and the core to stay on (or None)."""
+    """What is to be measured: models and wanted metrics by slot, on which data, within which limits; `baseline` is timed in
+    turn with each model."""
 
     artifacts: Mapping[str, Artifact]
     metrics: Mapping[str, tuple[str, ...]]
     hidden: Hidden
-    inputs: Path
+    inputs: Inputs
     limits: Limits
-    core: int | None = None
-    baseline: Artifact | None = None  # timed in turn with each model
+    baseline: Artifact | None = None
 
 
-def measure_baseline(rubric: Rubric, hidden: Hidden, inputs: Path) -> Slot | None:
-    """The rubric's baseline, measured once for all submissions; None when no check is relative. Raises GradingError."""
-    if rubric.baseline is None:
-        return None
+@dataclass(slots=True)
+class Measured:
+    """What was found by slot, and why the other slots could not be measured, in sentences; where, and what it took."""
+
+    slots: dict[str, Slot] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    device: str = ""
+    protections: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=lambda: {"total": 0.0, "waited": 0.0, "inference": 0.0, "timing": 0.0})
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one slot said in one job; `death` is why the child died of it, if it did."""
+
+    said: Said
+    death: str | None = None
+
+
+def measure_baseline(rubric: Rubric, hidden: Hidden, inputs: Inputs, run: Run) -> Measured:
+    """The rubric's baseline, measured once for all submissions. Raises GradingError."""
     metrics = tuple(sorted({check.metric for check in rubric.checks if check.relative and check.metric != "latency_p50"}))
-    task = Task({BASELINE: Artifact.of(rubric.baseline)}, {BASELINE: metrics}, hidden, inputs, rubric.limits)
-    slots, problems = measure(task)
-    if problems:
-        raise GradingError(f"{rubric.baseline.name}: the baseline cannot be measured. {problems[BASELINE]} Build it again.")
-    return slots[BASELINE]
+    measured = measure(Task({BASELINE: Artifact.of(rubric.baseline)}, {BASELINE: metrics}, hidden, inputs, rubric.limits), run)
+    if measured.problems:
+        reason = measured.problems[BASELINE]
+        raise GradingError(f"{rubric.baseline.name}: the baseline cannot be measured. {reason} Build it again.")
+    return measured
 
 
-def measure(task: Task, baseline: Slot | None = None) -> tuple[dict[str, Slot], dict[str, str]]:
-    """What was measured by slot, and why the other slots could not be, in sentences.
+def measure(task: Task, run: Run, baseline: Slot | None = None) -> Measured:
+    """Measures the slots of `task` by jobs given to `run`: answers of all, then timings, then memory, as far as wanted.
 
-    One worker measures all slots; when a model kills it, that slot is given up and a new worker goes on with the rest.
-    Raises SandboxError when a worker did not even start.
+    A child works through a job's slots; when a model kills it, that slot is given up and another child goes on with the rest.
     """
-    slots, problems = {}, {}
-    with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
-        results = Path(scratch).resolve() / "results"
-        results.mkdir()
-        remaining = list(task.artifacts)
-        while remaining:
-            completed = _run_worker(task, remaining, Path(scratch).resolve())
-            records = {slot: read_record(results / f"{slot}.json") for slot in remaining}
-            unfinished = [slot for slot in remaining if not (records[slot] and records[slot]["done"])]
-            if unfinished and records[unfinished[0]] is None and unfinished[0] == remaining[0]:
-                raise SandboxError(f"the worker did not start (exit code {completed.code}): {completed.log[-500:]}")
-            upto = remaining.index(unfinished[0]) + 1 if unfinished else len(remaining)
-            for slot in remaining[:upto]:
-                death = _death(completed, task.limits, records[slot]) if slot in unfinished else None
-                try:
-                    slots[slot] = _slot(task, slot, records[slot], death, results, baseline)
-                except MeasureError as error:
-                    problems[slot] = str(error)
-            remaining = remaining[upto:]
-    return slots, problems
+    measured, start = Measured(), time.perf_counter()
+    found = {slot: {ANSWERS: one} for slot, one in _gather(task, ANSWERS, list(task.artifacts), run, measured).items()}
+    good = [slot for slot in found if found[slot][ANSWERS].said.outputs is not None]
+    timed = [slot for slot in good if set(TIMED) & set(task.metrics[slot])]
+    for slot, one in _gather(task, TIMING, timed, run, measured).items():
+        found[slot][TIMING] = one
+    hungry = [slot for slot in good if "peak_memory" in task.metrics[slot]]
+    runs = [_gather(task, MEMORY, [slot], run, measured)[slot] for slot in hungry for _ in range(MEMORY_RUNS)]
+    for index, slot in enumerate(hungry):
+        found[slot][MEMORY] = _together(runs[index * MEMORY_RUNS : (index + 1) * MEMORY_RUNS])
+    for slot in task.artifacts:
+        try:
+            measured.slots[slot] = _slot(task, slot, found[slot], measured.device, baseline)
+        except MeasureError as error:
+            measured.problems[slot] = str(error)
+    measured.seconds["total"] = time.perf_counter() - start
+    return measured
 
 
-def _run_worker(task: Task, slots: list[str], scratch: Path) -> sandbox.Completed:
-    models = {
-        slot: dataclasses.replace(task.artifacts[slot], path=str(Path(task.artifacts[slot].path).resolve())) for slot in slots
-    }
-    baseline = task.baseline and dataclasses.replace(task.baseline, path=str(Path(task.baseline.path).resolve()))
-    job = {
-        "inputs": str(task.inputs.resolve()),
-        "slots": {slot: dataclasses.asdict(model) | {"metrics": list(task.metrics[slot])} for slot, model in models.items()},
-        "baseline": baseline and dataclasses.asdict(baseline),
-        "seconds": task.limits.seconds,
-        "budget": task.limits.budget,
-        "core": task.core,
-    }
-    path = scratch / "job.json"
-    path.write_text(json.dumps(job))
-    files = [path, task.inputs, *(Path(model.path) for model in models.values())]
-    files += [Path(baseline.path)] if baseline else []
-    return sandbox.run(
-        [sys.executable, "-P", "-m", "grading.worker", str(path)],
-        read_only=files,
-        writable=scratch / "results",
-        limits=task.limits,
-        seconds=START + task.limits.seconds * len(slots),
+def _gather(task: Task, what: str, slots: Sequence[str], run: Run, measured: Measured) -> dict[str, _Found]:
+    """What each of `slots` said, from as many children as it takes."""
+    found: dict[str, _Found] = {}
+    remaining = list(slots)
+    while remaining:
+        models = {slot: _model(task.artifacts[slot], task.metrics[slot]) for slot in remaining}
+        baseline = _model(task.baseline) if task.baseline and what == TIMING else None
+        ended = run(Job(what, models, task.limits, baseline), task.inputs)
+        said = said_of(ended.stream, remaining)
+        unfinished = [slot for slot in remaining if not (said[slot].record and said[slot].record["done"])]
+        upto = remaining.index(unfinished[0]) + 1 if unfinished else len(remaining)
+        for slot in remaining[:upto]:
+            found[slot] = _Found(said[slot], _death(ended, task.limits, said[slot].record) if slot in unfinished else None)
+        remaining = remaining[upto:]
+        _note(measured, what, ended, said)
+    return found
+
+
+def _note(measured: Measured, what: str, ended: Ended, said: Mapping[str, Said]) -> None:
+    measured.device, measured.protections = ended.device, tuple(ended.protections)
+    measured.seconds["waited"] += ended.waited
+    kind = "inference" if what == ANSWERS else "timing"
+    measured.seconds[kind] += sum(one.record["seconds"] for one in said.values() if one.record)
+
+
+def _model(artifact: Artifact, metrics: tuple[str, ...] = ()) -> Model:
+    return Model(artifact.format, artifact.sha256, Path(artifact.path).read_bytes(), metrics)
+
+
+def _together(runs: Sequence[_Found]) -> _Found:
+    """Several runs of the memory job as one: the median, the least and the most."""
+    values = [one.said.record["values"].get("peak_memory") if one.said.record else None for one in runs]
+    if None in values or any(one.death for one in runs):
+        return next((one for one in runs if one.death), runs[0])
+    joined = Measurement(
+        "peak_memory",
+        median(one.value for one in values),
+        min(one.low for one in values),
+        max(one.high for one in values),
+        len(values),
     )
+    return _Found(Said(runs[0].said.record | {"values": {"peak_memory": joined}}))
 
 
-def _slot(task: Task, slot: str, record: dict | None, death: str | None, results: Path, baseline: Slot | None) -> Slot:
+def _slot(task: Task, slot: str, found: Mapping[str, _Found], device: str, baseline: Slot | None) -> Slot:
     """One slot's values. Raises MeasureError when the model gave no usable outputs: then nothing else about it counts."""
-    artifact, name = task.artifacts[slot], Path(task.artifacts[slot].path).name
-    record = record or {"values": {}, "ratios": {}, "missing": {}, "problem": None}
-    if record["problem"]:
-        raise MeasureError(_sentence(name, record["problem"]))
-    outputs = read_outputs(results / f"{slot}.npy")
-    if outputs is None:
-        raise MeasureError(_sentence(name, death or "the model gave no readable outputs"))
-    quality = _quality(outputs, task.hidden, name)
-    values = {"accuracy": quality, "size": Measurement.exact("size", artifact.size)} | record["values"]
-    missing = dict(record["missing"])
-    if death:
-        missing |= {metric: death for metric in task.metrics[slot] if metric not in values}
-    values = {metric: value for metric, value in values.items() if metric in (*task.metrics[slot], "accuracy", "size")}
-    profile = Profile(dataclasses.replace(artifact, path=name), device(), values, missing)
-    return Slot(profile, _ratios(values, record["ratios"], baseline))
+    artifact, name, answers = task.artifacts[slot], Path(task.artifacts[slot].path).name, found[ANSWERS]
+    if answers.said.record and answers.said.record["problem"]:
+        raise MeasureError(_sentence(name, answers.said.record["problem"]))
+    if answers.said.outputs is None:
+        raise MeasureError(_sentence(name, answers.death or "the model gave no readable outputs"))
+    quality, classes, plain = _quality(answers.said.outputs, task.hidden, name)
+    values = {"accuracy": quality, "size": Measurement.exact("size", artifact.size)}
+    ratios, missing, remarks, wanted = {}, {}, [], task.metrics[slot]
+    for what, metrics in ((ANSWERS, wanted), (TIMING, TIMED), (MEMORY, ("peak_memory",))):
+        if what not in found:
+            continue
+        record, death = found[what].said.record, found[what].death
+        if record:
+            values |= {metric: value for metric, value in record["values"].items() if metric in wanted}
+            missing |= record["missing"]
+            ratios |= record["ratios"]
+            if record["off_core"] > DISTURBED:
+                remarks.append(f"Timed while other programs took {record['off_core']:.0%} of its core.")
+        reason = death or (record["problem"] if record else None)
+        if reason:
+            missing |= {metric: _sentence(name, reason) for metric in metrics if metric in wanted and metric not in values}
+    values = {metric: value for metric, value in values.items() if metric in (*wanted, "accuracy", "size")}
+    missing = {metric: reason for metric, reason in missing.items() if metric not in values}
+    profile = Profile(dataclasses.replace(artifact, path=name), device, values, missing)
+    weights = answers.said.record["weights"] if answers.said.record else ""
+    return Slot(profile, _ratios(values, ratios, baseline), classes, plain, weights, tuple(remarks))
 
 
-def _quality(outputs: np.ndarray, hidden: Hidden, name: str) -> Measurement:
-    expected = (len(hidden.split), hidden.classes)
+def _quality(outputs: np.ndarray, hidden: Hidden, name: str) -> tuple[Measurement, tuple[Measurement, ...], Measurement | None]:
+    """Accuracy on the hidden data, of each class on it, and on the plain part. The worker cannot tell the two parts apart."""
+    count = len(hidden.split)
+    expected = (count + len(hidden.plain), hidden.classes)
     if outputs.shape != expected:
         raise MeasureError(
             f"{name}: its outputs have shape {outputs.shape}, expected {expected}: one logit a class for each input."
@@ -131,7 +179,10 @@ def _quality(outputs: np.ndarray, hidden: Hidden, name: str) -> Measurement:
     if np.isfinite(outputs).all() and np.ptp(outputs, axis=0).max() == 0:
         raise MeasureError(f"{name}: it gives the same output for every input, expected outputs that depend on the image.")
     try:
-        return accuracy(outputs, hidden.split.y)
+        y, logits = hidden.split.y, outputs[:count]
+        classes = [accuracy(logits[y == label], y[y == label]) for label in range(hidden.classes) if (y == label).any()]
+        plain = accuracy(outputs[count:], hidden.plain.y) if len(hidden.plain) else None
+        return accuracy(logits, y), tuple(classes), plain
     except MeasureError as error:
         raise MeasureError(f"{name}: {error}") from error
 
@@ -150,17 +201,19 @@ def _ratios(
     return ratios | dict(interleaved)
 
 
-def _death(completed: sandbox.Completed, limits: Limits, record: dict | None) -> str:
-    """Why the worker died, in words for the student."""
+def _death(ended: Ended, limits: Limits, record: dict | None) -> str:
+    """Why the child died, in words for the student."""
     step = record["step"] if record else "opening the model"
-    if completed.timed_out or completed.signal in (_number("SIGALRM"), _number("SIGXCPU")):
+    if ended.flooded:
+        return f"{step} made the worker say more than any model needs to, and was stopped"
+    if ended.timed_out or ended.signal in (_number("SIGALRM"), _number("SIGXCPU")):
         return f"{step} took longer than the {limits.seconds:g} s that are allowed, and was stopped"
-    if "MemoryError" in completed.log or "bad_alloc" in completed.log:
+    if "MemoryError" in ended.log or "bad_alloc" in ended.log:
         return f"{step} needed more memory than the {limits.memory / 1e9:.1f} GB that are allowed"
-    if completed.signal == _number("SIGXFSZ"):
+    if ended.signal == _number("SIGXFSZ"):
         return f"{step} wrote more than the {limits.file_bytes / 1e6:.0f} MB that are allowed"
     names = {number.value: number.name for number in signal.Signals}
-    how = names.get(completed.signal, f"exit code {completed.code}")
+    how = names.get(ended.signal, f"exit code {ended.code}")
     return f"{step} crashed the runtime ({how}); the file is damaged, or needs more memory than is allowed"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from grading import turns
 from grading.award import metric_name
 from grading.flags import Flag
 from grading.rubric import ANSWER
@@ -48,6 +49,7 @@ def student_page(grade: Grade) -> str:
         possible=number(grade.possible),
         percent=100 * share,
         claims=_claims(grade),
+        timed=_timed(grade),
         scale_floor=_position(0.0),
         scale_target=_position(1.0),
     )
@@ -99,6 +101,16 @@ def _row(verdict: Verdict, grade: Grade) -> Row:
         low=ends[0],
         high=ends[1],
     )
+
+
+def _timed(grade: Grade) -> str:
+    """How undisturbed the latencies were; nothing when none was measured."""
+    slots = grade.measured.get("slots", {})
+    if not any("latency_p50" in slot["profile"]["values"] for slot in slots.values()):
+        return ""
+    alone = "while no other worker of this grader did anything" if turns.KEPT else "while other workers may have been at work"
+    remarks = [f"{name}: {remark}" for name, slot in slots.items() for remark in slot["remarks"]]
+    return " ".join([f"On one core, {alone}.", *remarks])
 
 
 def _with(row: Row, **changes) -> Row:

@@ -1,8 +1,8 @@
-"""Runs a command that opens strangers' model files, with as much protection as this machine offers, and says how much that is.
+"""Starts the worker that opens strangers' model files, with as much protection as this machine offers, and says how much that is.
 
-A crafted model file can crash a runtime and perhaps take it over. So: bubblewrap where it works (no network, only the files
-the command needs, own process space), else an own network space by `unshare`, else only limits. Limits on memory, CPU
-time and file size are set by a shell before the command starts; the parent enforces the wall clock.
+A crafted model file can crash a runtime and perhaps take it over. So the worker lives in bubblewrap where that works (no
+network, no files but the programs', own process space), else in spaces of its own by `unshare`, else in none; and each model in
+a child of it that gives up what it does not need (grading.worker.confine), with and without a sandbox around it.
 """
 
 import contextlib
@@ -10,23 +10,24 @@ import functools
 import os
 import shutil
 import signal
-import site
 import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import projectkit
 from grading.errors import SandboxError
-from grading.types import Limits
+from grading.worker.confine import LANDLOCK, LIMITS, SECCOMP, available, python_folders
 
 BUBBLEWRAP, UNSHARE, NONE = "bubblewrap", "unshare", "none"
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/opt")
 _POWER = ("/sys/class/powercap", "/sys/devices/virtual/powercap")  # energy counters
 _NOTHING = ("/bin/sh", "-c", ":")
-_TAIL = 2000
+_CONFINED = {
+    LANDLOCK: "Landlock: each model may read programs and libraries only, and write to one folder of its own only",
+    SECCOMP: "seccomp: no new process, no socket, no signal to others",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +38,26 @@ class Protections:
     sentences: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """How a command ended. `signal` is the number of the signal that killed it, else 0; `log` the end of what it printed."""
-
-    code: int
-    signal: int
-    timed_out: bool
-    log: str
-
-
 @functools.cache
 def protections() -> Protections:
     """What is active on this machine, found out by trying."""
     sentences = []
-    if shutil.which("bwrap") and _works([*_bubblewrap((), ()), *_NOTHING]):
+    if shutil.which("bwrap") and _works([*_bubblewrap(), *_NOTHING]):
         kind = BUBBLEWRAP
-        sentences += ["no network", "only the files of one submission, read-only", "own process and user space (bubblewrap)"]
+        sentences += ["bubblewrap: no network, no files but programs and libraries, own processes and users"]
     elif shutil.which("unshare") and _works([*_unshare(), *_NOTHING]):
         kind = UNSHARE
-        sentences += ["no network (unshare); other files are readable"]
+        sentences += ["unshare: no network, own processes and users"]
     else:
         kind = NONE
-        sentences += ["no isolation of network and files on this machine"]
-    names = {"v": "memory", "t": "CPU time", "f": "file size", "c": "no core dumps", "u": "processes", "p": "processes"}
-    limits = [names[flag] for flag in _ulimits(kind)]
-    return Protections(kind, (*sentences, f"limits: wall clock{''.join(', ' + limit for limit in limits)}"))
+        sentences += ["no sandbox around the worker on this machine"]
+    kernel = available()
+    sentences += [sentence for name, sentence in _CONFINED.items() if name in kernel]
+    if kind != BUBBLEWRAP and LANDLOCK not in kernel:
+        sentences += ["other files are readable"]
+    if kind == NONE and SECCOMP not in kernel:
+        sentences += ["the network can be reached" if LANDLOCK not in kernel else "parts of the network can be reached"]
+    return Protections(kind, (*sentences, "limits of wall clock" + (", CPU time, memory, file size" if LIMITS in kernel else "")))
 
 
 def require() -> None:
@@ -74,48 +69,28 @@ def require() -> None:
         )
 
 
-def run(
-    command: Sequence[str], *, read_only: Sequence[Path], writable: Path, limits: Limits, seconds: float | None = None
-) -> Completed:
-    """Runs `command` in the folder `writable`, the only one it can write to; it may read the paths in `read_only`.
+def start(command: Sequence[str], scratch: Path, log: BinaryIO) -> subprocess.Popen:
+    """Starts `command` isolated, with pipes for its input and output; what it prints as errors goes to `log`.
 
-    Wall clock: `seconds` (default: limits.seconds), then the whole process group is killed. The environment holds nothing
-    of the caller's. What it prints is kept to its last 2000 characters.
+    Its environment holds nothing of the caller's. It may write to a temporary folder of its own only: inside bubblewrap one
+    in memory, elsewhere `scratch`.
     """
-    seconds = limits.seconds if seconds is None else seconds
     kind = protections().kind
-    wrapped = [*_limited(kind, limits, seconds), *command]
-    if kind == BUBBLEWRAP:
-        wrapped = [*_bubblewrap(read_only, (writable,)), *wrapped]
-    elif kind == UNSHARE:
-        wrapped = [*_unshare(), *wrapped]
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            wrapped,
-            cwd=writable,
-            env=_environment(kind, writable),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        timed_out = False
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-        finally:
-            _kill(process)
-        log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
-        tail = log.read().decode(errors="replace")
-    code = process.returncode
-    # A killed process shows as a negative code; behind bubblewrap, as 128 + the signal.
-    number = -code if code < 0 else code - 128 if kind == BUBBLEWRAP and code > 128 else 0
-    return Completed(code, number, timed_out, tail)
+    wrapper = {BUBBLEWRAP: _bubblewrap, UNSHARE: _unshare, NONE: list}[kind]()
+    return subprocess.Popen(
+        [*wrapper, *command],
+        cwd=scratch,
+        env=_environment(kind, scratch),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        bufsize=0,
+        start_new_session=True,
+    )
 
 
-def _kill(process: subprocess.Popen) -> None:
-    """Kills what is left of the process and its children, and collects it."""
+def kill(process: subprocess.Popen) -> None:
+    """Kills what is left of the process and its group, and collects it."""
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -140,17 +115,10 @@ def _environment(kind: str, writable: Path) -> dict[str, str]:
     return environment
 
 
-def _bubblewrap(read_only: Sequence[Path], writable: Sequence[Path]) -> list[str]:
-    """The command line of bubblewrap: an empty root into which only what is needed is bound."""
-    command = [
-        shutil.which("bwrap"),
-        "--unshare-all",
-        "--unshare-user",
-        "--die-with-parent",
-        "--new-session",
-        "--cap-drop",
-        "ALL",
-    ]
+def _bubblewrap() -> list[str]:
+    """The command line of bubblewrap: an empty root into which only what is needed is bound, read-only."""
+    command = [shutil.which("bwrap"), "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session"]
+    command += ["--cap-drop", "ALL"]
     for path in _SYSTEM:
         if Path(path).is_symlink():
             command += ["--symlink", os.readlink(path), path]
@@ -159,16 +127,13 @@ def _bubblewrap(read_only: Sequence[Path], writable: Sequence[Path]) -> list[str
     command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
     for path in (*_python_folders(), *_POWER):
         command += ["--ro-bind-try", str(path), str(path)]
-    for path in read_only:
-        command += ["--ro-bind", str(path.resolve()), str(path.resolve())]
-    for path in writable:
-        command += ["--bind", str(path.resolve()), str(path.resolve()), "--chdir", str(path.resolve())]
-    return [*command, "--remount-ro", "/"]
+    return [*command, "--chdir", "/tmp", "--remount-ro", "/"]
 
 
 def _unshare() -> list[str]:
-    """The command line that gives a command a network space of its own, with nothing in it."""
-    return [shutil.which("unshare"), "--map-root-user", "--net"]
+    """The command line that gives a command a network, users and process numbers of its own."""
+    own = ["--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    return [shutil.which("unshare"), *own]
 
 
 def _source() -> Path:
@@ -176,45 +141,10 @@ def _source() -> Path:
 
 
 def _python_folders() -> list[Path]:
-    """Where Python, its packages and our two packages are; nothing else of the project (no salt, no results)."""
-    folders = [Path(sys.base_prefix), Path(sys.prefix), *map(Path, site.getsitepackages())]
-    if site.ENABLE_USER_SITE:
-        folders.append(Path(site.getusersitepackages()))
-    folders += [_source() / "projectkit", *(Path(__file__).parent / name for name in _WORKER_FILES)]
+    """What the worker imports; nothing else of the project: no salt, no results, no rubric, no reference solution."""
+    folders = [*python_folders(), Path(__file__).parent / "__init__.py"]
     unique = dict.fromkeys(folder for folder in folders if folder.exists())
     return [folder for folder in unique if not any(folder != other and folder.is_relative_to(other) for other in unique)]
-
-
-# Of `grading` the sandbox sees no rubric and no reference solution.
-_WORKER_FILES = ("__init__.py", "worker.py")
-
-
-def _limited(kind: str, limits: Limits, seconds: float) -> list[str]:
-    """A shell that sets the limits on itself and then becomes the command."""
-    values = {
-        "c": 0,
-        "t": max(1, round(seconds) + 1),
-        "v": limits.memory // 1024,
-        "f": limits.file_bytes // 512,
-        "u": limits.processes,
-        "p": limits.processes,
-    }
-    flags = _ulimits(kind)
-    if not flags:
-        return []
-    return ["/bin/sh", "-c", " && ".join(f"ulimit -{flag} {values[flag]}" for flag in flags) + ' && exec "$@"', "sh"]
-
-
-@functools.cache
-def _ulimits(kind: str) -> tuple[str, ...]:
-    """Which limits this machine's shell can set. The number of processes is counted per user, so it is only set in bubblewrap's
-    own user space: elsewhere the instructor's open programs would count too. Shells disagree on the letter, u or p."""
-    if not Path("/bin/sh").exists():
-        return ()
-    flags = [flag for flag in "ctvf" if _works(["/bin/sh", "-c", f"ulimit -{flag} {0 if flag == 'c' else 10_000_000}"])]
-    if kind == BUBBLEWRAP:
-        flags += [flag for flag in "up" if _works(["/bin/sh", "-c", f"ulimit -{flag} 64"])][:1]
-    return tuple(flags)
 
 
 def _works(command: list[str]) -> bool:

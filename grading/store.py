@@ -11,7 +11,7 @@ from grading.errors import OutputError
 from grading.types import Answer, Check, Slot, Verdict
 from projectkit.types import Artifact, Measurement, Profile
 
-FORMAT = 1
+FORMAT = 2
 
 
 PART = ".part-"  # how unfinished files begin
@@ -67,7 +67,10 @@ def slot_from_json(raw: dict) -> Slot:
     profile = raw["profile"]
     values = {metric: Measurement(**number) for metric, number in profile["values"].items()}
     ratios = {metric: Measurement(**number) for metric, number in raw["ratios"].items()}
-    return Slot(Profile(Artifact(**profile["artifact"]), profile["device"], values, profile["missing"]), ratios)
+    classes = tuple(Measurement(**one) for one in raw["classes"])
+    plain = raw["plain"] and Measurement(**raw["plain"])
+    found = Profile(Artifact(**profile["artifact"]), profile["device"], values, profile["missing"])
+    return Slot(found, ratios, classes, plain, raw["weights"], tuple(raw["remarks"]))
 
 
 def verdict_to_json(verdict: Verdict) -> dict:

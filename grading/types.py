@@ -75,10 +75,18 @@ class Rubric:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What was measured of one model, and its `ratios` to the baseline by metric."""
+    """What was measured of one model.
+
+    `ratios` to the baseline by metric; `classes`: its accuracy in each class (may be empty); `plain`: its accuracy on a part
+    of the public test split; `weights` names what its parameters store; `remarks`: sentences on how well it was measured.
+    """
 
     profile: Profile
     ratios: Mapping[str, Measurement] = field(default_factory=dict)
+    classes: tuple[Measurement, ...] = ()
+    plain: Measurement | None = None
+    weights: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

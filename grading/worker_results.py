@@ -1,34 +1,65 @@
-"""Reads what the sandboxed worker wrote, as what it is: bytes that a hostile model may have written."""
+"""Reads what a child said, as what it is: bytes that a hostile model may have written."""
 
 import json
-import os
-import stat
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from grading.worker.frames import OUTPUTS, RECORD, parts
 from projectkit.errors import ProjectkitError
-from projectkit.submit import load_array
 from projectkit.types import METRICS, Measurement
 
 RECORD_BYTES = 64 * 1024
-OUTPUT_BYTES = 512 * 1024**2
 
 
-def read_record(path: Path) -> dict | None:
-    """A slot's record as the worker wrote it, with every field checked: a hostile model may have written it. None: unusable."""
-    content = _read_file(path, RECORD_BYTES)
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The last usable record of a slot, and its outputs; None where there are none."""
+
+    record: dict | None = None
+    outputs: np.ndarray | None = None
+
+
+def said_of(stream: bytes, slots: Sequence[str]) -> dict[str, Said]:
+    """What the stream says of each slot, every field checked. A part that makes no sense counts as not said."""
+    records, outputs = {}, {}
+    for kind, index, content in parts(stream):
+        if index < len(slots) and kind == RECORD:
+            records[slots[index]] = read_record(content) or records.get(slots[index])
+        elif index < len(slots) and kind == OUTPUTS:
+            outputs[slots[index]] = read_outputs(content)
+    return {slot: Said(records.get(slot), outputs.get(slot)) for slot in slots}
+
+
+def read_record(content: bytes) -> dict | None:
+    """A slot's record with every field checked; None when it is unusable."""
     try:
-        raw = json.loads(content or b"")
+        if len(content) > RECORD_BYTES:
+            return None
+        raw = json.loads(content)
         return {
             "step": _text(raw["step"]),
             "values": _measurements(raw["values"]),
             "ratios": _measurements(raw["ratios"], "_ratio"),
             "missing": {metric: _text(raw["missing"][metric]) for metric in METRICS if metric in raw["missing"]},
             "problem": None if raw["problem"] is None else _text(raw["problem"]),
+            "weights": _text(raw["weights"])[:64],
+            "seconds": _share(raw["seconds"], 1e6),
+            "off_core": _share(raw["off_core"], 1.0),
             "done": raw["done"] is True,
         }
     except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError, ProjectkitError):
+        return None
+
+
+def read_outputs(content: bytes) -> np.ndarray | None:
+    """(…) float32 of the shape that stands in front of the numbers; None when the two do not fit."""
+    head, _, numbers = content.partition(b"\n")
+    try:
+        shape = tuple(int(size) for size in json.loads(head[:200])["shape"])
+        return np.frombuffer(numbers, "<f4").reshape(shape) if len(shape) <= 8 and min(shape, default=0) >= 0 else None
+    except (ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
@@ -40,27 +71,12 @@ def _measurements(raw: dict, suffix: str = "") -> dict[str, Measurement]:
     return {metric: Measurement(metric + suffix, *map(float, raw[metric][:3]), int(raw[metric][3])) for metric in names}
 
 
+def _share(number: object, most: float) -> float:
+    number = float(number)
+    if not 0 <= number <= most:  # NaN is not
+        raise ValueError
+    return number
+
+
 def _text(value: object) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in str(value)[:400])
-
-
-def read_outputs(path: Path) -> np.ndarray | None:
-    """The outputs that the worker saved; None when there are none that can be trusted to be an array."""
-    content = _read_file(path, OUTPUT_BYTES)
-    try:
-        return None if content is None else load_array(content, path.name)
-    except ProjectkitError:
-        return None
-
-
-def _read_file(path: Path, limit: int) -> bytes | None:
-    """A regular file of at most `limit` bytes; None for anything else, such as a link to a file of ours."""
-    try:
-        descriptor = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
-        with os.fdopen(descriptor, "rb") as stream:
-            status = os.fstat(stream.fileno())
-            return stream.read() if stat.S_ISREG(status.st_mode) and status.st_size <= limit else None
-    except OSError:
-        return None

@@ -12,6 +12,11 @@ import sys
 __version__ = "0.1.0"
 
 
+# ONNX Runtime reports its use to its maker unless it is told not to before its first import (since 1.29; on Linux and macOS
+# with a thread, a database and an identifier on disk). A course must not do that to its students.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
 def _choose_keras_2() -> None:
     """Makes `tf.keras` mean `tf_keras` in this process and its children; refuses when it is too late."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter hides a student's own output

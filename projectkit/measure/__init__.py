@@ -18,6 +18,7 @@ from projectkit.measure.quality import accuracy
 from projectkit.measure.quantiles import quantile_interval
 from projectkit.measure.terminal_table import table
 from projectkit.measure.timing import compare_latency, interleave, latency, latency_from, ratio_from
+from projectkit.measure.weights import weights_digest
 
 __all__ = [
     "METERS",
@@ -43,4 +44,5 @@ __all__ = [
     "read_graph",
     "readers",
     "table",
+    "weights_digest",
 ]

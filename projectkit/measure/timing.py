@@ -88,11 +88,21 @@ def ratio_from(samples: np.ndarray, *, seed: int = 0) -> Measurement:
         raise MeasureError(f"latency_ratio: got samples of shape {samples.shape}, expected (rounds ≥ {ROUNDS_LEAST}, 2).")
     length = 2 * math.ceil(rounds ** (1 / 3) / 2)  # even: A B and B A stay together
     starts = np.random.default_rng(seed).integers(0, rounds - length + 1, size=(RESAMPLES, rounds // length))
-    picked = (starts[:, :, None] + np.arange(length)).reshape(RESAMPLES, -1)
-    ratios = np.median(samples[:, 0][picked], axis=1) / np.median(samples[:, 1][picked], axis=1)
+    ratios = _medians(samples[:, 0], starts, length) / _medians(samples[:, 1], starts, length)
     value = float(np.median(samples[:, 0]) / np.median(samples[:, 1]))
     low, high = np.quantile(ratios, [0.025, 0.975])
     return Measurement("latency_ratio", value, min(float(low), value), max(float(high), value), rounds)
+
+
+def _medians(samples: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
+    """Medians (resamples,) of the blocks of `length` that begin at starts (resamples, blocks).
+
+    As numpy.median, but with one pivot where that takes two, which is several times faster; a grader does this often.
+    """
+    drawn = np.lib.stride_tricks.sliding_window_view(samples, length)[starts].reshape(len(starts), -1)
+    middle = drawn.shape[1] // 2  # an even number: the length is even
+    drawn.partition(middle, axis=1)
+    return (drawn[:, :middle].max(axis=1) + drawn[:, middle]) / 2
 
 
 def _warm_up(session: Session, examples: list[np.ndarray], seconds: float) -> float:

@@ -23,6 +23,8 @@ SUBMISSIONS, KILLS = 40, 20
 RUBRIC = """
 lab = "l01_quantization"
 title = "A course that is interrupted"
+[limits]
+budget = 0.1
 [scale.quick]
 dataset = "digits"
 [[scale.quick.check]]
@@ -32,6 +34,14 @@ slot = "first"
 metric = "accuracy"
 floor = 0.5
 target = 1.0
+points = 10
+[[scale.quick.check]]
+id = "latency"
+title = "Latency, generously: it makes a submission take long enough to be interrupted"
+slot = "first"
+metric = "latency_p50"
+floor = 10
+target = 1
 points = 10
 [[scale.quick.check]]
 id = "affine"
@@ -74,7 +84,7 @@ def test_killed_at_random_points_it_resumes_and_ends_with_the_same_grades(course
     chance, before = random.Random(0), {}
     for _ in range(KILLS):
         process = subprocess.Popen(
-            [*command(course, broken), "--jobs", "1"],
+            [*command(course, broken), "--workers", "1"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

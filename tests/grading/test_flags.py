@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
 from grading.engine import Options, grade
 from grading.exercises import SOLUTIONS
 from grading.flags import answer_digests, flags
-from models_by_hand import linear_onnx, saved
+from models_by_hand import linear_onnx, onnx_model, saved
+from projectkit.data import load
 from projectkit.submit import exercise_inputs, pack
 
 LAB = "l01_quantization"
@@ -84,6 +87,67 @@ def test_the_page_of_the_class_shows_them_escaped(graded):
     page = (Path(graded[1]) / "index.html").read_text("utf-8")
     assert "To look at" in page and "Ann and &lt;Ben&gt; handed in the same model file for first." in page
     assert "<Ben>" not in page
+
+
+def repacked(model: bytes) -> bytes:
+    """The same weights under other names, in another order, with a note."""
+    changed = onnx.load_from_string(model)
+    names = {tensor.name: f"other_{tensor.name}" for tensor in changed.graph.initializer}
+    for tensor in changed.graph.initializer:
+        tensor.name = names[tensor.name]
+    for node in changed.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+    last_first = list(changed.graph.initializer)[::-1]
+    del changed.graph.initializer[:]
+    changed.graph.initializer.extend(last_first)
+    changed.doc_string = "all my own work"
+    return changed.SerializeToString()
+
+
+def by_heart() -> bytes:
+    """A model that knows the public test images and nothing else: it answers by the image that it recognizes exactly."""
+    test = load("digits").test
+    images, labels = test.x.reshape(len(test), -1), np.eye(10, dtype=np.float32)[test.y]
+    constants = {
+        "images": np.ascontiguousarray(images.T),
+        "norms": (images**2).sum(axis=1),
+        "labels": labels,
+        "noise": np.random.default_rng(0).normal(0, 1e-3, (64, 10)).astype(np.float32),
+        "two": np.float32([2]),
+        "little": np.float32([1e-3]),
+        "axes": np.int64([1]),
+    }
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["flat"], axis=1),
+        helper.make_node("Mul", ["flat", "flat"], ["squares"]),
+        helper.make_node("ReduceSum", ["squares", "axes"], ["norm"]),
+        helper.make_node("MatMul", ["flat", "images"], ["products"]),
+        helper.make_node("Mul", ["products", "two"], ["twice"]),
+        helper.make_node("Sub", ["norms", "twice"], ["partial"]),
+        helper.make_node("Add", ["partial", "norm"], ["distance"]),
+        helper.make_node("Less", ["distance", "little"], ["equal"]),
+        helper.make_node("Cast", ["equal"], ["known"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("MatMul", ["known", "labels"], ["answer"]),
+        helper.make_node("MatMul", ["flat", "noise"], ["guess"]),
+        helper.make_node("Add", ["answer", "guess"], ["y"]),
+    ]
+    return onnx_model(nodes, constants)
+
+
+def test_equal_weights_in_other_files_and_models_that_know_only_public_images(tmp_path):
+    models = {"Ann": linear_onnx(), "Ben": repacked(linear_onnx()), "Cid": linear_onnx(hidden=70), "Eve": by_heart()}
+    (tmp_path / "subs").mkdir()
+    for student, content in models.items():
+        model = saved(tmp_path / "models" / student, "model.onnx", content)
+        pack(tmp_path / "subs" / f"{student}.zip", student=student, lab=LAB, artifacts={"first": model})
+    saved(tmp_path / "rubrics", f"{LAB}.toml", RUBRIC.encode())
+    found = flags(grade(tmp_path / "subs", tmp_path / "out", Options(rubrics=tmp_path / "rubrics", salt="pepper")))
+    assert [(flag.kind, flag.files) for flag in found] == [
+        ("same weights", ("Ann.zip", "Ben.zip")),
+        ("memorized", ("Eve.zip",)),
+    ]
+    assert "in files that differ" in found[0].sentence
+    assert "100.0 % on public test images" in found[1].sentence
 
 
 def test_answers_are_compared_by_value():

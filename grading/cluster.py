@@ -1,0 +1,72 @@
+"""Measures on a Dask cluster instead of on this machine: the same jobs, run by the sandboxed workers of its machines.
+
+Each process of the cluster keeps one warm worker. The hidden inputs are sent once; labels, salt and names stay here. With a
+tls:// address, certificates come from Dask's own configuration (distributed.comm.tls).
+"""
+
+import functools
+import threading
+
+from grading.errors import SandboxError
+from grading.workers import Ended, Inputs, Job, Workers
+
+CONNECT = 10.0  # seconds
+ATTEMPTS = 3  # a job whose machine disappears is given to another this often
+
+
+class Cluster:
+    """Runs jobs on the Dask cluster at `address`. A context manager; `count` jobs are under way at a time.
+
+    Raises SandboxError when Dask is not installed, or no scheduler with workers answers at the address.
+    """
+
+    def __init__(self, address: str):
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise SandboxError(
+                f"--scheduler {address}: needs Dask, which is not installed. Install projectkit with its extra `cluster`."
+            ) from error
+        try:
+            self._client = Client(address, timeout=CONNECT, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            raise SandboxError(
+                f"--scheduler {address}: no Dask scheduler answers there ({error or type(error).__name__}). "
+                "Start one (dask scheduler, dask worker), or leave --scheduler out."
+            ) from error
+        # Two jobs for each process: one is on its way while the other runs.
+        self.count = 2 * len(self._client.scheduler_info(n_workers=-1)["workers"])
+        if not self.count:
+            self._client.close()
+            raise SandboxError(f"--scheduler {address}: the cluster has no workers. Start some: dask worker {address}")
+        self._sent: dict[str, object] = {}
+        self._lock = threading.Lock()
+
+    def run(self, job: Job, inputs: Inputs) -> Ended:
+        """Runs the job on a machine of the cluster. Raises SandboxError when none can."""
+        with self._lock:
+            if inputs.digest not in self._sent:
+                self._sent[inputs.digest] = self._client.scatter(inputs, broadcast=True, hash=False)
+        future = self._client.submit(measure_here, job, self._sent[inputs.digest], pure=False, retries=ATTEMPTS)
+        try:
+            return future.result()
+        except SandboxError:
+            raise
+        except Exception as error:  # whatever became of the machine or the connection
+            raise SandboxError(f"--scheduler: a job was lost ({type(error).__name__}: {str(error)[:200]}).") from error
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._client.close()
+
+
+def measure_here(job: Job, inputs: Inputs) -> Ended:
+    """Runs the job with this process's own warm worker; what a process of the cluster executes."""
+    return _workers().run(job, inputs)
+
+
+@functools.cache
+def _workers() -> Workers:
+    return Workers(1)

@@ -1,0 +1,236 @@
+"""The warm process: reads jobs, runs each in a child of its own, and passes on what the child says.
+
+    python -m grading.worker bubblewrap|unshare|none
+
+is started by grading.workers inside the sandbox. Its standard input brings frames: `inputs` (kept, by digest) and jobs, whose
+models only the child reads, so that no later child can find them here. Its standard output takes frames: ready, then for each
+job the child's bytes as they are, and how it ended. In the first two sandboxes process numbers and users are its own.
+"""
+
+import contextlib
+import io
+import os
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import numpy as np
+
+from grading.worker import cold, confine
+from grading.worker.frames import STARTED, read_exactly, read_header, write_all, write_frame
+from grading.worker.measuring import OUTPUT_BYTES, preload, seconds, work
+from projectkit.types import FORMATS
+
+FORKS = sys.platform == "linux"  # elsewhere a forked child cannot be trusted to run the system's libraries
+LOG_BYTES = 2000
+SLACK = 1.0  # seconds for reading the models and for the kernel's own clock to strike first
+CHUNK = 256 * 1024
+
+
+def main(kind: str) -> None:
+    """Serves jobs until the standard input ends. Without fork, it serves one, in this process, and ends."""
+    own = kind != "none" and os.getpid() <= 2  # the sandbox's first process, or its only other one
+    jobs, answers = _take_over_streams()
+    confine.guard()
+    preload()
+    write_frame(answers, {"forks": FORKS})
+    inputs: dict[str, np.ndarray] = {}
+    while (header := read_header(jobs)) is not None:
+        if "inputs" in header:
+            inputs[header["inputs"]] = np.load(io.BytesIO(read_exactly(jobs, header["bytes"])), allow_pickle=False)
+            continue
+        folder = Path(tempfile.mkdtemp(prefix="job-"))
+        x = inputs[header["job"]["inputs"]]
+        if not FORKS:
+            _run_here(header["job"], x, folder, jobs, answers)
+            break
+        end = _run_in_child(header["job"], x, folder, jobs, answers, own)
+        _clean(kind)
+        write_frame(answers, end)
+
+
+def _take_over_streams() -> tuple[int, int]:
+    """The two pipes under other numbers, and nothing where libraries read and write: what they print is no frame."""
+    jobs, answers = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.close(nothing)
+    return jobs, answers
+
+
+def _run_in_child(job: dict, inputs: np.ndarray, folder: Path, jobs: int, answers: int, own: bool) -> dict:
+    """Forks the child and passes its stream on until it ends or must; how it ended, as the header of the last frame."""
+    stream, told = os.pipe()
+    log, printed = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setsid()
+            for descriptor in (stream, log, answers):
+                os.close(descriptor)
+            os.dup2(printed, 1)
+            os.dup2(printed, 2)
+            os.close(printed)
+            files = _take(job, folder, jobs)
+            os.close(jobs)
+            if job["what"] == "memory":
+                cold.become(job, files, inputs, told, own)
+            work(job, files, inputs, own, lambda content: write_all(told, content))
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(told)
+    os.close(printed)
+    relay = _Relay(child, stream, log, answers, _most_bytes(job), time.monotonic() + seconds(job) + SLACK)
+    relay.run()
+    status = _end(child, own)
+    relay.drain()
+    if not relay.started:  # nobody knows how much of the job was read: the parent has to start anew
+        write_all(2, relay.log)
+        raise SystemExit(70)
+    code, number = os.waitstatus_to_exitcode(status), 0
+    if code < 0:
+        code, number = 128 - code, -code
+    log_text = relay.log.decode(errors="replace")
+    return {"code": code, "signal": number, "timed_out": relay.timed_out, "flooded": relay.flooded, "log": log_text}
+
+
+class _Relay:
+    """Passes on a child's stream as frames, and ends when the child does, when its time is up, or when it says too much."""
+
+    def __init__(self, child: int, stream: int, log: int, answers: int, most: int, deadline: float):
+        self._process, self._stream, self._log, self._answers = os.pidfd_open(child), stream, log, answers
+        self._left, self._deadline = most, deadline
+        self.started = self.timed_out = self.flooded = False
+        self.log = b""
+
+    def run(self) -> None:
+        """Until the child has ended, its time is up, or it floods."""
+        while not self.flooded:
+            waiting = self._deadline - time.monotonic()
+            if waiting <= 0:
+                self.timed_out = True
+                return
+            ready, _, _ = select.select([self._process, *self._open()], [], [], waiting)
+            for descriptor in ready:
+                self._pass(descriptor)
+            if self._process in ready:
+                return
+
+    def drain(self) -> None:
+        """What the child, now dead, had written before."""
+        for descriptor in (self._stream, self._log):
+            if descriptor in self._open():
+                os.set_blocking(descriptor, False)
+        while not self.flooded and self._open():
+            for descriptor in self._open():
+                self._pass(descriptor)
+        for descriptor in (*self._open(), self._process):
+            os.close(descriptor)
+
+    def _open(self) -> list[int]:
+        return [descriptor for descriptor in (self._stream, self._log) if descriptor >= 0]
+
+    def _pass(self, descriptor: int) -> None:
+        if descriptor == self._process:
+            return
+        try:
+            content = os.read(descriptor, CHUNK)
+        except BlockingIOError:
+            content = b""
+        if not content:
+            os.close(descriptor)
+            if descriptor == self._stream:
+                self._stream = -1
+            else:
+                self._log = -1
+        elif descriptor == self._log:
+            self.log = (self.log + content)[-LOG_BYTES:]
+        else:
+            self._pass_stream(content)
+
+    def _pass_stream(self, content: bytes) -> None:
+        if not self.started:
+            self.started, content = content.startswith(STARTED), content[len(STARTED) :]
+        self._left -= len(content)
+        self.flooded = self._left < 0
+        if content and not self.flooded:
+            write_frame(self._answers, {"bytes": len(content)}, content)
+
+
+def _take(job: dict, folder: Path, jobs: int) -> dict[str, str]:
+    """Reads the models of `job` from the pipe into `folder`, and moves there; the files by slot, the baseline's under ""."""
+    files = {}
+    for name, model in {**job["slots"], "": job["baseline"]}.items():
+        if model is not None:
+            suffix = next(suffix for suffix, kind in FORMATS.items() if kind == model["format"])
+            files[name] = str(folder / f"{name or 'baseline'}{suffix}")
+            Path(files[name]).write_bytes(read_exactly(jobs, model["size"]))
+    if job["core"] is not None and hasattr(os, "sched_setaffinity"):
+        with contextlib.suppress(OSError):  # the core may be gone: a container's cores can change
+            os.sched_setaffinity(0, {job["core"]})
+    os.chdir(folder)
+    os.environ["TMPDIR"] = str(folder)
+    return files
+
+
+def _run_here(job: dict, inputs: np.ndarray, folder: Path, jobs: int, answers: int) -> None:
+    """Without fork: this process is the child, and the parent starts another for the next job."""
+    files = _take(job, folder, jobs)
+    work(job, files, inputs, False, lambda content: write_frame(answers, {"bytes": len(content)}, content))
+    write_frame(answers, {"code": 0, "signal": 0, "timed_out": False, "flooded": False, "log": ""})
+
+
+def _end(child: int, own: bool) -> int:
+    """Kills what is left of the child and of all that it started; the child's wait status."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if own:  # everything in the sandbox but this process and the sandbox's first
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(-1, signal.SIGKILL)
+    while orphans := _children():  # they come to this process, their subreaper
+        for orphan in orphans:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(orphan, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, 0)
+    return status
+
+
+def _children() -> list[int]:
+    path = Path(f"/proc/self/task/{os.getpid()}/children")
+    return [int(number) for number in path.read_text().split()] if path.exists() else []
+
+
+def _clean(kind: str) -> None:
+    """Leaves the next child nothing of this one: empties every place that it could have written to."""
+    places = [Path(tempfile.gettempdir())]
+    if kind == "bubblewrap":  # elsewhere this one is the whole machine's
+        places.append(Path("/dev/shm"))
+    for place in places:
+        for entry in place.iterdir() if place.is_dir() else ():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+
+
+def _most_bytes(job: dict) -> int:
+    """More than any honest child says: outputs and records of every slot."""
+    return len(job["slots"]) * (OUTPUT_BYTES + 1024**2)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,181 @@
+"""What the child of a job does: opens the models, runs them on inputs without labels, and tells what it sees as it goes.
+
+A slot's record is told anew after each step and has "done": true at its end: when a model kills the child, the parent knows
+what was measured before.
+"""
+
+import contextlib
+import functools
+import importlib
+import json
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from grading.worker.confine import alarm, confine
+from grading.worker.frames import OUTPUTS, RECORD, STARTED, part
+from projectkit import runtimes
+from projectkit.errors import ProjectkitError
+from projectkit.measure import METERS, check_shapes, interleave, latency_from, ratio_from, read_graph, weights_digest
+from projectkit.measure.memory_child import measure as measure_memory
+from projectkit.types import Artifact, Measurement
+
+GRAPH = ("parameters", "nonzero_parameters", "macs", "sparsity", "weight_bits")
+TIMES = ("latency_p50", "latency_p90")
+TIMED = (*TIMES, "energy")  # what must be measured while nothing else runs
+TOO_MUCH_MEMORY = "needed more memory than is allowed"
+OUTPUT_BYTES = 64 * 1024**2
+
+MODULES = (
+    "ai_edge_litert.interpreter",
+    "ai_edge_litert.schema_py_generated",
+    "onnxruntime",
+    "onnx.inliner",
+    "onnx.numpy_helper",
+    "projectkit.measure.litert_graph",
+    "projectkit.measure.onnx_graph",
+)
+
+Tell = Callable[[bytes], None]
+
+
+def preload() -> None:
+    """Imports what opening, running and reading a model of any format needs, once for all children."""
+    for module in MODULES:
+        with contextlib.suppress(ImportError):  # what is not installed fails where a model needs it
+            importlib.import_module(module)
+
+
+def work(job: dict, files: dict[str, str], inputs: np.ndarray, own: bool, tell: Tell) -> None:
+    """Gives up what measuring does not need, says so, and measures the slots of `job` in turn.
+
+    `files` are the models' paths by slot, all in the current folder, the baseline's under ""; `own`: see confine.
+    """
+    confine(Path.cwd(), job["limits"], seconds(job), own)
+    tell(STARTED)
+    for index, (name, slot) in enumerate(job["slots"].items()):
+        alarm(job["limits"]["seconds"])
+        artifact = Artifact(files[name], slot["format"], slot["sha256"], slot["size"])
+        _Slot(index, slot["metrics"], artifact, inputs, job, files.get(""), tell).run()
+    alarm(0)
+
+
+def seconds(job: dict) -> float:
+    """What all slots of the job may take together."""
+    return job["limits"]["seconds"] * len(job["slots"])
+
+
+class _Slot:
+    """One model's measurements, and the record of them."""
+
+    def __init__(self, index, metrics, artifact, inputs, job, baseline, tell):
+        self.index, self.metrics, self.artifact, self.inputs, self.job = index, metrics, artifact, inputs, job
+        self.baseline, self._tell = baseline, tell
+        self.record = {"step": "", "values": {}, "ratios": {}, "missing": {}, "problem": None, "done": False}
+        self.record |= {"weights": "", "seconds": 0.0, "off_core": 0.0}
+
+    def run(self) -> None:
+        kinds = {"answers": self._answers, "timing": self._timing, "memory": self._memory}
+        try:
+            self._step("opening the model")
+            kinds[self.job["what"]]()
+        except ProjectkitError as error:
+            self.record["problem"] = self._reason(error)
+        except MemoryError:
+            self.record["problem"] = f"{self.record['step']} {TOO_MUCH_MEMORY}"
+        except Exception as error:  # a runtime may raise anything on a crafted file; the record is the only way to say so
+            self.record["problem"] = f"{self.record['step']} failed ({type(error).__name__}: {str(error)[:200]})"
+        self.record["done"] = True
+        self._send()
+
+    def _answers(self) -> None:
+        """Outputs, and what stands in the file: in order of what is worth most when the next step kills the process."""
+        with closing(runtimes.open(self.artifact, threads=1)) as session:
+            self._step("running the model on the hidden inputs")
+            start = time.perf_counter()
+            outputs = session.run(self.inputs)
+            self.record["seconds"] = time.perf_counter() - start
+        if outputs.nbytes > OUTPUT_BYTES:
+            raise MemoryError
+        shape = {"shape": outputs.shape}
+        header = json.dumps(shape).encode() + b"\n"
+        self._tell(part(OUTPUTS, self.index, header + outputs.astype("<f4", copy=False).tobytes()))
+        with contextlib.suppress(ProjectkitError):  # only compared with others', so its failure is nobody's problem
+            self.record["weights"] = weights_digest(self.artifact)
+        self._optional(GRAPH, "reading the graph", self._graph)
+
+    def _timing(self) -> None:
+        with closing(runtimes.open(self.artifact, threads=1)) as session:
+            self._optional(TIMES, "timing", functools.partial(self._times, session))
+        self._optional(("energy",), "measuring energy", self._energy)
+
+    def _memory(self) -> None:
+        self._step("measuring memory")
+        answer = measure_memory(self.artifact, np.ascontiguousarray(self.inputs[:1]), 1)
+        self.record["values"]["peak_memory"] = [answer["least"], answer["least"], answer["most"], 1]
+
+    def _optional(self, metrics: tuple[str, ...], step: str, measure_them: Callable[[], tuple[Measurement, ...]]) -> None:
+        """Measures when one of `metrics` is wanted; its failure is a reason for these metrics and spoils no other."""
+        needed = [metric for metric in metrics if metric in self.metrics]
+        if not needed:
+            return
+        self._step(step)
+        try:
+            for found in measure_them():
+                self.record["values"][found.metric] = _numbers(found)
+        except (ProjectkitError, MemoryError) as error:
+            reason = self._reason(error) if str(error) else f"{step} {TOO_MUCH_MEMORY}"
+            self.record["missing"] |= {metric: reason for metric in needed}
+        self._send()
+
+    def _times(self, session) -> tuple[Measurement, ...]:
+        """Latency alone, or in turn with the baseline, whose ratio is what relative checks use."""
+        wall, busy = time.perf_counter(), time.process_time()
+        budget = self.job["limits"]["budget"]
+        if self.baseline is None:
+            samples = interleave([session], self.inputs, budget=budget)
+        else:
+            with closing(runtimes.open(Artifact.of(self.baseline), threads=1)) as baseline:
+                samples = interleave([session, baseline], self.inputs, budget=budget)
+        wall, busy = time.perf_counter() - wall, time.process_time() - busy
+        self.record["seconds"] = wall
+        # One thread that had its core for itself was busy all the time.
+        self.record["off_core"] = max(0.0, 1 - busy / wall)
+        if self.baseline is not None:
+            self.record["ratios"]["latency_p50"] = _numbers(ratio_from(samples))
+        return latency_from(samples[:, 0])
+
+    def _energy(self) -> tuple[Measurement, ...]:
+        return METERS["energy"](self.artifact, self.inputs, threads=1, budget=self.job["limits"]["budget"])
+
+    def _graph(self) -> tuple[Measurement, ...]:
+        check_shapes(self.artifact)
+        graph = read_graph(self.artifact)
+        numbers = {metric: getattr(graph, metric) for metric in GRAPH}
+        return tuple(Measurement.exact(metric, number) for metric, number in numbers.items() if number is not None)
+
+    def _step(self, step: str) -> None:
+        self.record["step"] = step
+        self._send()
+
+    def _send(self) -> None:
+        self._tell(part(RECORD, self.index, json.dumps(self.record).encode()))
+
+    def _reason(self, error: Exception) -> str:
+        """What to tell the student. The runtimes' allocators name themselves and not the cause."""
+        text, path = str(error), self.artifact.path
+        if any(word in text for word in ("bfc_arena", "bad_alloc", "Failed to allocate", "failed to allocate")):
+            return f"{self.record['step']} {TOO_MUCH_MEMORY}"
+        if "External data" in text:
+            return (
+                "its weights are said to lie in another file, expected one file that holds everything; "
+                "save it without external data"
+            )
+        return text.replace(path, Path(path).name)[:400]
+
+
+def _numbers(measurement: Measurement) -> list[float]:
+    return [float(measurement.value), float(measurement.low), float(measurement.high), int(measurement.n)]

@@ -1,0 +1,203 @@
+"""Warm workers: processes in the sandbox that have the runtimes loaded, one job at a time each, started when first needed."""
+
+import contextlib
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from grading import sandbox, turns
+from grading.errors import SandboxError
+from grading.types import Limits
+from grading.worker.frames import read_exactly, read_header, write_frame
+from projectkit.measure import device
+
+ANSWERS, TIMING, MEMORY = "answers", "timing", "memory"
+START = 60.0  # seconds granted for starting a worker; a laptop's first start reads the runtimes from a slow disk
+GRACE = 5.0  # seconds beyond its own deadline before the worker itself is taken for dead
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The inputs of all jobs of a course, as the bytes of an .npy file, and a digest that names them. No labels."""
+
+    digest: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model file's content, its format and what is to be measured of it."""
+
+    format: str
+    sha256: str
+    content: bytes
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one child does: get the answers of models, time them (in turn with a baseline), or see what memory they take."""
+
+    what: str
+    models: Mapping[str, Model]
+    limits: Limits
+    baseline: Model | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a child said, and how it ended: exit code, the number of the signal that killed it (else 0), the end of its log."""
+
+    stream: bytes
+    code: int = 0
+    signal: int = 0
+    timed_out: bool = False
+    flooded: bool = False
+    log: str = ""
+    waited: float = 0.0  # seconds until it was its turn
+    device: str = ""
+    protections: tuple[str, ...] = ()
+
+
+class Workers:
+    """Up to `count` workers of this machine, each kept on a core of its own where cores can be chosen. A context manager."""
+
+    def __init__(self, count: int = 0):
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None] * (os.cpu_count() or 1)
+        self.count = count or len(cores)
+        self._free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._all = [_Worker(cores[index % len(cores)]) for index in range(self.count)]
+        for worker in self._all:
+            self._free.put(worker)
+
+    def run(self, job: Job, inputs: Inputs) -> Ended:
+        """Runs the job when a worker is free and it is its turn. Raises SandboxError when no worker can be started."""
+        start, before = time.perf_counter(), turns.waited()
+        with self._worker() as worker:
+            busy = time.perf_counter() - start
+            with turns.timing() if job.what == TIMING else turns.working():
+                return worker.run(job, inputs, busy + turns.waited() - before)
+
+    @contextlib.contextmanager
+    def _worker(self) -> Iterator["_Worker"]:
+        worker = self._free.get()
+        try:
+            yield worker
+        finally:
+            self._free.put(worker)
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_) -> None:
+        for worker in self._all:
+            worker.stop()
+
+
+class _Worker:
+    """One warm process, started anew when it has died."""
+
+    def __init__(self, core: int | None):
+        self._core = core
+        self._process: subprocess.Popen | None = None
+        self._scratch: tempfile.TemporaryDirectory | None = None
+        self._known: set[str] = set()  # inputs that it has
+
+    def run(self, job: Job, inputs: Inputs, waited: float) -> Ended:
+        self._start()
+        stream: list[bytes] = []
+        allowed = job.limits.seconds * len(job.models) + GRACE
+        late = threading.Event()
+        timer = threading.Timer(allowed, lambda: (late.set(), sandbox.kill(self._process)))
+        timer.start()
+        try:
+            end = self._talk(job, inputs, stream)
+        except (OSError, EOFError, ValueError):  # it died, or no longer speaks our language
+            end = None
+        finally:
+            timer.cancel()
+        told = {"waited": waited, "device": device(), "protections": sandbox.protections().sentences}
+        if end is not None:
+            if not self._forks:
+                self.stop()
+            return Ended(b"".join(stream), **end, **told)
+        code, log = self._bury()
+        number = -code if code < 0 else code - 128 if code > 128 else 0
+        return Ended(b"".join(stream), code, number, late.is_set(), log=log, **told)
+
+    def _talk(self, job: Job, inputs: Inputs, stream: list[bytes]) -> dict:
+        """Sends the job, collects what its child says into `stream`; how it ended."""
+        to, back = self._process.stdin.fileno(), self._process.stdout.fileno()
+        if inputs.digest not in self._known:
+            write_frame(to, {"inputs": inputs.digest, "bytes": len(inputs.content)}, inputs.content)
+            self._known.add(inputs.digest)
+        models = [*job.models.values(), *([job.baseline] if job.baseline else [])]
+        write_frame(to, {"job": _header(job, inputs, self._core)}, *(model.content for model in models))
+        while True:
+            header = read_header(back)
+            if header is None:
+                raise EOFError("the worker ended")
+            if "bytes" not in header:
+                return header
+            stream.append(read_exactly(back, header["bytes"]))
+
+    def _start(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        if self._process is not None:
+            self._bury()
+        self._scratch = tempfile.TemporaryDirectory(prefix="grading-worker-", ignore_cleanup_errors=True)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 — it lives as long as the process
+        command = [sys.executable, "-P", "-m", "grading.worker", sandbox.protections().kind]
+        self._process = sandbox.start(command, Path(self._scratch.name), self._log)
+        timer = threading.Timer(START, lambda: sandbox.kill(self._process))
+        timer.start()
+        try:
+            ready = read_header(self._process.stdout.fileno())
+        except (OSError, EOFError, ValueError):
+            ready = None
+        finally:
+            timer.cancel()
+        if ready is None:
+            code, log = self._bury()
+            raise SandboxError(f"the worker did not start (exit code {code}): {log[-500:]}")
+        self._forks = ready["forks"]
+
+    def _bury(self) -> tuple[int, str]:
+        """Collects the dead or dying process: exit code and the end of what it printed."""
+        sandbox.kill(self._process)
+        code = self._process.returncode
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 2000))
+        log = self._log.read().decode(errors="replace")
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._log.close()
+        self._scratch.cleanup()
+        self._process, self._known = None, set()
+        return code, log
+
+    def stop(self) -> None:
+        """Ends the process, if there is one."""
+        if self._process is not None:
+            self._bury()
+
+
+def _header(job: Job, inputs: Inputs, core: int | None) -> dict:
+    def described(model: Model) -> dict:
+        return {"format": model.format, "sha256": model.sha256, "size": len(model.content), "metrics": list(model.metrics)}
+
+    return {
+        "what": job.what,
+        "inputs": inputs.digest,
+        "slots": {slot: described(model) for slot, model in job.models.items()},
+        "baseline": job.baseline and described(job.baseline),
+        "limits": asdict(job.limits),
+        "core": core,
+    }

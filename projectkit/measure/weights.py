@@ -1,0 +1,44 @@
+"""Names what a model file stores, so that the same weights are found again in a file that is packed differently."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from projectkit.errors import ArtifactError
+from projectkit.types import Artifact
+
+LEAST_BYTES = 64  # smaller constants are shapes, axes and scales, which strangers' models share
+
+
+def weights_digest(artifact: Artifact) -> str:
+    """SHA-256 of the stored constants of at least 64 bytes, in any order and under any names; "" when there are none.
+
+    Equal for two files of one format with the same constants, whatever their names, order, metadata and operators are; a
+    constant that is there twice counts once. Raises ArtifactError when the file cannot be read.
+    """
+    read = {"litert": _litert, "onnx": _onnx}[artifact.format]
+    try:
+        contents = {hashlib.sha256(content).digest() for content in read(Path(artifact.path).read_bytes())}
+    except OSError as error:
+        raise ArtifactError(f"{artifact.path}: cannot be read ({error.strerror}).") from error
+    except Exception as error:  # a parser can meet anything in a file from a stranger
+        raise ArtifactError(
+            f"{artifact.path}: is no intact {artifact.format} file ({type(error).__name__}). Export it again."
+        ) from error
+    return hashlib.sha256(b"".join(sorted(contents))).hexdigest() if contents else ""
+
+
+def _litert(content: bytes) -> Iterable[bytes]:
+    from projectkit.measure.litert_file import parse
+
+    stored = {tensor.buffer: tensor.data for tensor in parse(content).tensors if tensor.data is not None}
+    return (data.tobytes() for data in stored.values() if len(data) >= LEAST_BYTES)
+
+
+def _onnx(content: bytes) -> Iterable[bytes]:
+    import onnx
+
+    model = onnx.load_from_string(content)
+    values = [attribute.t for node in model.graph.node for attribute in node.attribute if attribute.HasField("t")]
+    arrays = (onnx.numpy_helper.to_array(tensor).tobytes() for tensor in (*model.graph.initializer, *values))
+    return (array for array in arrays if len(array) >= LEAST_BYTES)
