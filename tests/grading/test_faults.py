@@ -1,5 +1,6 @@
 """A run that is killed, or that cannot write: nothing lost, nothing graded twice, nothing half-written."""
 
+import contextlib
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from grading.engine import Options, grade
@@ -135,3 +137,29 @@ def test_an_output_folder_that_cannot_be_made_is_said_so(course, tmp_path):
         grade(course / "submissions", tmp_path / "file" / "out", Options(rubrics=course / "rubrics"))
     with pytest.raises(OutputError, match="is intact"):
         write_atomically(tmp_path / "file" / "x.json", "{}")
+
+
+def test_a_worker_that_is_killed_is_replaced_and_costs_nobody_a_point(course, tmp_path):
+    process = subprocess.Popen(command(course, tmp_path / "out"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    killed = 0
+    while process.poll() is None and killed < 3:
+        time.sleep(0.2)
+        if stamps(tmp_path / "out"):
+            for worker in warm_workers(process.pid):
+                worker.kill()
+                killed += 1
+    printed, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert killed >= 3 and f"{SUBMISSIONS} graded" in printed
+    scores = [json.loads(path.read_text())["score"] for path in (tmp_path / "out" / "results").glob("*.json")]
+    assert len(scores) == SUBMISSIONS and min(scores) > 20
+
+
+def warm_workers(pid: int) -> list[psutil.Process]:
+    found = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if "grading.worker" in child.cmdline():
+                    found.append(child)
+    return found

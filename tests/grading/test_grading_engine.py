@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -285,6 +286,9 @@ def test_the_checks_as_pytest_tests(course, graded):
     done = subprocess.run([*given, str(course / "subs" / "ann_10.zip")], capture_output=True, text=True)
     assert done.returncode == 1 and "No model was handed in for lite" in done.stdout
     assert "4 failed, 4 passed" in done.stdout
+    assert re.search(r"^ +[0-9.]+ of +80.00  in all$", done.stdout, re.MULTILINE)
+    chosen = subprocess.run([*given, str(course / "subs" / "ann_10.zip"), "-k", "affine"], capture_output=True, text=True)
+    assert chosen.returncode == 0 and "  10.00 of  10.00  affine" in chosen.stdout
 
 
 def test_no_tensorflow_on_the_grading_path(course, graded, tmp_path):
