@@ -8,6 +8,7 @@ import typer
 
 from grading import gradescope
 from grading.colloquy import cli as colloquy
+from grading.defense import cli as defense
 from grading.moodle import cli as moodle
 from grading.semester import cli as gradebook
 
@@ -22,6 +23,7 @@ app.add_typer(moodle.app, name="moodle")
 app.add_typer(colloquy.app, name="colloquy")
 gradescope.register(app)
 gradebook.register(app)
+defense.register(app)
 
 WRONG_CALL, OURS = 2, 1
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from grading import sandbox, turns
 from grading.award import award
+from grading.batch import files_of, shown
 from grading.cluster import Cluster
 from grading.courses import Course, Courses, Options, measured_of
 from grading.errors import GradingError, OutputError
@@ -44,7 +45,7 @@ def grade(
     if options.require_sandbox:
         sandbox.require()
     submissions, out = Path(submissions), Path(out)
-    files = _files(submissions)
+    files = files_of(submissions)
     salt = _prepare(out, options)
     with workers_of(options) as workers:
         courses = Courses(options, salt, out, workers.run)
@@ -90,7 +91,7 @@ def _grade_safely(name: str, path: Path, out: Path, courses: Courses, run: Run) 
     except OutputError:
         raise
     except SubmissionError as error:
-        done = Grade(_shown(path), name, error=str(error)[:600])
+        done = Grade(shown(path), name, error=str(error)[:600])
     except Exception as error:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise OutputError(
@@ -101,7 +102,7 @@ def _grade_safely(name: str, path: Path, out: Path, courses: Courses, run: Run) 
         where = traceback.extract_tb(error.__traceback__)[-1]
         what = str(error) if isinstance(error, GradingError) else f"{type(error).__name__} in {where.name}: {error}"
         done = Grade(
-            _shown(path), name, error=f"The grader failed on this file, which is not the student's fault: {what[:400]}", ours=True
+            shown(path), name, error=f"The grader failed on this file, which is not the student's fault: {what[:400]}", ours=True
         )
     write_grade(done, out)
     return done
@@ -112,7 +113,7 @@ def _grade(name: str, path: Path, out: Path, courses: Courses, run: Run) -> Grad
         with turns.working():
             intake = read(path, scratch)
         submission = intake.submission
-        done = Grade(_shown(path), name, submission.student, submission.lab, scale=submission.scale)
+        done = Grade(shown(path), name, submission.student, submission.lab, scale=submission.scale)
         done = replace(done, claims=submission.claims, digests={"submission": submission.digest})
         try:
             course = courses.get(submission.lab)
@@ -141,28 +142,6 @@ def _awarded(done: Grade, intake: Intake, course: Course, measured: Mapping, pro
         answers=answers,
         problems=problems,
     )
-
-
-def _files(submissions: Path) -> list[Path]:
-    if submissions.is_file():
-        return [submissions]
-    if not submissions.is_dir():
-        raise GradingError(f"{submissions}: no such file or folder, expected a zip or a folder of zips. Check the path.")
-    files = sorted((path for path in submissions.iterdir() if path.is_file() and not path.name.startswith(".")), key=_natural)
-    if not files:
-        raise GradingError(f"{submissions}: the folder holds no files, expected submissions. Check the path.")
-    return files
-
-
-def _shown(path: Path) -> str:
-    """The file's name as text that can be written as UTF-8, whatever bytes the file system holds."""
-    return path.name.encode("utf-8", "replace").decode()
-
-
-def _natural(path: Path) -> list:
-    """Sorts anna_2 before anna_10."""
-    parts = re.split(r"([0-9]+)", path.name)  # texts and numbers in turn
-    return [int(part) if index % 2 else part for index, part in enumerate(parts)]
 
 
 def _names(files: list[Path]) -> list[str]:

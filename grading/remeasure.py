@@ -168,7 +168,10 @@ def _slot(task: Task, slot: str, found: Mapping[str, _Found], device: str, basel
     return Slot(profile, _ratios(values, ratios, baseline), classes, plain, weights, tuple(remarks))
 
 
-def _quality(outputs: np.ndarray, hidden: Hidden, name: str) -> tuple[Measurement, tuple[Measurement, ...], Measurement | None]:
+Quality = tuple[Measurement, tuple[Measurement | None, ...], Measurement | None]
+
+
+def _quality(outputs: np.ndarray, hidden: Hidden, name: str) -> Quality:
     """Accuracy on the hidden data, of each class on it, and on the plain part. The worker cannot tell the two parts apart."""
     count = len(hidden.split)
     expected = (count + len(hidden.plain), hidden.classes)
@@ -180,7 +183,8 @@ def _quality(outputs: np.ndarray, hidden: Hidden, name: str) -> tuple[Measuremen
         raise MeasureError(f"{name}: it gives the same output for every input, expected outputs that depend on the image.")
     try:
         y, logits = hidden.split.y, outputs[:count]
-        classes = [accuracy(logits[y == label], y[y == label]) for label in range(hidden.classes) if (y == label).any()]
+        of = [y == label for label in range(hidden.classes)]
+        classes = [accuracy(logits[here], y[here]) if here.any() else None for here in of]
         plain = accuracy(outputs[count:], hidden.plain.y) if len(hidden.plain) else None
         return accuracy(logits, y), tuple(classes), plain
     except MeasureError as error:

@@ -23,6 +23,7 @@ from grading.worker.confine import LANDLOCK, LIMITS, SECCOMP, available, python_
 BUBBLEWRAP, UNSHARE, NONE = "bubblewrap", "unshare", "none"
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/opt")
 _POWER = ("/sys/class/powercap", "/sys/devices/virtual/powercap")  # energy counters
+SCRATCH_BYTES = 1024**3  # of all files that the worker writes; a submission's models are an eighth of that at most
 _NOTHING = ("/bin/sh", "-c", ":")
 _CONFINED = {
     LANDLOCK: "Landlock: each model may read programs and libraries only, and write to one folder of its own only",
@@ -55,6 +56,8 @@ def protections() -> Protections:
     sentences += [sentence for name, sentence in _CONFINED.items() if name in kernel]
     if kind != BUBBLEWRAP and LANDLOCK not in kernel:
         sentences += ["other files are readable"]
+    if kind != BUBBLEWRAP:
+        sentences += ["the disk can be filled until the time is up"]
     if kind == NONE and SECCOMP not in kernel:
         sentences += ["the network can be reached" if LANDLOCK not in kernel else "parts of the network can be reached"]
     return Protections(kind, (*sentences, "limits of wall clock" + (", CPU time, memory, file size" if LIMITS in kernel else "")))
@@ -124,10 +127,24 @@ def _bubblewrap() -> list[str]:
             command += ["--symlink", os.readlink(path), path]
         else:
             command += ["--ro-bind-try", path, path]
-    command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
-    for path in (*_python_folders(), *_POWER):
+    command += ["--proc", "/proc", "--dev", "/dev", *_size(), "--tmpfs", "/tmp"]
+    folders = _python_folders()
+    for path in (*folders, *_POWER):
         command += ["--ro-bind-try", str(path), str(path)]
+    package = Path(__file__).parent
+    if any(package.is_relative_to(folder) for folder in folders):  # installed among the other packages: hide all but the worker
+        command += ["--tmpfs", str(package)]
+        for path in (package / "__init__.py", package / "worker"):
+            command += ["--ro-bind", str(path), str(path)]
+        command += ["--remount-ro", str(package)]
     return [*command, "--chdir", "/tmp", "--remount-ro", "/"]
+
+
+@functools.cache
+def _size() -> list[str]:
+    """What bounds the folder in memory; versions before 0.7 cannot."""
+    done = subprocess.run([shutil.which("bwrap"), "--help"], capture_output=True, text=True, check=False)
+    return ["--size", str(SCRATCH_BYTES)] if "--size" in done.stdout + done.stderr else []
 
 
 def _unshare() -> list[str]:

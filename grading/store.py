@@ -67,7 +67,7 @@ def slot_from_json(raw: dict) -> Slot:
     profile = raw["profile"]
     values = {metric: Measurement(**number) for metric, number in profile["values"].items()}
     ratios = {metric: Measurement(**number) for metric, number in raw["ratios"].items()}
-    classes = tuple(Measurement(**one) for one in raw["classes"])
+    classes = tuple(one and Measurement(**one) for one in raw["classes"])
     plain = raw["plain"] and Measurement(**raw["plain"])
     found = Profile(Artifact(**profile["artifact"]), profile["device"], values, profile["missing"])
     return Slot(found, ratios, classes, plain, raw["weights"], tuple(raw["remarks"]))

@@ -77,13 +77,13 @@ class Rubric:
 class Slot:
     """What was measured of one model.
 
-    `ratios` to the baseline by metric; `classes`: its accuracy in each class (may be empty); `plain`: its accuracy on a part
-    of the public test split; `weights` names what its parameters store; `remarks`: sentences on how well it was measured.
+    `ratios` to the baseline by metric; `classes`: its accuracy in each class (None for one without images); `plain`: its
+    accuracy on a part of the public test split; `weights` names what its parameters store; `remarks`: how well it was measured.
     """
 
     profile: Profile
     ratios: Mapping[str, Measurement] = field(default_factory=dict)
-    classes: tuple[Measurement, ...] = ()
+    classes: tuple[Measurement | None, ...] = ()
     plain: Measurement | None = None
     weights: str = ""
     remarks: tuple[str, ...] = ()

@@ -59,7 +59,7 @@ def read_outputs(content: bytes) -> np.ndarray | None:
     try:
         shape = tuple(int(size) for size in json.loads(head[:200])["shape"])
         return np.frombuffer(numbers, "<f4").reshape(shape) if len(shape) <= 8 and min(shape, default=0) >= 0 else None
-    except (ValueError, LookupError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
         return None
 
 

@@ -104,18 +104,29 @@ class Workers:
 class _Worker:
     """One warm process, started anew when it has died."""
 
+    program = ("-m", "grading.worker")
+
     def __init__(self, core: int | None):
         self._core = core
         self._process: subprocess.Popen | None = None
         self._scratch: tempfile.TemporaryDirectory | None = None
         self._known: set[str] = set()  # inputs that it has
+        self._last_words = ""
 
     def run(self, job: Job, inputs: Inputs, waited: float) -> Ended:
+        """Runs the job. A worker that dies of something else than its child (the machine ran out of memory, somebody killed it)
+        is no student's fault: another one tries again, once. Raises SandboxError when that one dies as well."""
+        ended = self._try(job, inputs, waited) or self._try(job, inputs, waited)
+        if ended is None:
+            raise SandboxError(f"the worker died twice while it measured this submission. {self._last_words}".strip())
+        return ended
+
+    def _try(self, job: Job, inputs: Inputs, waited: float) -> Ended | None:
+        """How the job ended; None when the worker died of it."""
         self._start()
         stream: list[bytes] = []
-        allowed = job.limits.seconds * len(job.models) + GRACE
         late = threading.Event()
-        timer = threading.Timer(allowed, lambda: (late.set(), sandbox.kill(self._process)))
+        timer = threading.Timer(job.limits.seconds * len(job.models) + GRACE, lambda: (late.set(), sandbox.kill(self._process)))
         timer.start()
         try:
             end = self._talk(job, inputs, stream)
@@ -130,7 +141,10 @@ class _Worker:
             return Ended(b"".join(stream), **end, **told)
         code, log = self._bury()
         number = -code if code < 0 else code - 128 if code > 128 else 0
-        return Ended(b"".join(stream), code, number, late.is_set(), log=log, **told)
+        if self._forks:
+            self._last_words = f"Exit code {code}: {log[-500:]}"
+            return None
+        return Ended(b"".join(stream), code, number, late.is_set(), log=log, **told)  # where it forks no child, it is the child
 
     def _talk(self, job: Job, inputs: Inputs, stream: list[bytes]) -> dict:
         """Sends the job, collects what its child says into `stream`; how it ended."""
@@ -155,7 +169,7 @@ class _Worker:
             self._bury()
         self._scratch = tempfile.TemporaryDirectory(prefix="grading-worker-", ignore_cleanup_errors=True)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 — it lives as long as the process
-        command = [sys.executable, "-P", "-m", "grading.worker", sandbox.protections().kind]
+        command = [sys.executable, "-P", *self.program, sandbox.protections().kind]
         self._process = sandbox.start(command, Path(self._scratch.name), self._log)
         timer = threading.Timer(START, lambda: sandbox.kill(self._process))
         timer.start()

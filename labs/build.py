@@ -1,12 +1,12 @@
 """Makes notebooks from the lab sources: `python labs/build.py` writes the students' ones beside this file.
 
-    python labs/build.py                        every labs/lNN_topic.ipynb, with holes and without outputs
+    python labs/build.py                        every labs/lNN_topic.ipynb, with holes and without outputs; project.ipynb
     python labs/build.py --check                says which of them are not what the sources give; exit 1 if any
     python labs/build.py --solved FOLDER        every notebook with its solutions, into FOLDER
     python labs/build.py --run l01_quantization FOLDER    the solved notebook, executed, into FOLDER
 
 A source is a percent-format script. What stands between `# begin solution: SENTENCE` and `# end solution` becomes lines
-that stop with the sentence.
+that stop with the sentence. The project is a template that runs as it stands: it has no holes.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import jupytext
 import nbformat
 
 LABS = Path(__file__).parent
+TEMPLATE = "project"
 BEGIN = re.compile(r"^(?P<indent>\s*)# begin solution: (?P<sentence>.+)$")
 END = re.compile(r"^\s*# end solution$")
 
@@ -75,8 +76,8 @@ def notebook(source: str) -> nbformat.NotebookNode:
 
 
 def sources() -> list[Path]:
-    """The lab sources in the order of the course."""
-    return sorted((LABS / "src").glob("l[0-9][0-9]_*.py"))
+    """The lab sources in the order of the course, and the project's template, which ends it."""
+    return [*sorted((LABS / "src").glob("l[0-9][0-9]_*.py")), LABS / "src" / f"{TEMPLATE}.py"]
 
 
 def write_all(folder: Path, convert) -> list[Path]:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from projectkit.errors import ProjectkitError
+from projectkit.errors import ProjectkitError, SubmissionError
+from projectkit.types import Project
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,6 +20,7 @@ data_app = typer.Typer(no_args_is_help=True, help="The datasets of the labs.")
 app.add_typer(data_app, name="data")
 
 WRONG_CALL, REFUSED = 2, 1
+CLAIM = "SLOT/METRIC=NUMBER, for example optimized/accuracy=0.97"
 
 
 @data_app.command("list")
@@ -102,20 +104,35 @@ def measure(
 
 @app.command()
 def pack(
-    out: Annotated[Path, typer.Argument(help="The zip to write.")],
+    lab: Annotated[str, typer.Argument(help="The lab's id, for example l01_quantization; project for the capstone project.")],
+    out: Annotated[Path, typer.Option(help="The zip to write.")],
     student: Annotated[str, typer.Option(help="Your e-mail address, as your course knows it.")],
-    lab: Annotated[str, typer.Option(help="The lab's id, for example l01_quantization.")],
     model: Annotated[list[str], typer.Option(help="SLOT=FILE, once a model.")],
-    answers: Annotated[Path | None, typer.Option(help="An .npz whose keys are EXERCISE/NAME.")] = None,
+    answers: Annotated[Path | None, typer.Option(help="Labs: an .npz whose keys are EXERCISE/NAME.")] = None,
+    claim: Annotated[
+        list[str] | None,
+        typer.Option(help="SLOT/METRIC=NUMBER in SI units, once a claim; METRIC_ratio: relative to the baseline."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Project: its title.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Project: the dataset that its figures are measured on.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Project: its report, Markdown in UTF-8.")] = None,
     scale: Annotated[str, typer.Option(help="quick or full.")] = "quick",
 ) -> None:
-    """Pack model files and answers into a submission. (The notebooks do this in their last cell.)"""
+    """Pack a lab's models and answers, or the project's models, claims and report. (The notebooks' last cell does this.)"""
     from projectkit import submit
 
     with _errors_as_sentences():
-        slots = dict(_slot_and_path(text) for text in model)
         path = submit.pack(
-            out, student=student, lab=lab, scale=scale, artifacts=slots, answers=_grouped(answers) if answers else {}
+            out,
+            student=student,
+            lab=lab,
+            scale=scale,
+            artifacts={
+                slot: Path(file) for slot, file in _pairs(model, "--model", "SLOT=FILE, for example int8=work/int8.tflite")
+            },
+            answers=_grouped(answers) if answers else {},
+            claims={name: _number(name, number) for name, number in _pairs(claim or [], "--claim", CLAIM)},
+            project=_project(lab, title, dataset, report),
         )
     typer.echo(f"Packed {path}. Now: projectkit check {path}")
 
@@ -132,18 +149,46 @@ def check(submission: Annotated[Path, typer.Argument(help="The zip that you are 
         raise typer.Exit(REFUSED)
 
 
-def _slot_and_path(text: str) -> tuple[str, Path]:
-    slot, separator, path = text.partition("=")
-    if not separator:
-        raise typer.BadParameter(f"--model is {text!r}, expected SLOT=FILE, for example int8=work/int8.tflite.")
-    return slot, Path(path)
+def _pairs(texts: list[str], option: str, expected: str) -> list[tuple[str, str]]:
+    """The two sides of each NAME=VALUE."""
+    pairs = [text.partition("=") for text in texts]
+    if wrong := [name for name, separator, _ in pairs if not separator]:
+        raise typer.BadParameter(f"{option} is {wrong[0]!r}, expected {expected}.")
+    names = [name for name, _, _ in pairs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise typer.BadParameter(f"{option} names {twice[0]!r} twice, expected each once.")
+    return [(name, value) for name, _, value in pairs]
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"--claim {name} is {text!r}, expected {CLAIM}.") from None
+
+
+def _project(lab: str, title: str | None, dataset: str | None, report: Path | None) -> Project | None:
+    """What only a project hands in; nothing for a lab."""
+    from projectkit.submit import PROJECT
+
+    given = {"--title": title, "--dataset": dataset, "--report": report}
+    if lab != PROJECT:
+        if extra := [option for option, value in given.items() if value is not None]:
+            raise typer.BadParameter(f"{', '.join(extra)}: only the project has this, {lab} is a lab. Leave it out.")
+        return None
+    if absent := [option for option, value in given.items() if value is None]:
+        raise typer.BadParameter(f"a project needs {', '.join(absent)} as well. Give a title, a dataset and the report's file.")
+    try:
+        return Project(title, dataset, report.read_text("utf-8"))
+    except OSError as error:
+        raise SubmissionError(f"{report}: cannot be read ({error.strerror}). Give the path of the report.") from error
+    except UnicodeDecodeError as error:
+        raise SubmissionError(f"{report}: is not UTF-8 (byte {error.start}), expected a UTF-8 text. Save it as UTF-8.") from error
 
 
 def _grouped(path: Path) -> dict[str, dict]:
     """The arrays of an .npz with keys "exercise/name", by exercise and name."""
     import numpy as np
-
-    from projectkit.errors import SubmissionError
 
     grouped: dict[str, dict] = {}
     try:

@@ -174,9 +174,21 @@ class Profile:
     missing: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a capstone project says of itself: its title, the name of its dataset, and its report as Markdown text."""
+
+    title: str
+    dataset: str
+    report: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Submission:
-    """What a student handed in. `artifacts` by slot, `answers[exercise][name]` arrays, `claims` never earn a point."""
+    """What a student handed in. `artifacts` by slot, `answers[exercise][name]` arrays, `claims` never earn a point.
+
+    `project` is None for a lab.
+    """
 
     student: str
     lab: str
@@ -186,3 +198,4 @@ class Submission:
     answers: Mapping[str, Mapping[str, np.ndarray]]
     claims: Mapping[str, float]
     digest: str
+    project: Project | None = None

@@ -8,6 +8,7 @@ job the child's bytes as they are, and how it ended. In the first two sandboxes 
 """
 
 import contextlib
+import gc
 import io
 import os
 import select
@@ -38,6 +39,7 @@ def main(kind: str) -> None:
     jobs, answers = _take_over_streams()
     confine.guard()
     preload()
+    gc.freeze()  # a child's garbage collection need not walk, and so copy, what all children share
     write_frame(answers, {"forks": FORKS})
     inputs: dict[str, np.ndarray] = {}
     while (header := read_header(jobs)) is not None:
@@ -110,6 +112,7 @@ class _Relay:
     def __init__(self, child: int, stream: int, log: int, answers: int, most: int, deadline: float):
         self._process, self._stream, self._log, self._answers = os.pidfd_open(child), stream, log, answers
         self._left, self._deadline = most, deadline
+        self._buffer = memoryview(bytearray(CHUNK))
         self.started = self.timed_out = self.flooded = False
         self.log = b""
 
@@ -144,9 +147,9 @@ class _Relay:
         if descriptor == self._process:
             return
         try:
-            content = os.read(descriptor, CHUNK)
+            content = self._buffer[: os.readv(descriptor, [self._buffer])]
         except BlockingIOError:
-            content = b""
+            content = self._buffer[:0]
         if not content:
             os.close(descriptor)
             if descriptor == self._stream:
@@ -157,10 +160,11 @@ class _Relay:
             self.log = (self.log + content)[-LOG_BYTES:]
         else:
             self._pass_stream(content)
+        content[:] = bytes(len(content))  # the next child is a copy of this process: it must not find another's answers
 
-    def _pass_stream(self, content: bytes) -> None:
+    def _pass_stream(self, content: memoryview) -> None:
         if not self.started:
-            self.started, content = content.startswith(STARTED), content[len(STARTED) :]
+            self.started, content = content[: len(STARTED)] == STARTED, content[len(STARTED) :]
         self._left -= len(content)
         self.flooded = self._left < 0
         if content and not self.flooded:
@@ -179,7 +183,7 @@ def _take(job: dict, folder: Path, jobs: int) -> dict[str, str]:
         with contextlib.suppress(OSError):  # the core may be gone: a container's cores can change
             os.sched_setaffinity(0, {job["core"]})
     os.chdir(folder)
-    os.environ["TMPDIR"] = str(folder)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     return files
 
 

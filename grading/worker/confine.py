@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 LANDLOCK, SECCOMP, LIMITS = "landlock", "seccomp", "limits"
-_PR_SET_DUMPABLE, _PR_SET_NAME, _PR_GET_NAME, _PR_SET_SECCOMP = 4, 15, 16, 22
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_GET_NAME, _PR_SET_SECCOMP = 1, 4, 15, 16, 22
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
 
 
@@ -51,6 +51,7 @@ def confine(folder: Path, limits: dict, seconds: float, own_users: bool) -> None
     """
     _limit(limits, seconds, own_users)
     if sys.platform == "linux":
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # when the warm process is killed, nobody else would end this one
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     if LANDLOCK in available():
         _restrict_files(folder)
@@ -200,7 +201,7 @@ def _program(pid: int) -> list[bytes]:
     program += _when(_KILL, [_argument(0)], (pid,))  # abort() signals itself
     program += _when(_TGKILL, [_argument(0)], (pid,))
     program += _when(_PRCTL, [_argument(0)], (_PR_SET_NAME, _PR_GET_NAME))
-    program += _when(_PRLIMIT, [_argument(0)], (0, pid))
+    program += _reading_own_limits(pid)
     program += _when(_FCNTL, [_argument(1)], _HARMLESS_FCNTL)
     # The C library falls back to clone, whose flags can be seen here; a terminal there is none.
     program += [_op(_EQUAL, _CLONE3, 0, 1), _op(_RETURN, _FAIL | errno.ENOSYS)]
@@ -215,6 +216,14 @@ def _when(number: int, load: list[bytes], values: tuple[int, ...]) -> list[bytes
         body += [_op(_EQUAL, value, 0, 1), _op(_RETURN, _ALLOW)]
     body.append(_op(_RETURN, _FAIL | errno.EPERM))
     return [_op(_EQUAL, number, 0, len(body)), *body]
+
+
+def _reading_own_limits(pid: int) -> list[bytes]:
+    """Allows prlimit of this process with no new limits, which root could raise: both halves of that pointer are 0."""
+    body = [_argument(0), _op(_EQUAL, 0, 1, 0), _op(_EQUAL, pid, 0, 5)]
+    body += [_argument(2), _op(_EQUAL, 0, 0, 3), _op(_LOAD, 16 + 8 * 2 + 4), _op(_EQUAL, 0, 0, 1)]
+    body += [_op(_RETURN, _ALLOW), _op(_RETURN, _FAIL | errno.EPERM)]
+    return [_op(_EQUAL, _PRLIMIT, 0, len(body)), *body]
 
 
 def _argument(index: int) -> bytes:

@@ -1,6 +1,7 @@
 """What a student hands in: packed, checked and read by one definition for both sides. No TensorFlow, no pickles.
 
-A submission is one zip: manifest.json, a model file per slot (`<slot>.tflite` or `<slot>.onnx`) and answers.npz.
+A submission is one zip: manifest.json, a model file per slot (`<slot>.tflite` or `<slot>.onnx`), answers.npz for the exercises
+of a lab, report.md for a project.
 """
 
 from projectkit.submit.answers import load_array
@@ -9,12 +10,15 @@ from projectkit.submit.exercises import INPUTS, exercise_inputs
 from projectkit.submit.limits import LIMITS, Limits
 from projectkit.submit.manifest import check_slot
 from projectkit.submit.pack import pack
+from projectkit.submit.project import PROJECT, unmeasurable_claim
 from projectkit.submit.read import Intake, read
-from projectkit.submit.slots import SLOTS, wrong_format
+from projectkit.submit.slots import OPTIONAL, SLOTS, wrong_format
 
 __all__ = [
     "INPUTS",
     "LIMITS",
+    "OPTIONAL",
+    "PROJECT",
     "SLOTS",
     "Finding",
     "Intake",
@@ -25,5 +29,6 @@ __all__ = [
     "load_array",
     "pack",
     "read",
+    "unmeasurable_claim",
     "wrong_format",
 ]

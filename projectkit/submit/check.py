@@ -6,8 +6,10 @@ from pathlib import Path
 
 from projectkit.errors import SubmissionError
 from projectkit.submit.exercises import INPUTS
+from projectkit.submit.project import unknown_dataset, unmeasurable_claim
 from projectkit.submit.read import Intake, read
-from projectkit.submit.slots import SLOTS, wrong_format
+from projectkit.submit.slots import OPTIONAL, SLOTS, wrong_format
+from projectkit.types import Submission
 
 ACCEPTED, ABSENT, REFUSED = "✓", "–", "✗"
 
@@ -56,6 +58,9 @@ def _refused(intake: Intake) -> list[Finding]:
 def _accepted(intake: Intake) -> list[Finding]:
     submission, wanted = intake.submission, SLOTS[intake.submission.lab]
     sentences = [f"{submission.student} hands in {submission.lab} at scale {submission.scale}."]
+    if project := submission.project:
+        sentences.append(f"“{project.title}”, measured on {project.dataset}.")
+        sentences += [f"report.md: {len(project.report.split()):,} words."] if project.report else []
     for slot, artifact in submission.artifacts.items():
         if wrong_format(slot, artifact, wanted.get(slot)):
             continue
@@ -63,18 +68,36 @@ def _accepted(intake: Intake) -> list[Finding]:
         sentences.append(f"{slot}: {Path(artifact.path).name}, {artifact.size} bytes, SHA-256 {artifact.sha256[:12]}…{unasked}")
     for exercise, arrays in submission.answers.items():
         sentences.append(f"answers to {exercise}: {', '.join(sorted(arrays))}.")
-    if submission.claims:
-        sentences.append(f"{len(submission.claims)} claimed numbers, shown in the report, worth no points.")
+    if count := len(submission.claims):
+        use = "the jury measures each again" if submission.project else "shown in the report, worth no points"
+        sentences.append(f"{count} claimed number{'s' if count > 1 else ''}: {use}.")
     return [Finding(ACCEPTED, sentence) for sentence in sentences]
 
 
 def _absent(intake: Intake) -> list[Finding]:
     submission = intake.submission
     slots = [slot for slot in SLOTS[submission.lab] if slot not in submission.artifacts and slot not in intake.problems]
+    optional = [slot for slot in slots if slot in OPTIONAL.get(submission.lab, ())]
     spoilt = {place.removeprefix("answers/") for place in intake.problems}
-    answers = [] if "answers" in spoilt else sorted(set(INPUTS[submission.lab]) - set(submission.answers) - spoilt)
-    return [
-        Finding(ABSENT, f"No {what} {', '.join(names)}: nothing to earn there.")
-        for what, names in (("model for", slots), ("answers to", answers))
+    exercises = set(INPUTS.get(submission.lab, {}))  # a project has none
+    answers = [] if "answers" in spoilt else sorted(exercises - set(submission.answers) - spoilt)
+    loss = "the jury misses it" if submission.project else "nothing to earn there"
+    findings = [
+        Finding(ABSENT, f"No {what} {', '.join(names)}: {note}.")
+        for what, names, note in (
+            ("model for", [slot for slot in slots if slot not in optional], loss),
+            ("model for", optional, "optional, more points of the trade-off"),
+            ("answers to", answers, loss),
+        )
         if names
     ]
+    unknown = [unknown_dataset(submission.project.dataset)] if submission.project else []
+    return findings + [Finding(ABSENT, sentence) for sentence in (*unknown, *_claims_of_nothing(submission)) if sentence]
+
+
+def _claims_of_nothing(submission: Submission) -> list[str]:
+    """Why claims of a project will stay unconfirmed. A lab's claims are free text."""
+    if submission.project is None:
+        return []
+    sentences = [unmeasurable_claim(name, submission.artifacts) for name in submission.claims]
+    return [sentence for sentence in sentences if sentence]

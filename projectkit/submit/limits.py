@@ -14,6 +14,7 @@ class Limits:
     total_bytes: int = 128 * MEBIBYTE  # all files together, unpacked
     manifest_bytes: int = 64 * 1024
     answers_bytes: int = 16 * MEBIBYTE
+    report_bytes: int = 64 * 1024
     files: int = 24
     directory_bytes: int = 64 * 1024  # the table of contents of a zip
     ratio: int = 100  # unpacked : packed, for files above `ratio_from`

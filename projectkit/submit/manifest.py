@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from projectkit.errors import SubmissionError
+from projectkit.submit.fields import Entry, check_entry, check_fields, check_file, check_object, check_text, show
 from projectkit.submit.limits import LIMITS
+from projectkit.submit.project import REPORT, ProjectEntry, dump_project, parse_project
 from projectkit.types import FORMATS
 
 FORMAT_VERSION = 1
@@ -16,24 +18,17 @@ SCALES = ("quick", "full")
 MANIFEST, ANSWERS = "manifest.json", "answers.npz"
 SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 LAB = re.compile(r"[a-z][a-z0-9_]{0,59}")
-MEMBER = re.compile(rf"{re.escape(MANIFEST)}|{re.escape(ANSWERS)}|{SLOT.pattern}(?:\.tflite|\.onnx)")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_RESERVED = {"answers", "manifest", "con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}
-_FIELDS = {"format", "student", "lab", "scale", "slots", "answers", "claims", "versions"}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file as the manifest announces it: its name in the zip, SHA-256 and size in bytes."""
-
-    file: str
-    sha256: str
-    size: int
+_FIXED = "|".join(map(re.escape, (MANIFEST, ANSWERS, REPORT)))
+MEMBER = re.compile(rf"{_FIXED}|{SLOT.pattern}(?:\.tflite|\.onnx)")
+_RESERVED = {"answers", "manifest", "report", "con", "prn", "aux", "nul"} | {
+    f"{port}{n}" for port in ("com", "lpt") for n in range(10)
+}
+_FIELDS = {"format", "student", "lab", "scale", "slots", "answers", "claims", "versions", "project"}
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a submission says about itself. `answers` is None when no exercise was handed in."""
+    """What a submission says about itself. `answers` is None when no exercise was handed in, `project` for a lab."""
 
     student: str
     lab: str
@@ -42,6 +37,7 @@ class Manifest:
     answers: Entry | None
     claims: Mapping[str, float]
     versions: Mapping[str, str]
+    project: ProjectEntry | None = None
 
 
 def dump(manifest: Manifest) -> bytes:
@@ -60,6 +56,7 @@ def dump(manifest: Manifest) -> bytes:
         "answers": answers,
         "claims": dict(manifest.claims),
         "versions": dict(manifest.versions),
+        "project": dump_project(manifest.project),
     }
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
 
@@ -67,44 +64,35 @@ def dump(manifest: Manifest) -> bytes:
 def parse(content: bytes) -> Manifest:
     """The manifest from its bytes. Raises SubmissionError naming the field that is missing, unknown or of the wrong kind."""
     value = _load_json(content)
-    _fields(value, _FIELDS, "manifest")
+    # A lab packed before there were projects lacks the field, and is as good as one that says null.
+    value.setdefault("project", None)
+    check_fields(value, _FIELDS, "manifest")
     if value["format"] != FORMAT_VERSION or isinstance(value["format"], bool):
         raise SubmissionError(
-            f"manifest: format is {_show(value['format'])}, expected {FORMAT_VERSION}. Pack with the course's projectkit."
+            f"manifest: format is {show(value['format'])}, expected {FORMAT_VERSION}. Pack with the course's projectkit."
         )
     if value["scale"] not in SCALES:
-        raise SubmissionError(f"manifest: scale is {_show(value['scale'])}, expected quick or full. Pack it again.")
+        raise SubmissionError(f"manifest: scale is {show(value['scale'])}, expected quick or full. Pack it again.")
+    lab = check_lab(value["lab"])
     return Manifest(
         check_text(value["student"], "student"),
-        check_lab(value["lab"]),
+        lab,
         value["scale"],
-        {check_slot(slot): _slot(slot, entry) for slot, entry in _object(value["slots"], "slots").items()},
-        None if value["answers"] is None else _answers(value["answers"]),
-        check_claims(_object(value["claims"], "claims")),
-        {check_text(k, "versions"): check_text(v, f"versions.{k}") for k, v in _object(value["versions"], "versions").items()},
+        {check_slot(slot): _slot(slot, entry) for slot, entry in check_object(value["slots"], "slots").items()},
+        None if value["answers"] is None else check_file(value["answers"], ANSWERS, "answers"),
+        check_claims(check_object(value["claims"], "claims")),
+        {
+            check_text(k, "versions"): check_text(v, f"versions.{k}")
+            for k, v in check_object(value["versions"], "versions").items()
+        },
+        parse_project(value["project"], lab),
     )
-
-
-def check_text(text: object, field: str) -> str:
-    """A name as people write it: printable, at most 100 characters, no path separators. `=cmd` and `<b>` are legal text."""
-    if (
-        not isinstance(text, str)
-        or not text.strip()
-        or len(text) > LIMITS.text
-        or not text.isprintable()
-        or set(text) & set("/\\")
-    ):
-        raise SubmissionError(
-            f"manifest: {field} is {_show(text)}, expected 1 to {LIMITS.text} printable characters without / and \\. "
-            "Change the name."
-        )
-    return text
 
 
 def check_lab(lab: object) -> str:
     """The id of a lab, such as l01_quantization. That a rubric of this name exists is checked when it is graded."""
     if not isinstance(lab, str) or not LAB.fullmatch(lab):
-        raise SubmissionError(f"manifest: lab is {_show(lab)}, expected an id like l01_quantization. Use the lab's file name.")
+        raise SubmissionError(f"manifest: lab is {show(lab)}, expected an id like l01_quantization. Use the lab's file name.")
     return lab
 
 
@@ -112,7 +100,7 @@ def check_slot(slot: object) -> str:
     """The name of a slot: lower-case letters, digits and _, at most 40, not a name that some file system reserves."""
     if not isinstance(slot, str) or not SLOT.fullmatch(slot) or slot in _RESERVED:
         raise SubmissionError(
-            f"manifest: slot {_show(slot)} is not a slot name, expected lower-case letters, digits and _ (at most 40). "
+            f"manifest: slot {show(slot)} is not a slot name, expected lower-case letters, digits and _ (at most 40). "
             "Use the slot names that the lab asks for."
         )
     return slot
@@ -124,12 +112,12 @@ def check_claims(claims: Mapping[str, object]) -> dict[str, float]:
         raise SubmissionError(f"manifest: {len(claims)} claims, expected at most {LIMITS.claims}. Claim less.")
     checked = {}
     for name, number in claims.items():
-        # A claim is named like "int8/accuracy": the one text where / has a meaning and never becomes a path.
-        check_text(name.replace("/", " ") if isinstance(name, str) else name, "claims")
+        # A claim is named like "int8/accuracy".
+        check_text(name, "claims", slashes=True)
         good = isinstance(number, numbers.Real) and not isinstance(number, bool) and abs(number) <= LIMITS.number
         if not good or not math.isfinite(number):
             raise SubmissionError(
-                f"manifest: claim {_show(name)} is {_show(number)}, expected a finite number. Correct or drop it."
+                f"manifest: claim {show(name)} is {show(number)}, expected a finite number. Correct or drop it."
             )
         checked[name] = float(number)
     return checked
@@ -137,40 +125,20 @@ def check_claims(claims: Mapping[str, object]) -> dict[str, float]:
 
 def _slot(slot: str, entry: object) -> Entry:
     where = f"slots.{slot}"
-    _fields(entry, {"file", "sha256", "size", "format"}, where)
+    check_fields(entry, {"file", "sha256", "size", "format"}, where)
     names = [slot + suffix for suffix in FORMATS]
     if entry["file"] not in names:
-        raise SubmissionError(f"manifest: {where}.file is {_show(entry['file'])}, expected {' or '.join(names)}. Pack it again.")
+        raise SubmissionError(f"manifest: {where}.file is {show(entry['file'])}, expected {' or '.join(names)}. Pack it again.")
     if entry["format"] != _format(entry["file"]):
         raise SubmissionError(
-            f"manifest: {where}.format is {_show(entry['format'])}, expected {_format(entry['file'])}. Pack it again."
+            f"manifest: {where}.format is {show(entry['format'])}, expected {_format(entry['file'])}. Pack it again."
         )
-    return _entry(entry, where)
-
-
-def _answers(entry: object) -> Entry:
-    _fields(entry, {"file", "sha256", "size"}, "answers")
-    if entry["file"] != ANSWERS:
-        raise SubmissionError(f"manifest: answers.file is {_show(entry['file'])}, expected {ANSWERS}. Pack it again.")
-    return _entry(entry, "answers")
-
-
-def _entry(entry: dict, where: str) -> Entry:
-    if not isinstance(entry["sha256"], str) or not _SHA256.fullmatch(entry["sha256"]):
-        raise SubmissionError(
-            f"manifest: {where}.sha256 is {_show(entry['sha256'])}, expected 64 hexadecimal digits. Pack it again."
-        )
-    size = entry["size"]
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LIMITS.zip_bytes:
-        raise SubmissionError(
-            f"manifest: {where}.size is {_show(size)}, expected bytes from 0 to {LIMITS.zip_bytes}. Hand in a smaller file."
-        )
-    return Entry(entry["file"], entry["sha256"], size)
+    return check_entry(entry, where)
 
 
 def _load_json(content: bytes) -> dict:
     try:
-        return _object(
+        return check_object(
             json.loads(content.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constants), "manifest"
         )
     except SubmissionError:
@@ -185,7 +153,7 @@ def _no_duplicates(pairs: list[tuple[str, object]]) -> dict:
     result = dict(pairs)
     if len(result) != len(pairs):
         twice = next(key for key in result if sum(key == other for other, _ in pairs) > 1)
-        raise SubmissionError(f"manifest: the field {_show(twice)} is there twice, expected once. Pack it again.")
+        raise SubmissionError(f"manifest: the field {show(twice)} is there twice, expected once. Pack it again.")
     return result
 
 
@@ -193,25 +161,5 @@ def _no_constants(text: str) -> None:
     raise SubmissionError(f"manifest: it holds the number {text}, expected finite numbers. Correct or drop that claim.")
 
 
-def _object(value: object, field: str) -> dict:
-    if not isinstance(value, dict):
-        raise SubmissionError(f"manifest: {field} is {_show(value)}, expected an object. Pack it again.")
-    return value
-
-
-def _fields(value: object, expected: set[str], where: str) -> None:
-    got = set(_object(value, where))
-    if got != expected:
-        wrong = [f"{_show(name)} is missing" for name in sorted(expected - got)]
-        wrong += [f"{_show(name)} is unknown" for name in sorted(got - expected)[:5]]
-        raise SubmissionError(f"{where}: {', '.join(wrong)}; expected {', '.join(sorted(expected))}. Pack it again.")
-
-
 def _format(file: str) -> str:
     return FORMATS["." + file.rpartition(".")[2]]
-
-
-def _show(value: object) -> str:
-    # Not repr of the whole: a number of thousands of digits, or a page of text, would become the message.
-    text = ascii(value) if not isinstance(value, int) or abs(value) < 10**30 else "a huge number"
-    return text if len(text) <= 60 else text[:57] + "..."

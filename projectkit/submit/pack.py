@@ -5,7 +5,7 @@ import os
 import platform
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from projectkit.errors import SubmissionError
 from projectkit.submit.answers import Answers, dump_answers
 from projectkit.submit.limits import LIMITS
 from projectkit.submit.manifest import ANSWERS, MANIFEST, Entry, Manifest, check_claims, check_slot, dump
+from projectkit.submit.project import REPORT, ProjectEntry, check_report, unmeasurable_claim
 from projectkit.submit.read import read
-from projectkit.types import FORMATS
+from projectkit.types import FORMATS, Project
 
 
 def pack(
@@ -27,12 +28,15 @@ def pack(
     artifacts: Mapping[str, str | Path],
     answers: Answers | None = None,
     claims: Mapping[str, float] | None = None,
+    project: Project | None = None,
 ) -> Path:
     """Writes the submission zip at `path` and returns it.
 
     `artifacts`: slot → model file (.tflite or .onnx); `answers[exercise][name]`: arrays of numbers; `claims`: numbers you
-    state, by "slot/metric" or any short text, shown beside the measured ones. The zip is read back by the reader that the
-    grader uses before it gets its name. Raises SubmissionError when the grader would refuse any part of it.
+    state, by "slot/metric" or any short text, shown beside the measured ones; `project`: what the lab "project" hands in
+    beside its models. The claims of a project are measured again by its jury, so each must name a metric of a model that is
+    handed in. The zip is read back by the reader that the grader uses before it gets its name. Raises SubmissionError when
+    the grader would refuse any part of it.
     """
     files: dict[str, bytes] = {}
     slots = {}
@@ -43,11 +47,15 @@ def pack(
     if answers:
         files[ANSWERS] = dump_answers(answers)
     entry = _entry(ANSWERS, files[ANSWERS]) if answers else None
-    manifest = Manifest(student, lab, scale, slots, entry, check_claims(claims or {}), _versions())
+    claims = check_claims(claims or {})
+    if project:
+        files[REPORT] = _report(project, claims, slots)
+    announced = ProjectEntry(project.title, project.dataset, _entry(REPORT, files[REPORT])) if project else None
+    manifest = Manifest(student, lab, scale, slots, entry, claims, _versions(), announced)
     try:
         description = dump(manifest)
     except (TypeError, ValueError) as error:
-        raise SubmissionError(f"pack: student, lab and scale must be text ({error}). Give them as strings.") from error
+        raise SubmissionError(f"pack: student, lab, scale and title must be text ({error}). Give them as strings.") from error
     return _write(Path(path), {MANIFEST: description} | files)
 
 
@@ -68,6 +76,18 @@ def _write(path: Path, files: Mapping[str, bytes]) -> Path:
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def _report(project: Project, claims: Mapping[str, float], slots: Collection[str]) -> bytes:
+    """The report as a file, after a look at what only the jury would miss: a metric behind each claim."""
+    for sentence in (unmeasurable_claim(name, slots) for name in claims):
+        if sentence:
+            raise SubmissionError(sentence)
+    if not isinstance(project.report, str):
+        raise SubmissionError("report.md: the report is not text, expected its Markdown text. Give Path(...).read_text('utf-8').")
+    content = project.report.encode("utf-8", "surrogatepass")
+    check_report(content)
+    return content
 
 
 def _suffix(source: Path) -> str:

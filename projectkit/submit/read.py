@@ -11,12 +11,13 @@ from projectkit.submit.archive import PACK_AGAIN, open_archive, read_member
 from projectkit.submit.content import check_content
 from projectkit.submit.limits import LIMITS
 from projectkit.submit.manifest import ANSWERS, MANIFEST, MEMBER, Entry, Manifest, parse
-from projectkit.types import FORMATS, Artifact, Submission
+from projectkit.submit.project import REPORT, check_report
+from projectkit.types import FORMATS, Artifact, Project, Submission
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What was accepted, and why the rest was not: problems by slot, by "answers", or by "answers/exercise"."""
+    """What was accepted, and why the rest was not: problems by slot, by "answers", "answers/exercise" or "report"."""
 
     submission: Submission
     problems: dict[str, str]
@@ -25,8 +26,8 @@ class Intake:
 def read(path: str | Path, destination: str | Path) -> Intake:
     """Reads the zip at `path` and unpacks its accepted model files into the folder `destination`.
 
-    What spoils one slot or the answers is in `problems` and spoils nothing else. Raises SubmissionError for what spoils
-    the whole zip: it is not a zip, holds a dangerous or unknown member, or its manifest is wrong.
+    What spoils one slot, the answers or a project's report is in `problems` and spoils nothing else. Raises SubmissionError
+    for what spoils the whole zip: it is not a zip, holds a dangerous or unknown member, or its manifest is wrong.
     """
     path, destination = Path(path), Path(destination)
     size = _size(path)
@@ -51,8 +52,15 @@ def read(path: str | Path, destination: str | Path) -> Intake:
             problems |= {f"answers/{exercise}": sentence for exercise, sentence in spoilt.items()}
         except SubmissionError as error:
             problems["answers"] = str(error)
+        project = None
+        if manifest.project:
+            try:
+                report = check_report(_verified(archive, manifest.project.report, LIMITS.report_bytes))
+            except SubmissionError as error:
+                report, problems["report"] = "", str(error)
+            project = Project(manifest.project.title, manifest.project.dataset, report)
     submission = Submission(
-        manifest.student, manifest.lab, manifest.scale, str(destination), artifacts, answers, manifest.claims, digest
+        manifest.student, manifest.lab, manifest.scale, str(destination), artifacts, answers, manifest.claims, digest, project
     )
     return Intake(submission, problems)
 
@@ -69,6 +77,7 @@ def _manifest(archive: ZipFile) -> Manifest:
         raise SubmissionError(f"zip: {MANIFEST} is missing, expected one. {PACK_AGAIN}")
     manifest = parse(read_member(archive, MANIFEST, "zip", LIMITS.manifest_bytes))
     announced = {entry.file for entry in manifest.slots.values()} | {MANIFEST, ANSWERS}
+    announced |= {REPORT} if manifest.project else set()
     if names - announced:
         raise SubmissionError(f"zip: {min(names - announced)} is not named in the manifest. {PACK_AGAIN}")
     return manifest

@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from projectkit.submit.project import PROJECT
 from projectkit.types import FORMATS, Artifact
 
 # Lab → slot → the format it must have, None where any will do. The rubrics ask for the same; a test holds them together.
+# The project has no rubric: a jury judges it by what is measured of these models.
 SLOTS: Mapping[str, Mapping[str, str | None]] = {
     "l00_measurement": {"small": None},
     "l01_quantization": {"int8": "litert", "onnx_int8": "onnx", "qat": "litert", "few_bits": "litert"},
+    PROJECT: {"baseline": None, "optimized": None, "variant_a": None, "variant_b": None},
 }
+# More points of a project's trade-off, beside the two models that are asked for.
+OPTIONAL = {PROJECT: ("variant_a", "variant_b")}
 
 
 def wrong_format(slot: str, artifact: Artifact, wanted: str | None) -> str | None:

@@ -1,74 +1,144 @@
-"""What a worker that was taken over may write, and what the parent makes of it."""
+"""What a worker that was taken over may say, and what the grader makes of it."""
 
 import json
+import struct
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
-from grading.worker_results import read_outputs, read_record
+from grading.worker.frames import MOST_PARTS, OUTPUTS, RECORD, part, parts
+from grading.worker_results import RECORD_BYTES, Said, read_outputs, read_record, said_of
+from projectkit.types import METRICS
 
-RECORD = {
+HONEST = {
     "step": "timing",
     "values": {"latency_p50": [1e-3, 9e-4, 2e-3, 50]},
     "ratios": {"latency_p50": [0.5, 0.4, 0.6, 50]},
     "missing": {"energy": "no meter"},
     "problem": None,
+    "weights": "abc",
+    "seconds": 0.5,
+    "off_core": 0.01,
     "done": True,
 }
+VALUES = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=20),
+    lambda inner: some.lists(inner, max_size=5) | some.dictionaries(some.sampled_from([*METRICS, "shape"]), inner, max_size=4),
+    max_leaves=12,
+)
 
 
-def record(tmp_path, **changes):
-    path = tmp_path / "slot.json"
-    path.write_text(json.dumps(RECORD | changes))
-    return read_record(path)
+def record(**changes):
+    return read_record(json.dumps(HONEST | changes).encode())
 
 
-def test_an_honest_record(tmp_path):
-    found = record(tmp_path)
+def outputs(shape, numbers: bytes) -> bytes:
+    return json.dumps({"shape": shape}).encode() + b"\n" + numbers
+
+
+def test_an_honest_record():
+    found = record()
     assert found["values"]["latency_p50"].value == 1e-3 and found["ratios"]["latency_p50"].metric == "latency_p50_ratio"
     assert found["missing"] == {"energy": "no meter"} and found["done"] is True
+    assert (found["weights"], found["seconds"], found["off_core"]) == ("abc", 0.5, 0.01)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"values": {"latency_p50": [float("nan")] * 3 + [1]}},
+        {"values": {"latency_p50": [float("inf")] * 3 + [1]}},
+        {"values": {"latency_p50": [1, 1, 1, float("inf")]}},
         {"values": {"latency_p50": [3, 1, 2, 1]}},
         {"values": {"latency_p50": [1, 1]}},
         {"values": {"latency_p50": {"a": 1}}},
         {"values": []},
         {"values": None},
         {"values": {"latency_p50": [10**400, 0, 0, 1]}},
-        {"step": "x" * 100_000},
+        {"step": "x" * RECORD_BYTES},
         {"missing": 5},
+        {"seconds": float("nan")},
+        {"seconds": -1},
+        {"seconds": 1e300},
+        {"off_core": 1.5},
     ],
 )
-def test_a_record_that_makes_no_sense_is_no_record(tmp_path, changes):
-    assert record(tmp_path, **changes) is None
+def test_a_record_that_makes_no_sense_is_no_record(changes):
+    assert record(**changes) is None
 
 
-def test_what_the_parent_measures_itself_is_not_taken_from_the_worker(tmp_path):
-    found = record(tmp_path, values={"accuracy": [1, 1, 1, 1], "size": [1, 1, 1, 1], "made_up": [1, 1, 1, 1]})
-    assert found["values"] == {}
+def test_what_the_grader_measures_itself_is_not_taken_from_the_worker():
+    assert record(values={"accuracy": [1, 1, 1, 1], "size": [1, 1, 1, 1], "made_up": [1, 1, 1, 1]})["values"] == {}
 
 
-def test_control_codes_do_not_get_through(tmp_path):
-    assert record(tmp_path, problem="a\x1b[2Jb\n")["problem"] == "a [2Jb "
+def test_control_codes_do_not_get_through():
+    found = record(problem="a\x1b[2Jb\n\u202e", step="\r", weights="\0" * 99, missing={"energy": "\x07"})
+    assert found["problem"] == "a [2Jb  "
+    assert all(text.isprintable() for text in (found["step"], found["weights"], *found["missing"].values()))
+    assert len(found["weights"]) <= 64
 
 
-def test_links_and_other_things_are_not_followed(tmp_path):
-    (tmp_path / "secret.json").write_text(json.dumps(RECORD))
-    (tmp_path / "slot.json").symlink_to(tmp_path / "secret.json")
-    assert read_record(tmp_path / "slot.json") is None
-    (tmp_path / "folder.npy").mkdir()
-    assert read_outputs(tmp_path / "folder.npy") is None
-    assert read_outputs(tmp_path / "absent.npy") is None
+def test_done_is_true_and_nothing_like_it():
+    assert [record(done=value)["done"] for value in (True, 1, "true", [0])] == [True, False, False, False]
 
 
-def test_outputs_are_arrays_or_nothing(tmp_path):
-    np.save(tmp_path / "good.npy", np.ones((3, 2), np.float32))
-    assert read_outputs(tmp_path / "good.npy").shape == (3, 2)
-    np.save(tmp_path / "pickle.npy", np.array([print], dtype=object), allow_pickle=True)
-    (tmp_path / "cut.npy").write_bytes((tmp_path / "good.npy").read_bytes()[:-3])
-    (tmp_path / "text.npy").write_text("hello")
-    assert [read_outputs(tmp_path / f"{name}.npy") for name in ("pickle", "cut", "text")] == [None, None, None]
+def test_outputs_are_arrays_or_nothing():
+    good = np.arange(6, dtype="<f4").reshape(3, 2)
+    np.testing.assert_array_equal(read_outputs(outputs((3, 2), good.tobytes())), good)
+    assert read_outputs(outputs((3, 2), good.tobytes()[:-1])) is None
+    assert read_outputs(outputs((3, 3), good.tobytes())) is None
+    assert read_outputs(outputs((-1, 2), good.tobytes())) is None
+    assert read_outputs(outputs((1,) * 9, bytes(4))) is None
+    assert read_outputs(b"\x80\x04cos\nsystem\n.") is None
+
+
+@pytest.mark.parametrize("shape", ["[1e999]", "[0, 100000000000000000000]", "[NaN]", "null", "{}", "[[1]]", "[" * 199, "5"])
+def test_a_shape_that_makes_no_sense_is_no_array(shape):
+    assert read_outputs(b'{"shape": ' + shape.encode() + b"}\n" + bytes(8)) is None
+
+
+def test_a_child_speaks_for_its_own_slots_only():
+    text = json.dumps(HONEST).encode()
+    stream = part(RECORD, 1, text) + part(RECORD, 2, text) + part(OUTPUTS, 255, outputs((1,), bytes(4))) + part(9, 0, text)
+    said = said_of(stream, ["first", "second"])
+    assert set(said) == {"first", "second"}
+    assert said["first"] == Said() and said["second"].record["done"] and said["second"].outputs is None
+
+
+def test_a_bad_record_does_not_undo_a_good_one():
+    stream = part(RECORD, 0, json.dumps(HONEST).encode()) + part(RECORD, 0, b"{}") + struct.pack(">BBI", RECORD, 0, 99) + b"{"
+    assert said_of(stream, ["first"])["first"].record["step"] == "timing"
+
+
+def test_of_millions_of_parts_a_few_are_read():
+    assert sum(1 for _ in parts(part(RECORD, 0, b"") * 100_000)) == MOST_PARTS
+
+
+@given(stream=some.binary(max_size=300), kind=some.sampled_from([RECORD, OUTPUTS]), cut=some.integers(0, 20))
+def test_any_bytes_are_a_checked_record_or_nothing(stream, kind, cut):
+    """Raw, framed, and behind an honest start."""
+    for said in (stream, part(kind, 0, stream), part(RECORD, 0, json.dumps(HONEST).encode())[: -cut or None] + stream):
+        check(said_of(said, ["first"])["first"])
+
+
+@given(value=VALUES, field=some.sampled_from([*HONEST, "shape"]))
+def test_any_json_is_a_checked_record_or_nothing(value, field):
+    text = json.dumps(HONEST | {field: value}).encode()
+    check(said_of(part(RECORD, 0, text) + part(OUTPUTS, 0, text + b"\n" + bytes(16)), ["first"])["first"])
+
+
+def check(said: Said) -> None:
+    """That every field is of its type and within its bounds."""
+    assert said.outputs is None or said.outputs.dtype == np.dtype("<f4")
+    if said.record is None:
+        return
+    assert set(said.record) == set(HONEST)
+    for measurement in (*said.record["values"].values(), *said.record["ratios"].values()):
+        numbers = (measurement.low, measurement.value, measurement.high)
+        assert np.isfinite(numbers).all() and sorted(numbers) == list(numbers)
+    assert set(said.record["values"]) <= set(METRICS) - {"accuracy", "size"} and set(said.record["missing"]) <= set(METRICS)
+    texts = (said.record["step"], said.record["weights"], said.record["problem"] or "", *said.record["missing"].values())
+    assert all(text.isprintable() and len(text) <= 400 for text in texts)
+    assert 0 <= said.record["seconds"] <= 1e6 and 0 <= said.record["off_core"] <= 1 and said.record["done"] in (True, False)

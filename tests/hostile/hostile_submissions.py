@@ -4,11 +4,12 @@ import hashlib
 import io
 import json
 import pickle
+import re
 import stat
 import struct
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -268,9 +269,26 @@ def broken_answers() -> Iterator[Case]:
     yield Case("answers_copied", submission("Copy", files={"answers.npz": honest_answers("Honest One")}), ("affine",), "right")
 
 
+# What stops the cases of each group; none of the honest ones needs to be.
+GROUPS = {
+    honest: "",
+    broken_zips: "reading the zip: every name, size and byte is checked before it is used",
+    broken_manifests: "reading the manifest: every field is checked",
+    broken_models: "digests and the file's first bytes; else the runtime refuses it, in its child",
+    flipped_models: "the child: whatever the runtime does with it, it does there",
+    wrong_models: "checks of shapes and outputs outside the worker; the child's limits",
+    broken_answers: "reading arrays without pickle, their size before their content; exercises with each student's own numbers",
+}
+
+
 def all_cases() -> list[Case]:
-    groups = (honest, broken_zips, broken_manifests, broken_models, flipped_models, wrong_models, broken_answers)
-    return [case for group in groups for case in group()]
+    return [case for group in GROUPS for case in group()]
+
+
+def kinds(groups: Iterable = (*GROUPS,)) -> set[str]:
+    """The kinds of hostile files: a series counts once, and so do the same things done to either format."""
+    names = [case.name for group in groups if group is not honest for case in group()]
+    return {re.sub(r"_+", "_", re.sub(r"_\d+$|lite|onnx", "", name)).strip("_") for name in names}
 
 
 def write(folder: Path, cases: list[Case]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from grading import sandbox
 from hostile_submissions import EVERYTHING, all_cases, write
 
 CASES = {case.name: case for case in all_cases()}
@@ -59,21 +60,24 @@ points = 10
 )
 
 
-@pytest.fixture(scope="module")
-def batch(tmp_path_factory):
-    """Grades all cases once. Gives the folder of results, the finished process, and the files before and after."""
+@pytest.fixture(scope="module", params=["bubblewrap", "fallback"])
+def batch(request, tmp_path_factory):
+    """Grades all cases once, with bubblewrap and with no sandbox but what the kernel gives a child. Gives the folder of results,
+    the finished process, and the files before and after."""
+    if request.param == "bubblewrap" and sandbox.protections().kind != sandbox.BUBBLEWRAP:
+        pytest.skip("bubblewrap does not work here")
     root = tmp_path_factory.mktemp("hostile")
     write(root / "submissions", list(CASES.values()))
     (root / "course" / "rubrics").mkdir(parents=True)
     (root / "course" / "rubrics" / "l01_quantization.toml").write_text(RUBRIC)
     (root / "temporary").mkdir()
-    before = snapshot(root)
+    before, fallback = snapshot(root), request.param == "fallback"
     command = [sys.executable, "-m", "grading", "run", str(root / "submissions"), "--out", str(root / "out")]
     done = subprocess.run(
         [*command, "--rubrics", str(root / "course" / "rubrics"), "--salt", "pepper"],
         capture_output=True,
         text=True,
-        env=os.environ | {"TMPDIR": str(root / "temporary"), "COLUMNS": "200"},
+        env=os.environ | {"TMPDIR": str(root / "temporary"), "COLUMNS": "200"} | ({"PATH": ""} if fallback else {}),
         cwd=root,
     )
     return root / "out", done, before, snapshot(root)

@@ -8,26 +8,39 @@ import nbformat
 import pytest
 
 import build
+from checks import project
 
 ROOT = Path(__file__).parents[2]
 LABS = ROOT / "labs"
 
 STEMS = [path.stem for path in build.sources()]
+LAB_STEMS = [stem for stem in STEMS if stem != build.TEMPLATE]
 
 
 def test_the_committed_notebooks_are_what_their_sources_give():
     assert build.stale() == []
 
 
-@pytest.mark.parametrize("stem", STEMS)
-def test_a_student_notebook_has_holes_no_outputs_and_no_solutions(stem):
+def code_of(stem):
+    """The code of a student's notebook, after a look that it is valid and has no outputs."""
     notebook = nbformat.read(LABS / f"{stem}.ipynb", as_version=4)
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
-    text = "\n".join(cell.source for cell in code)
+    return "\n".join(cell.source for cell in code)
+
+
+@pytest.mark.parametrize("stem", LAB_STEMS)
+def test_a_student_notebook_has_holes_no_outputs_and_no_solutions(stem):
+    text = code_of(stem)
     assert text.count("raise NotImplementedError(") >= 4
     assert "solution" not in text
+
+
+def test_the_project_is_a_template_that_runs_as_it_stands():
+    source = (LABS / "src" / f"{build.TEMPLATE}.py").read_text("utf-8")
+    assert "NotImplementedError" not in code_of(build.TEMPLATE)
+    assert build.student_source(source, "project.py") == build.solved_source(source) == source
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -36,8 +49,15 @@ def test_a_lab_has_the_parts_that_the_syllabus_promises(stem):
     for part in ("**You will ship**", "### Predict first", "**How to read it.**", "## Ship it", "## Go further", "## Literature"):
         assert part in source, f"{stem} lacks {part!r}"
     assert source.count("check.") >= 5
-    assert 4 <= source.count("\n# ## ") - 3 <= 5  # sections besides Ship it, Go further and Literature
+    sections = source.count("\n# ## ") - 3  # besides Ship it, Go further and Literature
+    assert sections == len(project.SECTIONS) if stem == build.TEMPLATE else 4 <= sections <= 5
     assert f"({stem}.ipynb)" in (LABS / "README.md").read_text("utf-8")
+
+
+def test_the_project_writes_every_section_that_its_check_asks_for():
+    source = (LABS / "src" / f"{build.TEMPLATE}.py").read_text("utf-8")
+    for section in project.SECTIONS:
+        assert f'report["{section}"] = ' in source and f" · {section}\n" in source
 
 
 def test_a_hole_keeps_its_indentation_and_its_sentence():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from checks import l00, l01
+from checks import l00, l01, project
+from projectkit.types import Artifact, Dataset, Measurement, Profile, Split
 
 
 def count(kind, height, width, channels_in, channels_out, kernel, stride, *, ceil=True, bias=True, depthwise=True):
@@ -64,6 +65,31 @@ def percentile(values, share, *, both_sides=True):
     return tuple(np.percentile(values, [cut, 100 - cut]))
 
 
+PAPERS = [(f"Paper {n}", "int8", "ResNet-50, ImageNet: 74.9 %", "the grid") for n in range(3)]
+REPORT = "# Title\n\n" + "\n\n".join(f"## {section}\n\n{'word ' * 20}" for section in project.SECTIONS)
+
+
+def images(train, test):
+    splits = {
+        name: Split(np.array(values, np.float32).reshape(-1, 1, 1, 1), np.zeros(len(values), np.int64))
+        for name, values in (("train", train), ("val", [0.5]), ("test", test))
+    }
+    return Dataset("few", classes=("a",), digest="", **splits)
+
+
+def profile(size, ratio=1.0, device="here"):
+    values = (
+        Measurement("accuracy", 0.95, 0.93, 0.97, 400),
+        Measurement.exact("size", size),
+        Measurement("latency_ratio", ratio, ratio, ratio, 9),
+    )
+    artifact = Artifact("x.tflite", "litert", "", size)
+    return Profile(artifact, device, {value.metric: value for value in values}, {"energy": "no counter"})
+
+
+PROFILES = {"baseline": profile(400), "optimized": profile(100, 0.5)}
+UNTIMED = Profile(PROFILES["optimized"].artifact, "here", {})
+
 RIGHT = [
     (l00.count, (count,)),
     (l00.median_interval, (median_interval,)),
@@ -76,6 +102,13 @@ RIGHT = [
     (l01.observe, (percentile,)),
     (l01.rescued, (0.12, 0.98, 0.99)),
     (l01.small_enough, (4.8, 0.98, 0.99)),
+    (project.state_of_the_art, (PAPERS,)),
+    (project.no_leak, (images([0.1, 0.2], [0.3]),)),
+    (project.enough_images, (360, 2.0)),
+    (project.comparable, (PROFILES,)),
+    (project.claims, ({"optimized/accuracy": 0.95, "optimized/size_ratio": 0.25, "optimized/latency_ratio": 0.6}, PROFILES)),
+    (project.claims, ({"optimized/accuracy": 0.5, "optimized/size": 1000}, PROFILES)),
+    (project.report, (REPORT,)),
 ]
 
 WRONG = [
@@ -102,6 +135,27 @@ WRONG = [
     (l01.rescued, (0.12, 0.80, 0.99), "epochs more"),
     (l01.small_enough, (8.0, 0.98, 0.99), "the goal is 5"),
     (l01.small_enough, (4.5, 0.90, 0.99), "sensitive"),
+    (project.state_of_the_art, (PAPERS[:2],), "at least 3"),
+    (project.state_of_the_art, ([*PAPERS, PAPERS[0]],), "two lines"),
+    (project.state_of_the_art, ([*PAPERS, ("New", "int8", " ", "")],), "four filled cells"),
+    (project.state_of_the_art, ([*PAPERS, ("New", "int8", "much better", "all")],), "no number"),
+    (project.no_leak, (images([0.1, 0.2], [0.2, 0.3]),), "1 of the 2 test images"),
+    (project.no_leak, (images([0.1], [0.5]),), "train or val"),
+    (project.enough_images, (360, 1.0), "Take 1,118 images"),
+    (project.comparable, ({"baseline": PROFILES["baseline"]},), "no model 'optimized'"),
+    (project.comparable, (PROFILES | {"variant_a": profile(1, device="there")},), "2 devices"),
+    (project.comparable, (PROFILES | {"variant_a": UNTIMED},), "take turns"),
+    (project.comparable, (PROFILES | {"baseline": profile(400, 2.0)},), "own artifact"),
+    (project.claims, ({}, PROFILES), "claim nothing"),
+    (project.claims, ({"optimized/beauty": 1}, PROFILES), "names nothing that is measured"),
+    (project.claims, ({"variant_b/size": 1}, PROFILES), "needs a model for variant_b"),
+    (project.claims, ({"optimized/energy": 1e-6}, PROFILES), "no counter"),
+    (project.claims, ({"optimized/energy_ratio": 0.5}, PROFILES), "no counter"),
+    (project.claims, ({"optimized/accuracy": 0.98}, PROFILES), "worse side: down"),
+    (project.claims, ({"optimized/size_ratio": 0.24}, PROFILES), "worse side: up"),
+    (project.report, (REPORT.replace("## Methods", "## Tricks"),), "lacks the sections Methods"),
+    (project.report, (REPORT.replace("word " * 20, "word", 1),), "Fewer than 15 words"),
+    (project.report, (REPORT + "x" * 70_000,), "Shorten"),
 ]
 
 

@@ -1,0 +1,82 @@
+"""What was measured of each model, as rows for people: one a metric, one column a model, the ratio to the baseline beneath."""
+
+from dataclasses import dataclass
+
+from grading.defense.asked_quality import class_losses
+from grading.defense.claims import RATIO, ratio_of, shown
+from grading.defense.measured import MEASURED
+from grading.defense.types import BASELINE, Work
+from grading.types import Slot
+from projectkit.measure import format_interval
+from projectkit.types import METRICS
+
+NO_RATIO = ("sparsity", "latency_p90")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A number, its interval, and its ratio to the baseline; "" where there is none."""
+
+    value: str
+    interval: str = ""
+    ratio: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """One class: both accuracies, how many of its images the optimized model lost (negative: won), and its bar in percent."""
+
+    name: str
+    images: int
+    before: str
+    after: str
+    lost: int
+    bar: float
+
+
+def metric_rows(work: Work) -> list[tuple[str, list[Cell]]]:
+    """(label, a cell for each measured slot) of every metric that any of them has."""
+    rows = []
+    for metric in MEASURED:
+        if any(metric in slot.profile.values for slot in work.slots.values()):
+            rows.append((METRICS[metric].label, [_cell(name, slot, metric, work) for name, slot in work.slots.items()]))
+    return rows
+
+
+def _cell(name: str, slot: Slot, metric: str, work: Work) -> Cell:
+    measured = slot.profile.values.get(metric)
+    if measured is None:
+        return Cell("–")
+    interval = "" if measured.low == measured.high else format_interval(metric, measured.low, measured.high)
+    ratio = ratio_of(slot, metric, work.baseline) if name != BASELINE and metric not in NO_RATIO else None
+    if metric == "accuracy" and ratio is not None:
+        points = 100 * (measured.value - work.baseline.profile.values[metric].value)
+        return Cell(shown(metric, measured.value), interval, f"{points:+.1f} points")
+    return Cell(shown(metric, measured.value), interval, shown(metric + RATIO, ratio.value) if ratio else "")
+
+
+def missing_reasons(work: Work) -> list[tuple[str, str]]:
+    """(metric's label, why it was not measured), each once."""
+    found = {}
+    for slot in work.slots.values():
+        for metric, reason in slot.profile.missing.items():
+            if metric in MEASURED:
+                found.setdefault((METRICS[metric].label, reason.rstrip(".") + "."))
+    return list(found)
+
+
+def measuring_remarks(work: Work) -> list[str]:
+    """Sentences on how well models were measured, such as a timing that was disturbed."""
+    return [f"{name}: {remark.rstrip('.')}." for name, slot in work.slots.items() for remark in slot.remarks]
+
+
+def class_rows(work: Work) -> list[ClassRow]:
+    """Classes by how many of their images were lost, most first; [] when accuracy by class is not known."""
+    losses = class_losses(work.baseline, work.optimized)
+    most = max((abs(loss) for _, loss in losses), default=0) or 1
+    rows = []
+    for index, loss in sorted(losses, key=lambda one: -one[1]):
+        before, after = work.baseline.classes[index], work.optimized.classes[index]
+        texts = (shown("accuracy", before.value), shown("accuracy", after.value))
+        rows.append(ClassRow(str(index), before.n, *texts, round(loss), 100 * max(0.0, loss) / most))
+    return rows
