@@ -24,6 +24,7 @@ BUBBLEWRAP, UNSHARE, NONE = "bubblewrap", "unshare", "none"
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/opt")
 _POWER = ("/sys/class/powercap", "/sys/devices/virtual/powercap")  # energy counters
 SCRATCH_BYTES = 1024**3  # of all files that the worker writes; a submission's models are an eighth of that at most
+PIPE_BYTES = 1024**2  # a submission's models fit, so that neither side waits for the other in the middle of them
 _NOTHING = ("/bin/sh", "-c", ":")
 _CONFINED = {
     LANDLOCK: "Landlock: each model may read programs and libraries only, and write to one folder of its own only",
@@ -88,6 +89,7 @@ def start(command: Sequence[str], scratch: Path, log: BinaryIO) -> subprocess.Po
         stdout=subprocess.PIPE,
         stderr=log,
         bufsize=0,
+        pipesize=PIPE_BYTES,
         start_new_session=True,
     )
 

@@ -17,6 +17,11 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
 LANDLOCK, SECCOMP, LIMITS = "landlock", "seccomp", "limits"
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_GET_NAME, _PR_SET_SECCOMP = 1, 4, 15, 16, 22
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
@@ -68,9 +73,7 @@ def alarm(seconds: float) -> None:
 
 
 def _limit(limits: dict, seconds: float, own_users: bool) -> None:
-    try:
-        import resource
-    except ImportError:  # Windows
+    if resource is None:
         return
     wanted = {"CORE": 0, "CPU": int(seconds) + 2, "AS": limits["memory"], "FSIZE": limits["file_bytes"]}
     if own_users:

@@ -1,5 +1,6 @@
 """Intervals for quantiles that assume nothing about how the samples are distributed."""
 
+import functools
 import math
 
 import numpy as np
@@ -33,6 +34,7 @@ def quantile_interval(samples: np.ndarray, q: float, confidence: float = 0.95) -
     return float(samples[lower - 1]), float(samples[upper - 1])
 
 
+@functools.cache
 def order_statistics(n: int, q: float, confidence: float) -> tuple[int, int]:
     """The 1-based positions (lower, upper) of the interval's ends among n sorted samples; 0 or n + 1 when there is none."""
     below = _binomial_distribution(n, q)

@@ -97,12 +97,17 @@ def ratio_from(samples: np.ndarray, *, seed: int = 0) -> Measurement:
 def _medians(samples: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
     """Medians (resamples,) of the blocks of `length` that begin at starts (resamples, blocks).
 
-    As numpy.median, but with one pivot where that takes two, which is several times faster; a grader does this often.
+    As numpy.median of every resample, but on ranks, which fit into 16 bits, and with one pivot: ten times as fast, and a
+    grader does this for every submission.
     """
-    drawn = np.lib.stride_tricks.sliding_window_view(samples, length)[starts].reshape(len(starts), -1)
+    order = np.argsort(samples, kind="stable")
+    ranks = np.empty(len(samples), np.min_scalar_type(len(samples)))
+    ranks[order] = np.arange(len(samples))
+    drawn = np.lib.stride_tricks.sliding_window_view(ranks, length)[starts].reshape(len(starts), -1)
     middle = drawn.shape[1] // 2  # an even number: the length is even
     drawn.partition(middle, axis=1)
-    return (drawn[:, :middle].max(axis=1) + drawn[:, middle]) / 2
+    ranked = samples[order]
+    return (ranked[drawn[:, :middle].max(axis=1)] + ranked[drawn[:, middle]]) / 2
 
 
 def _warm_up(session: Session, examples: list[np.ndarray], seconds: float) -> float:

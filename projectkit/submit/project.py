@@ -88,8 +88,8 @@ def unknown_dataset(name: str) -> str | None:
     if name in DATASETS:
         return None
     return (
-        f"project: {show(name)} is not one of the course's datasets ({', '.join(DATASETS)}). If it is your own, give the jury its "
-        f".npz, which it needs to measure anything (grading defend --data {name}=FILE.npz)."
+        f"project: {show(name)} is not one of the course's datasets ({', '.join(DATASETS)}). If it is your own, give the jury "
+        f"its .npz, which it needs to measure anything (grading defend --data {name}=FILE.npz)."
     )
 
 
