@@ -193,10 +193,8 @@ axis.errorbar(x, y, yerr=[y - low, high - y], fmt="none", ecolor="lightsteelblue
 axis.scatter(x, y, s=600 * sizes / sizes.max(), alpha=0.7, zorder=3)
 for rank, index in enumerate(np.argsort(x)):  # neighbours' labels stand above and below in turn
     label = f"{names[list(files)[index]]}, {sizes[index] / 1000:.0f} kB"
-    place = (0, 22 if rank % 2 else -28)
-    axis.annotate(
-        label, (x[index], y[index]), xytext=place, textcoords="offset points", fontsize=8, ha="center", backgroundcolor="white"
-    )
+    place, paper = (0, 22 if rank % 2 else -28), {"color": "white", "alpha": 0.8, "pad": 0.5}
+    axis.annotate(label, (x[index], y[index]), place, textcoords="offset points", fontsize=8, ha="center", bbox=paper)
 axis.set(xlabel="median latency in µs", ylabel="accuracy in %, test")
 axis.margins(x=0.25, y=0.2)
 axis.legend(loc="lower right", fontsize=8)

@@ -18,7 +18,7 @@ from projectkit.measure.quantiles import quantile_interval
 from projectkit.runtimes import open as open_model
 from projectkit.types import Artifact, Measurement, Session
 
-ROUNDS_LEAST, ROUNDS_MOST = 50, 2000  # 50 samples give the 90th percentile an interval; 2000 make it narrow enough
+ROUNDS_LEAST, ROUNDS_MOST = 50, 1000  # 50 give the 90th percentile an interval; 1000 a median narrower than sessions differ
 EXAMPLES = 64  # different inputs in turn: a single one would favour whatever its values favour
 RESOLUTION_SHARE = 0.01  # a sample lasts at least 100 ticks of the timer
 RESAMPLES = 1000
@@ -47,7 +47,7 @@ def interleave(sessions: Sequence[Session], x: np.ndarray, *, budget: float = 1.
 
     Rounds come in pairs, one in random order and one in the reverse (A B, B A): what a model leaves in the caches slows or
     speeds the next one, so that each has to follow every other. x: (n, ...) inputs; all sessions of a round get the same
-    example. About `budget` seconds per session, but at least 50 and at most 2000 rounds. Where one call is too short for the
+    example. About `budget` seconds per session, but at least 50 and at most 1000 rounds. Where one call is too short for the
     timer, a sample is the mean of several calls, so that the timer's resolution stays below 1 % of it.
     """
     if not len(sessions) or not len(x) or not budget > 0:
