@@ -1,9 +1,11 @@
 """What grading a class of 100 takes, beside nbgrader and otter-grader on equal checks, in turn in one run.
 
 The class hands in the reference's models of l01, each student with their own answers. Every round grades into a fresh
-folder with two workers, so that nothing is reused; then each of the others grades 25 students' work, also two at a time.
+folder with two workers, so that nothing is reused; then each of the others grades 25 students' work, as it comes (one
+submission after another) and sharded by hand over two processes.
 """
 
+import functools
 import json
 import os
 import statistics
@@ -31,24 +33,33 @@ LAB, SALT, WORKERS = "l01_quantization", "benchmark", 2
 CLASS, ROUNDS, PEERS_CLASS = 100, 4, 25
 
 
+# (tool, way) → what grades `count` students' work. `otter grade` knows containers only; without them there is `otter run`.
+PEERS = {
+    ("nbgrader", "as it comes"): functools.partial(nbgrader_seconds, processes=1),
+    ("nbgrader", "two processes"): nbgrader_seconds,
+    ("otter", "as it comes"): functools.partial(otter_seconds, processes=1, api=False),
+    ("otter", "two processes"): otter_seconds,
+}
+
+
 def main() -> None:
     raw = Raw("grading")
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
         models = reference_models(scratch)
         submissions = class_of(CLASS, models, scratch / "class")
-        rounds = []
-        for index in range(ROUNDS):
-            folder = scratch / str(index)
-            folder.mkdir()
-            rounds.append(
-                {
-                    "ours": raw.take(f"{index}.ours", lambda: our_run(submissions, folder / "out")),  # noqa: B023
-                    "nbgrader": raw.take(f"{index}.nbgrader", lambda: nbgrader_seconds(models, PEERS_CLASS, folder)),  # noqa: B023
-                    "otter": raw.take(f"{index}.otter", lambda: otter_seconds(models, PEERS_CLASS, folder)),  # noqa: B023
-                }
-            )
+        rounds = [one_round(raw, index, models, submissions, scratch) for index in range(ROUNDS)]
     write_rows("grading", rows_of(rounds))
+
+
+def one_round(raw: Raw, index: int, models: dict[str, Path], submissions: Path, scratch: Path) -> dict:
+    """Ours once, and each peer in each way, one after the other."""
+    taken = {"ours": raw.take(f"{index}.ours", lambda: our_run(submissions, scratch / f"out{index}"))}
+    for number, ((tool, way), measure) in enumerate(PEERS.items()):
+        folder = scratch / f"{index}.{number}"
+        folder.mkdir()
+        taken[tool, way] = raw.take(f"{index}.{tool}.{way}", functools.partial(measure, models, PEERS_CLASS, folder))
+    return taken
 
 
 def rows_of(rounds: list[dict]) -> list[dict]:
@@ -56,22 +67,30 @@ def rows_of(rounds: list[dict]) -> list[dict]:
     ours = [one["ours"] for one in rounds]
     setting = f"{CLASS} l01 submissions of four models, {WORKERS} workers, nothing reused, started from the command line"
     rows = [row("grading.hundred", [one["seconds"] for one in ours], "s", COMMAND, setting)]
+    each = {key: [one[key]["seconds_each"] for one in rounds] for key in PEERS}
+    beside = {f"{tool}, {way}": statistics.median(values) for (tool, way), values in each.items()}
+    note = f"wall clock a submission; the others grade {PEERS_CLASS} students a round on equal checks, without training"
+    rows.append(row("grading.each", [one["seconds"] / CLASS for one in ours], "s", COMMAND, note, beside))
     overheads = [seconds for one in ours for seconds in one["overheads"]]
-    # The range of the medians of the rounds: single submissions vary with whatever else the machine does.
+    # The range is that of the rounds' medians: single submissions vary with whatever else the machine does.
     medians = row("grading.overhead", [statistics.median(one["overheads"]) for one in ours], "s", COMMAND)
     note = "wall clock of one submission but for inference, timing loops and waiting for its turn to be timed"
     rows.append(medians | {"value": statistics.median(overheads), "n": len(overheads), "note": note})
     note = f"largest sum over the grader's processes ({ours[0]['memory_is']}), seen every 0.1 s"
     rows.append(row("grading.memory", [one["memory"] for one in ours], "B", COMMAND, note))
-    for peer in ("nbgrader", "otter"):
-        ratios = [one[peer]["seconds_each"] / (one["ours"]["seconds"] / CLASS) for one in rounds]
-        each = statistics.median(one[peer]["seconds_each"] for one in rounds)
-        tool = rounds[0][peer]
-        note = f"seconds a submission over ours; {tool['tool']} {tool['version']}, {tool['how']}, {PEERS_CLASS} students a round"
-        us = statistics.median(one["seconds"] / CLASS for one in ours)
-        beside = {f"{peer} (s)": each, "ours (s)": us}
-        rows.append(row(f"grading.ratio.{peer}", ratios, "×", COMMAND, note, beside))
-    return rows
+    return rows + [ratio_row(rounds, peer) for peer in ("nbgrader", "otter")]
+
+
+def ratio_row(rounds: list[dict], peer: str) -> dict:
+    """A peer's time a submission over ours, as it comes; beside, in two processes."""
+    ratios = {
+        way: [one[peer, way]["seconds_each"] / (one["ours"]["seconds"] / CLASS) for one in rounds]
+        for way in ("as it comes", "two processes")
+    }
+    tool = rounds[0][peer, "as it comes"]
+    note = f"time a submission over ours; {tool['tool']} {tool['version']}, {tool['how']}"
+    beside = {"two processes": statistics.median(ratios["two processes"])}
+    return row(f"grading.ratio.{peer}", ratios["as it comes"], "×", COMMAND, note, beside)
 
 
 def reference_models(scratch: Path) -> dict[str, Path]:

@@ -15,13 +15,12 @@ from grading.errors import GradingError
 from grading.hidden import Hidden
 from grading.types import Limits, Rubric, Slot
 from grading.worker_results import Said, said_of
-from grading.workers import ANSWERS, MEMORY, TIMING, Ended, Inputs, Job, Model
+from grading.workers import MEMORY, MODELS, Ended, Inputs, Job, Model
 from projectkit.errors import MeasureError
 from projectkit.measure import accuracy
 from projectkit.types import Artifact, Measurement, Profile
 
 BASELINE = "baseline"
-TIMED = ("latency_p50", "latency_p90", "energy")
 MEMORY_RUNS = 3
 DISTURBED = 0.05  # a share of the time off its core from which a reader should know
 
@@ -59,6 +58,11 @@ class _Found:
     said: Said
     death: str | None = None
 
+    @property
+    def reason(self) -> str | None:
+        """Why it did not say more."""
+        return (self.said.record["problem"] if self.said.record else None) or self.death
+
 
 def measure_baseline(rubric: Rubric, hidden: Hidden, inputs: Inputs, run: Run) -> Measured:
     """The rubric's baseline, measured once for all submissions. Raises GradingError."""
@@ -71,20 +75,16 @@ def measure_baseline(rubric: Rubric, hidden: Hidden, inputs: Inputs, run: Run) -
 
 
 def measure(task: Task, run: Run, baseline: Slot | None = None) -> Measured:
-    """Measures the slots of `task` by jobs given to `run`: answers of all, then timings, then memory, as far as wanted.
+    """Measures the slots of `task` by jobs given to `run`: all that a warm child can see, then memory, as far as wanted.
 
     A child works through a job's slots; when a model kills it, that slot is given up and another child goes on with the rest.
     """
     measured, start = Measured(), time.perf_counter()
-    found = {slot: {ANSWERS: one} for slot, one in _gather(task, ANSWERS, list(task.artifacts), run, measured).items()}
-    good = [slot for slot in found if found[slot][ANSWERS].said.outputs is not None]
-    timed = [slot for slot in good if set(TIMED) & set(task.metrics[slot])]
-    for slot, one in _gather(task, TIMING, timed, run, measured).items():
-        found[slot][TIMING] = one
-    hungry = [slot for slot in good if "peak_memory" in task.metrics[slot]]
-    runs = [_gather(task, MEMORY, [slot], run, measured)[slot] for slot in hungry for _ in range(MEMORY_RUNS)]
-    for index, slot in enumerate(hungry):
-        found[slot][MEMORY] = _together(runs[index * MEMORY_RUNS : (index + 1) * MEMORY_RUNS])
+    found = {slot: [one] for slot, one in _gather(task, MODELS, list(task.artifacts), run, measured).items()}
+    for slot in [slot for slot in found if found[slot][0].said.outputs is not None]:
+        if "peak_memory" in task.metrics[slot]:
+            runs = [_gather(task, MEMORY, [slot], run, measured)[slot] for _ in range(MEMORY_RUNS)]
+            found[slot].append(_together(runs))
     for slot in task.artifacts:
         try:
             measured.slots[slot] = _slot(task, slot, found[slot], measured.device, baseline)
@@ -100,7 +100,7 @@ def _gather(task: Task, what: str, slots: Sequence[str], run: Run, measured: Mea
     remaining = list(slots)
     while remaining:
         models = {slot: _model(task.artifacts[slot], task.metrics[slot]) for slot in remaining}
-        baseline = _model(task.baseline) if task.baseline and what == TIMING else None
+        baseline = _model(task.baseline) if task.baseline and what == MODELS else None
         ended = run(Job(what, models, task.limits, baseline), task.inputs)
         said = said_of(ended.stream, remaining)
         unfinished = [slot for slot in remaining if not (said[slot].record and said[slot].record["done"])]
@@ -108,15 +108,16 @@ def _gather(task: Task, what: str, slots: Sequence[str], run: Run, measured: Mea
         for slot in remaining[:upto]:
             found[slot] = _Found(said[slot], _death(ended, task.limits, said[slot].record) if slot in unfinished else None)
         remaining = remaining[upto:]
-        _note(measured, what, ended, said)
+        _note(measured, ended, said)
     return found
 
 
-def _note(measured: Measured, what: str, ended: Ended, said: Mapping[str, Said]) -> None:
+def _note(measured: Measured, ended: Ended, said: Mapping[str, Said]) -> None:
     measured.device, measured.protections = ended.device, tuple(ended.protections)
     measured.seconds["waited"] += ended.waited
-    kind = "inference" if what == ANSWERS else "timing"
-    measured.seconds[kind] += sum(one.record["seconds"] for one in said.values() if one.record)
+    for one in said.values():
+        for kind in ("inference", "timing") if one.record else ():
+            measured.seconds[kind] += one.record[kind]
 
 
 def _model(artifact: Artifact, metrics: tuple[str, ...] = ()) -> Model:
@@ -138,33 +139,30 @@ def _together(runs: Sequence[_Found]) -> _Found:
     return _Found(Said(runs[0].said.record | {"values": {"peak_memory": joined}}))
 
 
-def _slot(task: Task, slot: str, found: Mapping[str, _Found], device: str, baseline: Slot | None) -> Slot:
-    """One slot's values. Raises MeasureError when the model gave no usable outputs: then nothing else about it counts."""
-    artifact, name, answers = task.artifacts[slot], Path(task.artifacts[slot].path).name, found[ANSWERS]
-    if answers.said.record and answers.said.record["problem"]:
-        raise MeasureError(_sentence(name, answers.said.record["problem"]))
-    if answers.said.outputs is None:
-        raise MeasureError(_sentence(name, answers.death or "the model gave no readable outputs"))
-    quality, classes, plain = _quality(answers.said.outputs, task.hidden, name)
+def _slot(task: Task, slot: str, found: Sequence[_Found], device: str, baseline: Slot | None) -> Slot:
+    """One slot's values, from what it said in the job for models and, where there was one, for memory.
+
+    Raises MeasureError when the model gave no usable outputs: then nothing else about it counts.
+    """
+    artifact, name, first = task.artifacts[slot], Path(task.artifacts[slot].path).name, found[0]
+    if first.said.outputs is None:
+        raise MeasureError(_sentence(name, first.reason or "the model gave no readable outputs"))
+    quality, classes, plain = _quality(first.said.outputs, task.hidden, name)
     values = {"accuracy": quality, "size": Measurement.exact("size", artifact.size)}
-    ratios, missing, remarks, wanted = {}, {}, [], task.metrics[slot]
-    for what, metrics in ((ANSWERS, wanted), (TIMING, TIMED), (MEMORY, ("peak_memory",))):
-        if what not in found:
-            continue
-        record, death = found[what].said.record, found[what].death
-        if record:
+    ratios, missing, remarks, weights = {}, {}, [], ""
+    wanted = [metric for metric in task.metrics[slot] if metric not in values]
+    for one, metrics in zip(found, ([metric for metric in wanted if metric != "peak_memory"], ["peak_memory"]), strict=False):
+        if record := one.said.record:
             values |= {metric: value for metric, value in record["values"].items() if metric in wanted}
             missing |= record["missing"]
             ratios |= record["ratios"]
+            weights = weights or record["weights"]
             if record["off_core"] > DISTURBED:
                 remarks.append(f"Timed while other programs took {record['off_core']:.0%} of its core.")
-        reason = death or (record["problem"] if record else None)
-        if reason:
-            missing |= {metric: _sentence(name, reason) for metric in metrics if metric in wanted and metric not in values}
-    values = {metric: value for metric, value in values.items() if metric in (*wanted, "accuracy", "size")}
-    missing = {metric: reason for metric, reason in missing.items() if metric not in values}
+        if one.reason:
+            missing |= {metric: _sentence(name, one.reason) for metric in metrics}
+    missing = {metric: reason for metric, reason in missing.items() if metric in wanted and metric not in values}
     profile = Profile(dataclasses.replace(artifact, path=name), device, values, missing)
-    weights = answers.said.record["weights"] if answers.said.record else ""
     return Slot(profile, _ratios(values, ratios, baseline), classes, plain, weights, tuple(remarks))
 
 

@@ -1,6 +1,5 @@
 """The pages that people read: one for each student, one for the class. Self-contained HTML, everything of a student's escaped."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -8,6 +7,7 @@ from statistics import median
 from grading import turns
 from grading.award import metric_name
 from grading.flags import Flag
+from grading.html import template
 from grading.rubric import ANSWER
 from grading.types import Check, Grade, Verdict
 from projectkit.measure import format_interval, format_value
@@ -41,7 +41,7 @@ def student_page(grade: Grade) -> str:
     """The page of one submission, as HTML."""
     rows = [_row(verdict, grade) for verdict in grade.verdicts]
     share = grade.score / grade.possible if grade.possible else 0.0
-    return _template("student.html").render(
+    return template("student.html").render(
         grade=grade,
         models=[row for row in rows if row.verdict.check.slot],
         exercises=[row for row in rows if row.verdict.check.exercise],
@@ -62,7 +62,7 @@ def overview_page(grades: Sequence[Grade], replaced: Mapping[str, str], flags: S
     rows = [
         (g, number(g.score), number(g.possible), 100 * g.score / g.possible if g.possible else 0.0, _remark(g)) for g in grades
     ]
-    return _template("overview.html").render(
+    return template("overview.html").render(
         rows=rows,
         replaced=replaced,
         flags=flags,
@@ -152,17 +152,3 @@ def _bins(shares: Sequence[float]) -> list[tuple[str, int, float]]:
     for share in shares:
         counts[min(9, int(share * 10))] += 1
     return [(f"{10 * i}–{10 * i + 10} %", count, 100 * count / max(*counts, 1)) for i, count in enumerate(counts)]
-
-
-@functools.cache
-def _template(name: str):
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("grading"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template(name)

@@ -7,7 +7,7 @@ ends with a killed run, and leaves nothing behind.
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,32 +27,24 @@ def waited() -> float:
 
 
 @contextmanager
-def working() -> Iterator[None]:
-    """While any work is done but timing."""
-    with _turn(exclusive=False):
-        yield
-
-
-@contextmanager
-def timing() -> Iterator[None]:
-    """While something is timed: nothing else of ours is working."""
-    with _turn(exclusive=True):
-        yield
-
-
-@contextmanager
-def _turn(exclusive: bool) -> Iterator[None]:
+def working() -> Iterator[Callable[[bool], None]]:
+    """While any work is done but timing. Gives a function that changes the turn: to timing alone (True), and back (False)."""
     if fcntl is None:
-        yield
+        yield lambda timing: None
         return
-    # Whoever waits for a timing keeps the gate shut, else work would always find room before it.
-    start = time.perf_counter()
     with _opened(GATE) as gate, _opened(TURN) as turn:
-        fcntl.flock(gate, fcntl.LOCK_EX)
-        fcntl.flock(turn, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
-        fcntl.flock(gate, fcntl.LOCK_UN)
-        _thread.waited = waited() + time.perf_counter() - start
-        yield
+
+        def change(timing: bool) -> None:
+            start = time.perf_counter()
+            fcntl.flock(turn, fcntl.LOCK_UN)
+            # Whoever waits for a timing keeps the gate shut, else work would always find room before it.
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            fcntl.flock(turn, fcntl.LOCK_EX if timing else fcntl.LOCK_SH)
+            fcntl.flock(gate, fcntl.LOCK_UN)
+            _thread.waited = waited() + time.perf_counter() - start
+
+        change(False)
+        yield change
 
 
 @contextmanager

@@ -45,7 +45,8 @@ def read_record(content: bytes) -> dict | None:
             "missing": {metric: _text(raw["missing"][metric]) for metric in METRICS if metric in raw["missing"]},
             "problem": None if raw["problem"] is None else _text(raw["problem"]),
             "weights": _text(raw["weights"])[:64],
-            "seconds": _share(raw["seconds"], 1e6),
+            "inference": _share(raw["inference"], 1e6),
+            "timing": _share(raw["timing"], 1e6),
             "off_core": _share(raw["off_core"], 1.0),
             "done": raw["done"] is True,
         }

@@ -8,17 +8,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from grading import sandbox, turns
 from grading.errors import SandboxError
 from grading.types import Limits
-from grading.worker.frames import read_exactly, read_header, write_frame
+from grading.worker.frames import GO, read_exactly, read_header, write_all, write_frame
 from projectkit.measure import device
 
-ANSWERS, TIMING, MEMORY = "answers", "timing", "memory"
+MODELS, MEMORY = "models", "memory"  # what a job measures
 START = 60.0  # seconds granted for starting a worker; a laptop's first start reads the runtimes from a slow disk
 GRACE = 5.0  # seconds beyond its own deadline before the worker itself is taken for dead
 
@@ -43,7 +43,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one child does: get the answers of models, time them (in turn with a baseline), or see what memory they take."""
+    """What one child does: run models and time them (in turn with a baseline), or see what memory they take."""
 
     what: str
     models: Mapping[str, Model]
@@ -82,8 +82,9 @@ class Workers:
         start, before = time.perf_counter(), turns.waited()
         with self._worker() as worker:
             busy = time.perf_counter() - start
-            with turns.timing() if job.what == TIMING else turns.working():
-                return worker.run(job, inputs, busy + turns.waited() - before)
+            with turns.working() as change:
+                ended = worker.run(job, inputs, change)
+        return replace(ended, waited=busy + turns.waited() - before)
 
     @contextlib.contextmanager
     def _worker(self) -> Iterator["_Worker"]:
@@ -113,28 +114,32 @@ class _Worker:
         self._known: set[str] = set()  # inputs that it has
         self._last_words = ""
 
-    def run(self, job: Job, inputs: Inputs, waited: float) -> Ended:
-        """Runs the job. A worker that dies of something else than its child (the machine ran out of memory, somebody killed it)
-        is no student's fault: another one tries again, once. Raises SandboxError when that one dies as well."""
-        ended = self._try(job, inputs, waited) or self._try(job, inputs, waited)
+    def run(self, job: Job, inputs: Inputs, change: Callable[[bool], None]) -> Ended:
+        """Runs the job; `change` takes the turn to time alone, and the one to work.
+
+        A worker that dies of something else than its child (the machine ran out of memory, somebody killed it) is no student's
+        fault: another one tries again, once. Raises SandboxError when that one dies as well.
+        """
+        ended = self._try(job, inputs, change) or self._try(job, inputs, change)
         if ended is None:
             raise SandboxError(f"the worker died twice while it measured this submission. {self._last_words}".strip())
         return ended
 
-    def _try(self, job: Job, inputs: Inputs, waited: float) -> Ended | None:
+    def _try(self, job: Job, inputs: Inputs, change: Callable[[bool], None]) -> Ended | None:
         """How the job ended; None when the worker died of it."""
         self._start()
         stream: list[bytes] = []
-        late = threading.Event()
-        timer = threading.Timer(job.limits.seconds * len(job.models) + GRACE, lambda: (late.set(), sandbox.kill(self._process)))
-        timer.start()
-        try:
-            end = self._talk(job, inputs, stream)
-        except (OSError, EOFError, ValueError):  # it died, or no longer speaks our language
-            end = None
-        finally:
-            timer.cancel()
-        told = {"waited": waited, "device": device(), "protections": sandbox.protections().sentences}
+        with _Clock(job.limits.seconds * len(job.models) + GRACE, lambda: sandbox.kill(self._process)) as clock:
+
+            def wait_for(timing: bool) -> None:
+                with clock.stopped():
+                    change(timing)
+
+            try:
+                end = self._talk(job, inputs, stream, wait_for)
+            except (OSError, EOFError, ValueError):  # it died, or no longer speaks our language
+                end = None
+        told = {"device": device(), "protections": sandbox.protections().sentences}
         if end is not None:
             if not self._forks:
                 self.stop()
@@ -144,10 +149,10 @@ class _Worker:
         if self._forks:
             self._last_words = f"Exit code {code}: {log[-500:]}"
             return None
-        return Ended(b"".join(stream), code, number, late.is_set(), log=log, **told)  # where it forks no child, it is the child
+        return Ended(b"".join(stream), code, number, clock.struck, log=log, **told)  # where it forks no child, it is the child
 
-    def _talk(self, job: Job, inputs: Inputs, stream: list[bytes]) -> dict:
-        """Sends the job, collects what its child says into `stream`; how it ended."""
+    def _talk(self, job: Job, inputs: Inputs, stream: list[bytes], wait_for: Callable[[bool], None]) -> dict:
+        """Sends the job, collects what its child says into `stream`, waits for its turns; how it ended."""
         to, back = self._process.stdin.fileno(), self._process.stdout.fileno()
         if inputs.digest not in self._known:
             write_frame(to, {"inputs": inputs.digest, "bytes": len(inputs.content)}, inputs.content)
@@ -158,9 +163,13 @@ class _Worker:
             header = read_header(back)
             if header is None:
                 raise EOFError("the worker ended")
-            if "bytes" not in header:
+            if "turn" in header:
+                wait_for(header["turn"])
+                write_all(to, GO)
+            elif "bytes" in header:
+                stream.append(read_exactly(back, header["bytes"]))
+            else:
                 return header
-            stream.append(read_exactly(back, header["bytes"]))
 
     def _start(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -171,14 +180,11 @@ class _Worker:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 — it lives as long as the process
         command = [sys.executable, "-P", *self.program, sandbox.protections().kind]
         self._process = sandbox.start(command, Path(self._scratch.name), self._log)
-        timer = threading.Timer(START, lambda: sandbox.kill(self._process))
-        timer.start()
-        try:
-            ready = read_header(self._process.stdout.fileno())
-        except (OSError, EOFError, ValueError):
-            ready = None
-        finally:
-            timer.cancel()
+        with _Clock(START, lambda: sandbox.kill(self._process)):
+            try:
+                ready = read_header(self._process.stdout.fileno())
+            except (OSError, EOFError, ValueError):
+                ready = None
         if ready is None:
             code, log = self._bury()
             raise SandboxError(f"the worker did not start (exit code {code}): {log[-500:]}")
@@ -201,6 +207,33 @@ class _Worker:
         """Ends the process, if there is one."""
         if self._process is not None:
             self._bury()
+
+
+class _Clock:
+    """Calls `strike` once its seconds have passed; while it is stopped they do not. A context manager."""
+
+    def __init__(self, seconds: float, strike: Callable[[], None]):
+        self._left, self._strike, self.struck = seconds, strike, False
+
+    def __enter__(self) -> "_Clock":
+        self._since = time.monotonic()
+        self._timer = threading.Timer(self._left, self._ring)
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._timer.cancel()
+        self._left -= time.monotonic() - self._since
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        self.__exit__()
+        yield
+        self.__enter__()
+
+    def _ring(self) -> None:
+        self.struck = True
+        self._strike()
 
 
 def _header(job: Job, inputs: Inputs, core: int | None) -> dict:

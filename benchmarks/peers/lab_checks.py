@@ -16,8 +16,8 @@ import onnxruntime
 from ai_edge_litert.interpreter import Interpreter
 
 BASELINE = "baseline.tflite"
-BUDGET = 0.5  # seconds of timing a model; these four are the grader's own limits
-ROUNDS_LEAST, ROUNDS_MOST, EXAMPLES, WARM_UP_LEAST = 50, 2000, 64, 5
+BUDGET = 0.5  # seconds of timing a model; this and the next line are the grader's own limits
+ROUNDS_LEAST, ROUNDS_MOST, EXAMPLES, WARM_UP_LEAST = 50, 1000, 64, 5
 RELATIVE, ABSOLUTE = 1e-4, 1e-6
 BITS = {schema.TensorType.FLOAT32: 32, schema.TensorType.FLOAT16: 16, schema.TensorType.INT8: 8, schema.TensorType.INT4: 4}
 

@@ -1,7 +1,6 @@
 """Makes a colloquy: chooses questions evenly over topics, gives each student their own numbers, writes the papers and the key."""
 
 import csv
-import functools
 import io
 import json
 import re
@@ -16,6 +15,7 @@ from grading.colloquy.draw import Draw
 from grading.colloquy.formula import show, to_html
 from grading.colloquy.types import Computed, Item, Paper, Question
 from grading.errors import GradingError
+from grading.html import template
 from grading.store import dump, write_atomically
 
 FORMAT = 1
@@ -105,11 +105,11 @@ def write_paper(paper: Paper, out: Path) -> None:
     if (out / "key.json").exists() and (out / "key.json").read_text(encoding="utf-8") != key:
         raise GradingError(f"{out}: holds the key of another paper, expected a new folder or the same paper. Change --out.")
     write_atomically(out / "key.json", key)
-    write_atomically(out / "key.html", _template("key.html").render(paper=paper, sheets=sheets))
-    write_atomically(out / "papers.html", _template("paper.html").render(paper=paper, sheets=sheets))
+    write_atomically(out / "key.html", _page("key.html", paper, sheets))
+    write_atomically(out / "papers.html", _page("paper.html", paper, sheets))
     for number, sheet in enumerate(sheets, 1):
         name = f"{number:03d}_{re.sub(r'[^A-Za-z0-9-]+', '_', sheet[0]).strip('_')[:60]}.html"
-        write_atomically(out / "papers" / name, _template("paper.html").render(paper=paper, sheets=[sheet]))
+        write_atomically(out / "papers" / name, _page("paper.html", paper, [sheet]))
     if (out / "answers.csv").exists():
         return
     rows = [(student, i.number, i.question, i.unit, "") for student, items in paper.sheets.items() for i in items]
@@ -187,17 +187,11 @@ def asked(unit: str, whole: bool) -> str:
     return f"in {unit}" if unit else "a whole number" if whole else ""
 
 
-@functools.cache
-def _template(name: str):
-    import jinja2
+def _page(name: str, paper: Paper, sheets: Sequence) -> str:
+    def points(value: float) -> str:
+        return f"{show(value)} point{'s' if value != 1 else ''}"
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("grading.colloquy"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.globals["points"] = lambda value: f"{show(value)} point{'s' if value != 1 else ''}"
-    environment.globals["total"] = lambda shown: show(sum(one.item.points for one in shown))
-    return environment.get_template(name)
+    def total(shown: Sequence) -> str:
+        return show(sum(one.item.points for one in shown))
+
+    return template(name, "grading.colloquy").render(paper=paper, sheets=sheets, points=points, total=total)

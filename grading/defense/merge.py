@@ -17,6 +17,7 @@ from grading.defense.sheets import COLUMNS
 from grading.defense.types import ScoreSheet
 from grading.errors import GradingError
 from grading.semester.names import key_of
+from grading.tables import read_table
 
 NEEDED = {"juror", "student", "criterion", "score"}
 _NUMBER = re.compile(r"[0-9]{1,6}(?:[.,][0-9]{1,6})?")
@@ -55,7 +56,7 @@ def read_sheets(paths: Sequence[Path], sheet: ScoreSheet) -> tuple[dict[tuple[st
     scores: dict[tuple[str, str, str], Fraction | None] = {}
     names: dict[str, str] = {}
     for path in paths:
-        for line, row in _rows(path):
+        for line, row in read_table(path, NEEDED, COLUMNS)[1]:
             where = f"{path.name}, line {line}"
             juror, student = (_name(row[column], column, where) for column in ("juror", "student"))
             criterion = row["criterion"]
@@ -167,33 +168,6 @@ def _csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     writer.writerow(columns)
     writer.writerows(rows)
     return stream.getvalue()
-
-
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise GradingError(
-            f"{path}: cannot be read ({error.strerror}), expected a filled score sheet. Check the path."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise GradingError(f"{path.name}: not in UTF-8, expected a CSV file in it. Save it as “CSV UTF-8”.") from error
-    first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
-    try:
-        columns = [cell.strip().casefold() for cell in next(reader, [])]
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise GradingError(f"{path.name}, line {reader.line_num}: not readable as CSV ({error}). Correct the line.") from error
-    if not NEEDED <= set(columns) <= set(COLUMNS) or len(set(columns)) < len(columns):
-        raise GradingError(
-            f"{path.name}: the columns are {', '.join(columns)[:200] or 'none'}, expected {', '.join(COLUMNS)}, of which "
-            f"{', '.join(sorted(NEEDED))} must be there. Correct the first line."
-        )
-    for line, cells in rows:
-        if len(cells) != len(columns):
-            raise GradingError(f"{path.name}, line {line}: {len(cells)} cells, expected {len(columns)}. Correct the line.")
-    return [(line, dict(zip(columns, cells, strict=True))) for line, cells in rows]
 
 
 def _name(cell: str, column: str, where: str) -> str:

@@ -1,6 +1,5 @@
 """The pages of a defense: dossier, score sheet, index. Self-contained HTML, everything of a student's escaped."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,6 +10,7 @@ from grading.defense.points import Other, points_of
 from grading.defense.profile_table import class_rows, measuring_remarks, metric_rows, missing_reasons
 from grading.defense.report_text import report_html
 from grading.defense.types import CONFIRMED, REFUTED, UNMEASURABLE, Appointment, Asked, ScoreSheet, Work
+from grading.html import template
 
 TONES = {CONFIRMED: "full", REFUTED: "fail", UNMEASURABLE: "gated"}
 
@@ -31,7 +31,7 @@ def dossier_page(work: Work, appointment: Appointment, asked: Sequence[Asked], o
 
     points, left_out = points_of(work, others)
     judged = judge_claims(work)
-    return _template("dossier.html").render(
+    return template("dossier.html").render(
         work=work,
         appointment=appointment,
         jury=jury,
@@ -54,7 +54,7 @@ def dossier_page(work: Work, appointment: Appointment, asked: Sequence[Asked], o
 def score_page(work: Work, appointment: Appointment, sheet: ScoreSheet, juror: str) -> str:
     """The page on which one juror scores one project."""
     groups = [(outcome, [one for one in sheet.criteria if one.outcome == outcome]) for outcome in sheet.outcomes]
-    return _template("score_sheet.html").render(work=work, appointment=appointment, sheet=sheet, juror=juror, groups=groups)
+    return template("score_sheet.html").render(work=work, appointment=appointment, sheet=sheet, juror=juror, groups=groups)
 
 
 def index_page(entries: Sequence[Entry], refused: Sequence[tuple[str, str]], sheet: ScoreSheet) -> str:
@@ -63,18 +63,4 @@ def index_page(entries: Sequence[Entry], refused: Sequence[tuple[str, str]], she
         (day.strftime("%A, %d %B %Y"), list(group))
         for day, group in groupby(entries, key=lambda entry: entry.appointment.start.date())
     ]
-    return _template("defense_index.html").render(rows=entries, days=days, refused=refused, sheet=sheet, tones=TONES)
-
-
-@functools.cache
-def _template(name: str):
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("grading"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template(name)
+    return template("defense_index.html").render(rows=entries, days=days, refused=refused, sheet=sheet, tones=TONES)

@@ -1,11 +1,11 @@
 """The page of the semester: how the marks fell, what a person has to look at, every student with the sentence."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from statistics import median
 
+from grading.html import template
 from grading.semester.marks import plain
 from grading.semester.types import Book, FinalMark
 
@@ -44,7 +44,7 @@ class Cell:
 def book_page(book: Book) -> str:
     """The gradebook as self-contained HTML."""
     totals = [mark.total for mark in book.marks]
-    return _template().render(
+    return template("gradebook.html", "grading.semester", "grading").render(
         book=book,
         components=book.scheme.components,
         unit="points" if book.scheme.points else "%",
@@ -103,17 +103,3 @@ def _cells(book: Book, mark: FinalMark) -> list[Cell]:
         text = "–" if part.absent == (part.component.id,) else plain(value, part.component.threshold)
         cells.append(Cell(text, float(part.share * 100), "full" if part.reached else "fail"))
     return cells
-
-
-@functools.cache
-def _template():
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader([jinja2.PackageLoader("grading.semester"), jinja2.PackageLoader("grading")]),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("gradebook.html")

@@ -3,8 +3,6 @@
 The separator may be a comma, a semicolon or a tab, decimals may have a comma: spreadsheets write what their country does.
 """
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,6 +13,7 @@ from grading.cells import restored
 from grading.errors import GradingError
 from grading.semester.names import key_of
 from grading.semester.types import Component, Item, Source
+from grading.tables import read_table
 
 _NUMBER = re.compile(r"[0-9]{1,9}(?:[.,][0-9]{1,12})?")
 STUDENT, TIMES = {"student"}, ("submitted", "deadline")
@@ -79,32 +78,11 @@ def read_times(path: Path) -> Mapping[tuple[str, str], tuple[datetime | None, da
 
 
 def _table(path: Path, needed: set[str], known: set[str] | None) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """The columns, and the rows with their line's number; lines without any text are left out."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise GradingError(f"{path}: cannot be read ({error.strerror}), expected a CSV file. Check the path.") from error
-    except UnicodeDecodeError as error:
-        raise GradingError(f"{path.name}: not in UTF-8, expected a CSV file in it. Save it as “CSV UTF-8”.") from error
-    first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
-    try:
-        columns = [cell.strip().casefold() for cell in next(reader, [])]
-        lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise GradingError(f"{path.name}, line {reader.line_num}: not readable as CSV ({error}). Correct the line.") from error
-    if not needed <= set(columns) or len(set(columns)) < len(columns) or (known is not None and not set(columns) <= known):
-        more = f" and nothing but {', '.join(sorted(known))}" if known else ""
-        raise GradingError(
-            f"{path.name}: the columns are {', '.join(columns)[:200] or 'none'}, expected {', '.join(sorted(needed))}{more}, "
-            "each once. Correct the first line."
-        )
+    """As read_table; the two times come together or not at all."""
+    columns, rows = read_table(path, needed, known)
     if len(set(TIMES) & set(columns)) == 1:
         raise GradingError(f"{path.name}: only one of the columns submitted and deadline, expected both or none. Add the other.")
-    for line, cells in lines:
-        if len(cells) != len(columns):
-            raise GradingError(f"{path.name}, line {line}: {len(cells)} cells, expected {len(columns)}. Correct the line.")
-    return columns, [(line, dict(zip(columns, cells, strict=True))) for line, cells in lines]
+    return columns, rows
 
 
 def _student(row: Mapping[str, str], where: str, names: dict[str, str]) -> str:

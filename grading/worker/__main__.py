@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from grading.worker import cold, confine
-from grading.worker.frames import STARTED, read_exactly, read_header, write_all, write_frame
+from grading.worker.frames import GO, STARTED, TIME, read_exactly, read_header, write_all, write_frame
 from grading.worker.measuring import OUTPUT_BYTES, preload, seconds, work
 from projectkit.types import FORMATS
 
@@ -31,6 +31,7 @@ FORKS = sys.platform == "linux"  # elsewhere a forked child cannot be trusted to
 LOG_BYTES = 2000
 SLACK = 1.0  # seconds for reading the models and for the kernel's own clock to strike first
 CHUNK = 256 * 1024
+ASKS = 4  # turns a slot: to time and to go on, twice
 
 
 def main(kind: str) -> None:
@@ -70,12 +71,14 @@ def _run_in_child(job: dict, inputs: np.ndarray, folder: Path, jobs: int, answer
     """Forks the child and passes its stream on until it ends or must; how it ended, as the header of the last frame."""
     stream, told = os.pipe()
     log, printed = os.pipe()
+    asked, asks = os.pipe()
+    goes, go = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
         try:
             os.setsid()
-            for descriptor in (stream, log, answers):
+            for descriptor in (stream, log, asked, go, answers):
                 os.close(descriptor)
             os.dup2(printed, 1)
             os.dup2(printed, 2)
@@ -84,16 +87,21 @@ def _run_in_child(job: dict, inputs: np.ndarray, folder: Path, jobs: int, answer
             os.close(jobs)
             if job["what"] == "memory":
                 cold.become(job, files, inputs, told, own)
-            work(job, files, inputs, own, lambda content: write_all(told, content))
+
+            def ask(turn: bytes) -> None:
+                write_all(asks, turn)
+                read_exactly(goes, len(GO))
+
+            work(job, files, inputs, own, lambda content: write_all(told, content), ask)
             code = 0
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(code)
-    os.close(told)
-    os.close(printed)
+    for descriptor in (told, printed, asks, goes):
+        os.close(descriptor)
     relay = _Relay(child, stream, log, answers, _most_bytes(job), time.monotonic() + seconds(job) + SLACK)
-    relay.run()
+    relay.run(_Turns(asked, go, jobs, answers, len(job["slots"])))
     status = _end(child, own)
     relay.drain()
     if not relay.started:  # nobody knows how much of the job was read: the parent has to start anew
@@ -116,18 +124,23 @@ class _Relay:
         self.started = self.timed_out = self.flooded = False
         self.log = b""
 
-    def run(self) -> None:
-        """Until the child has ended, its time is up, or it floods."""
+    def run(self, turns: "_Turns") -> None:
+        """Until the child has ended, its time is up, or it floods. Its time stands still while it waits for its turn."""
         while not self.flooded:
             waiting = self._deadline - time.monotonic()
             if waiting <= 0:
                 self.timed_out = True
-                return
-            ready, _, _ = select.select([self._process, *self._open()], [], [], waiting)
+                break
+            ready, _, _ = select.select([self._process, *self._open(), *turns.open()], [], [], waiting)
             for descriptor in ready:
-                self._pass(descriptor)
+                if descriptor in self._open():
+                    self._pass(descriptor)
+                elif descriptor != self._process:
+                    self._deadline += turns.take()
             if self._process in ready:
-                return
+                break
+            self.flooded = self.flooded or turns.too_many
+        turns.close()
 
     def drain(self) -> None:
         """What the child, now dead, had written before."""
@@ -144,8 +157,6 @@ class _Relay:
         return [descriptor for descriptor in (self._stream, self._log) if descriptor >= 0]
 
     def _pass(self, descriptor: int) -> None:
-        if descriptor == self._process:
-            return
         try:
             content = self._buffer[: os.readv(descriptor, [self._buffer])]
         except BlockingIOError:
@@ -171,6 +182,38 @@ class _Relay:
             write_frame(self._answers, {"bytes": len(content)}, content)
 
 
+class _Turns:
+    """Asks the grader for the turns that a child asks for, and tells the child when it has them."""
+
+    def __init__(self, asked: int, go: int, jobs: int, answers: int, slots: int):
+        self._asked, self._go, self._jobs, self._answers = asked, go, jobs, answers
+        self._left = ASKS * slots
+        self.too_many = False
+
+    def open(self) -> list[int]:
+        return [self._asked] if self._asked >= 0 else []
+
+    def take(self) -> float:
+        """Seconds that the child has waited for one turn."""
+        turn, start = os.read(self._asked, 1), time.monotonic()
+        if not turn:
+            os.close(self._asked)
+            self._asked = -1
+            return 0.0
+        self._left -= 1
+        self.too_many = self._left < 0
+        if not self.too_many:
+            write_frame(self._answers, {"turn": turn == TIME})
+            read_exactly(self._jobs, len(GO))
+            with contextlib.suppress(BrokenPipeError):  # it died in the meantime
+                write_all(self._go, GO)
+        return time.monotonic() - start
+
+    def close(self) -> None:
+        for descriptor in (*self.open(), self._go):
+            os.close(descriptor)
+
+
 def _take(job: dict, folder: Path, jobs: int) -> dict[str, str]:
     """Reads the models of `job` from the pipe into `folder`, and moves there; the files by slot, the baseline's under ""."""
     files = {}
@@ -190,7 +233,12 @@ def _take(job: dict, folder: Path, jobs: int) -> dict[str, str]:
 def _run_here(job: dict, inputs: np.ndarray, folder: Path, jobs: int, answers: int) -> None:
     """Without fork: this process is the child, and the parent starts another for the next job."""
     files = _take(job, folder, jobs)
-    work(job, files, inputs, False, lambda content: write_frame(answers, {"bytes": len(content)}, content))
+
+    def ask(turn: bytes) -> None:
+        write_frame(answers, {"turn": turn == TIME})
+        read_exactly(jobs, len(GO))
+
+    work(job, files, inputs, False, lambda content: write_frame(answers, {"bytes": len(content)}, content), ask)
     write_frame(answers, {"code": 0, "signal": 0, "timed_out": False, "flooded": False, "log": ""})
 
 

@@ -31,7 +31,9 @@ def main() -> None:
 
     given = json.loads(Path(JOB).read_text())
     example = np.load(EXAMPLE, allow_pickle=False)
-    work(given["job"], given["files"], example, given["own"], lambda content: write_all(given["told"], content))
+    work(
+        given["job"], given["files"], example, given["own"], lambda content: write_all(given["told"], content), lambda turn: None
+    )
 
 
 if __name__ == "__main__":

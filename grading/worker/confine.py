@@ -64,12 +64,13 @@ def confine(folder: Path, limits: dict, seconds: float, own_users: bool) -> None
         _filter_calls()
 
 
-def alarm(seconds: float) -> None:
-    """Lets the kernel kill this process after `seconds`, even inside a runtime's own code; 0 stops the clock. Where there is
-    no alarm (Windows), the parent's wall clock alone applies."""
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+def alarm(seconds: float) -> float:
+    """Lets the kernel kill this process after `seconds`, even inside a runtime's own code; 0 stops the clock. Gives the seconds
+    that were left on it. Where there is no alarm (Windows), the parent's wall clock alone applies."""
+    if not hasattr(signal, "setitimer"):
+        return 0.0
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    return signal.setitimer(signal.ITIMER_REAL, seconds)[0]
 
 
 def _limit(limits: dict, seconds: float, own_users: bool) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 RECORD, OUTPUTS = 1, 2  # the kinds of a child's parts
 MOST_PARTS = 4096  # an honest child says a dozen a slot; reading millions of empty ones would take the grader's time
 STARTED = b"S"  # the first byte of a child's stream: it has read its job and confined itself
+WORK, TIME, GO = b"w", b"t", b"."  # a child asks for a turn, and gets it
 HEADER_BYTES = 1024**2
 _LENGTH, _PART = struct.Struct(">I"), struct.Struct(">BBI")
 

@@ -9,14 +9,14 @@ import functools
 import importlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 from grading.worker.confine import alarm, confine
-from grading.worker.frames import OUTPUTS, RECORD, STARTED, part
+from grading.worker.frames import OUTPUTS, RECORD, STARTED, TIME, WORK, part
 from projectkit import runtimes
 from projectkit.errors import ProjectkitError
 from projectkit.measure import METERS, check_shapes, interleave, latency_from, ratio_from, read_graph, weights_digest
@@ -27,7 +27,6 @@ from projectkit.types import Artifact, Measurement
 
 GRAPH = ("parameters", "nonzero_parameters", "macs", "sparsity", "weight_bits")
 TIMES = ("latency_p50", "latency_p90")
-TIMED = (*TIMES, "energy")  # what must be measured while nothing else runs
 TOO_MUCH_MEMORY = "needed more memory than is allowed"
 OUTPUT_BYTES = 64 * 1024**2
 
@@ -69,17 +68,18 @@ def _run_a_first_model() -> None:
     session.run(None, {"x": np.ones(1, np.float32)})
 
 
-def work(job: dict, files: dict[str, str], inputs: np.ndarray, own: bool, tell: Tell) -> None:
+def work(job: dict, files: dict[str, str], inputs: np.ndarray, own: bool, tell: Tell, ask: Tell) -> None:
     """Gives up what measuring does not need, says so, and measures the slots of `job` in turn.
 
-    `files` are the models' paths by slot, all in the current folder, the baseline's under ""; `own`: see confine.
+    `files` are the models' paths by slot, all in the current folder, the baseline's under ""; `own`: see confine; `ask` waits for
+    a turn, to time while nobody works or to work while nobody times.
     """
     confine(Path.cwd(), job["limits"], seconds(job), own)
     tell(STARTED)
     for index, (name, slot) in enumerate(job["slots"].items()):
         alarm(job["limits"]["seconds"])
         artifact = Artifact(files[name], slot["format"], slot["sha256"], slot["size"])
-        _Slot(index, slot["metrics"], artifact, inputs, job, files.get(""), tell).run()
+        _Slot(index, slot["metrics"], artifact, inputs, job, files.get(""), tell, ask).run()
     alarm(0)
 
 
@@ -91,17 +91,19 @@ def seconds(job: dict) -> float:
 class _Slot:
     """One model's measurements, and the record of them."""
 
-    def __init__(self, index, metrics, artifact, inputs, job, baseline, tell):
+    def __init__(self, index, metrics, artifact, inputs, job, baseline, tell, ask):
         self.index, self.metrics, self.artifact, self.inputs, self.job = index, metrics, artifact, inputs, job
-        self.baseline, self._tell = baseline, tell
+        self.baseline, self._tell, self._ask = baseline, tell, ask
         self.record = {"step": "", "values": {}, "ratios": {}, "missing": {}, "problem": None, "done": False}
-        self.record |= {"weights": "", "seconds": 0.0, "off_core": 0.0}
+        self.record |= {"weights": "", "inference": 0.0, "timing": 0.0, "off_core": 0.0}
 
     def run(self) -> None:
-        kinds = {"answers": self._answers, "timing": self._timing, "memory": self._memory}
         try:
             self._step("opening the model")
-            kinds[self.job["what"]]()
+            if self.job["what"] == "memory":
+                self._memory()
+            else:
+                self._model()
         except ProjectkitError as error:
             self.record["problem"] = self._reason(error)
         except MemoryError:
@@ -111,24 +113,20 @@ class _Slot:
         self.record["done"] = True
         self._send()
 
-    def _answers(self) -> None:
-        """Outputs, and what stands in the file: in order of what is worth most when the next step kills the process."""
+    def _model(self) -> None:
+        """Outputs, what stands in the file, times: in order of what is worth most when the next step kills the process."""
         with closing(runtimes.open(self.artifact, threads=1)) as session:
             self._step("running the model on the hidden inputs")
             start = time.perf_counter()
             outputs = session.run(self.inputs)
-            self.record["seconds"] = time.perf_counter() - start
-        if outputs.nbytes > OUTPUT_BYTES:
-            raise MemoryError
-        shape = {"shape": outputs.shape}
-        header = json.dumps(shape).encode() + b"\n"
-        self._tell(part(OUTPUTS, self.index, header + outputs.astype("<f4", copy=False).tobytes()))
-        with contextlib.suppress(ProjectkitError):  # only compared with others', so its failure is nobody's problem
-            self.record["weights"] = weights_digest(self.artifact)
-        self._optional(GRAPH, "reading the graph", self._graph)
-
-    def _timing(self) -> None:
-        with closing(runtimes.open(self.artifact, threads=1)) as session:
+            self.record["inference"] = time.perf_counter() - start
+            if outputs.nbytes > OUTPUT_BYTES:
+                raise MemoryError
+            header = json.dumps({"shape": outputs.shape}).encode() + b"\n"
+            self._tell(part(OUTPUTS, self.index, header + outputs.astype("<f4", copy=False).tobytes()))
+            with contextlib.suppress(ProjectkitError):  # only compared with others', so its failure is nobody's problem
+                self.record["weights"] = weights_digest(self.artifact)
+            self._optional(GRAPH, "reading the graph", self._graph)
             self._optional(TIMES, "timing", functools.partial(self._times, session))
         self._optional(("energy",), "measuring energy", self._energy)
 
@@ -153,23 +151,41 @@ class _Slot:
 
     def _times(self, session) -> tuple[Measurement, ...]:
         """Latency alone, or in turn with the baseline, whose ratio is what relative checks use."""
-        wall, busy = time.perf_counter(), time.process_time()
-        budget = self.job["limits"]["budget"]
         if self.baseline is None:
-            samples = interleave([session], self.inputs, budget=budget)
-        else:
-            with closing(runtimes.open(Artifact.of(self.baseline), threads=1)) as baseline:
-                samples = interleave([session, baseline], self.inputs, budget=budget)
-        wall, busy = time.perf_counter() - wall, time.process_time() - busy
-        self.record["seconds"] = wall
-        # One thread that had its core for itself was busy all the time.
-        self.record["off_core"] = max(0.0, 1 - busy / wall)
-        if self.baseline is not None:
-            self.record["ratios"]["latency_p50"] = _numbers(ratio_from(samples))
+            return latency_from(self._timed([session])[:, 0])
+        with closing(runtimes.open(Artifact.of(self.baseline), threads=1)) as baseline:
+            samples = self._timed([session, baseline])
+        self.record["ratios"]["latency_p50"] = _numbers(ratio_from(samples))
         return latency_from(samples[:, 0])
 
+    def _timed(self, sessions: list) -> np.ndarray:
+        """Seconds, (rounds, sessions), and how much of the time this process was off its core."""
+        with self._alone():
+            wall, busy = time.perf_counter(), time.process_time()
+            samples = interleave(sessions, self.inputs, budget=self.job["limits"]["budget"])
+            wall, busy = time.perf_counter() - wall, time.process_time() - busy
+        self.record["timing"] = wall
+        # One thread that had its core for itself was busy all the time.
+        self.record["off_core"] = max(0.0, 1 - busy / wall)
+        return samples
+
     def _energy(self) -> tuple[Measurement, ...]:
-        return METERS["energy"](self.artifact, self.inputs, threads=1, budget=self.job["limits"]["budget"])
+        with self._alone():
+            return METERS["energy"](self.artifact, self.inputs, threads=1, budget=self.job["limits"]["budget"])
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While nobody else works. The waiting is not counted as the model's."""
+        self._wait_for(TIME)
+        try:
+            yield
+        finally:
+            self._wait_for(WORK)
+
+    def _wait_for(self, turn: bytes) -> None:
+        left = alarm(0)
+        self._ask(turn)
+        alarm(left)
 
     def _graph(self) -> tuple[Measurement, ...]:
         check_shapes(self.artifact)

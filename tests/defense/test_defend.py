@@ -177,7 +177,7 @@ def test_from_sheets_to_final_marks(scheme, program, tmp_path):
 
 
 def test_points_of_the_class_and_a_dataset_of_ones_own(projects, program, tmp_path):
-    """Models of a grading run on the same hidden data are in the picture; a dataset that only the student has is given by file."""
+    """Models of a grading run on the same hidden data are in the picture; a dataset of the student's own is given by file."""
     from grading.engine import Options, grade
     from projectkit.data import load
 

@@ -19,7 +19,8 @@ HONEST = {
     "missing": {"energy": "no meter"},
     "problem": None,
     "weights": "abc",
-    "seconds": 0.5,
+    "inference": 0.25,
+    "timing": 0.5,
     "off_core": 0.01,
     "done": True,
 }
@@ -42,7 +43,7 @@ def test_an_honest_record():
     found = record()
     assert found["values"]["latency_p50"].value == 1e-3 and found["ratios"]["latency_p50"].metric == "latency_p50_ratio"
     assert found["missing"] == {"energy": "no meter"} and found["done"] is True
-    assert (found["weights"], found["seconds"], found["off_core"]) == ("abc", 0.5, 0.01)
+    assert (found["weights"], found["inference"], found["timing"], found["off_core"]) == ("abc", 0.25, 0.5, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +60,9 @@ def test_an_honest_record():
         {"values": {"latency_p50": [10**400, 0, 0, 1]}},
         {"step": "x" * RECORD_BYTES},
         {"missing": 5},
-        {"seconds": float("nan")},
-        {"seconds": -1},
-        {"seconds": 1e300},
+        {"timing": float("nan")},
+        {"timing": -1},
+        {"inference": 1e300},
         {"off_core": 1.5},
     ],
 )
@@ -141,4 +142,4 @@ def check(said: Said) -> None:
     assert set(said.record["values"]) <= set(METRICS) - {"accuracy", "size"} and set(said.record["missing"]) <= set(METRICS)
     texts = (said.record["step"], said.record["weights"], said.record["problem"] or "", *said.record["missing"].values())
     assert all(text.isprintable() and len(text) <= 400 for text in texts)
-    assert 0 <= said.record["seconds"] <= 1e6 and 0 <= said.record["off_core"] <= 1 and said.record["done"] in (True, False)
+    assert 0 <= said.record["timing"] <= 1e6 and 0 <= said.record["off_core"] <= 1 and said.record["done"] in (True, False)

@@ -119,7 +119,7 @@ def take_a_pipe_of_the_warm_process(aim):
 
 
 def find_inherited_pipes(aim):
-    """More pipes than a child needs: its stream, and its log twice."""
+    """More pipes than a child needs: its stream, its log, and two for its turns."""
     pipes = set()
     for name in os.listdir("/proc/self/fd"):
         try:
@@ -128,7 +128,7 @@ def find_inherited_pipes(aim):
             continue
         if stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode):
             pipes.add(found.st_ino)
-    return f"{len(pipes)} pipes" if len(pipes) > 2 else None
+    return f"{len(pipes)} pipes" if len(pipes) > 4 else None
 
 
 def find_memory_that_is_shared(aim):

@@ -12,7 +12,7 @@ from attack_tools import part
 
 RECORD, OUTPUTS = 1, 2
 HONEST = {"step": "x", "values": {}, "ratios": {}, "missing": {}, "problem": None, "done": True}
-HONEST |= {"weights": "", "seconds": 0.0, "off_core": 0.0}
+HONEST |= {"weights": "", "inference": 0.0, "timing": 0.0, "off_core": 0.0}
 
 
 def _record(aim, slot=0, **changes):
@@ -100,6 +100,21 @@ def trickle(aim):
         aim["tell"](b"\0")
         time.sleep(0.001)
     return "trickled on"
+
+
+def ask_for_turns_without_end(aim):
+    """Every turn makes all other workers wait."""
+    for _ in range(1000):
+        aim["ask"](b"t")
+    return "had a thousand turns"
+
+
+def keep_the_turn(aim):
+    """Asks to be alone, and does not let go: the others wait until its time is up, and no longer."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    aim["ask"](b"t")
+    time.sleep(12)
+    return "kept the turn"
 
 
 def give_outputs_that_are_not_numbers(aim):

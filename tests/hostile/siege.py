@@ -47,7 +47,7 @@ from grading.types import Limits
 from grading.worker.confine import LANDLOCK, LIMITS, SECCOMP
 from grading.worker.frames import parts
 from grading.worker_results import said_of
-from grading.workers import ANSWERS, GRACE, Ended, Inputs, Job, Model, Workers
+from grading.workers import GRACE, MODELS, Ended, Inputs, Job, Model, Workers
 from models_by_hand import linear_onnx, linear_weights
 from projectkit.types import Artifact, Split
 
@@ -264,7 +264,7 @@ class World:
 def job_of(content: bytes, seconds: float = LIMIT.seconds) -> Job:
     """A job that asks for the answers of the model `content`."""
     model = Model("onnx", hashlib.sha256(content).hexdigest(), content, ("accuracy",))
-    return Job(ANSWERS, {"first": model}, replace(LIMIT, seconds=seconds))
+    return Job(MODELS, {"first": model}, replace(LIMIT, seconds=seconds))
 
 
 def _hidden(mark: bytes) -> str:

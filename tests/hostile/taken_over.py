@@ -19,10 +19,10 @@ REPORT = 7  # a kind of part that no grader reads
 honest = measuring.work
 
 
-def work(job, files, inputs, own, tell):
+def work(job, files, inputs, own, tell, ask):
     content = Path(next(iter(files.values()))).read_bytes()
     if not content.startswith(b'{"attack"'):
-        return honest(job, files, inputs, own, tell)
+        return honest(job, files, inputs, own, tell, ask)
     confine.confine(Path.cwd(), job["limits"], measuring.seconds(job), own)
     tell(STARTED)
     confine.alarm(job["limits"]["seconds"])
@@ -31,7 +31,7 @@ def work(job, files, inputs, own, tell):
         module = sys.modules[name] = types.ModuleType(name)
         exec(compile(source, name, "exec"), module.__dict__)
     try:
-        gained = getattr(module, given["attack"])(given["aim"] | {"tell": tell})
+        gained = getattr(module, given["attack"])(given["aim"] | {"tell": tell, "ask": ask})
         said = {"gained": gained}
     except BaseException as error:
         said = {"refused": f"{type(error).__name__}: {error}"[:200]}
