@@ -52,7 +52,9 @@ def _with_range(value: str, low: str, high: str) -> str:
 
 
 def number(value: float, unit: str) -> str:
-    """A value for the table: three digits, its unit behind it."""
+    """A value for the table: three digits, its unit behind it; bytes by the million."""
+    if unit == "B" and value >= 1e6:
+        value, unit = value / 1e6, "MB"
     return f"{value:.3g} {unit}".strip()
 
 

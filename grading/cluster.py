@@ -7,6 +7,7 @@ tls:// address, certificates come from Dask's own configuration (distributed.com
 import functools
 import threading
 
+from grading import sandbox
 from grading.errors import SandboxError
 from grading.workers import Ended, Inputs, Job, Workers
 
@@ -17,10 +18,11 @@ ATTEMPTS = 3  # a job whose machine disappears is given to another this often
 class Cluster:
     """Runs jobs on the Dask cluster at `address`. A context manager; `count` jobs are under way at a time.
 
-    Raises SandboxError when Dask is not installed, or no scheduler with workers answers at the address.
+    Raises SandboxError when Dask is not installed, no scheduler with workers answers at the address, or a machine of the cluster
+    has no sandbox although `require_sandbox`.
     """
 
-    def __init__(self, address: str):
+    def __init__(self, address: str, require_sandbox: bool = False):
         try:
             from distributed import Client
         except ImportError as error:
@@ -39,6 +41,13 @@ class Cluster:
         if not self.count:
             self._client.close()
             raise SandboxError(f"--scheduler {address}: the cluster has no workers. Start some: dask worker {address}")
+        self._require = require_sandbox
+        if require_sandbox:
+            try:
+                self._client.run(sandbox.require)  # on every machine
+            except SandboxError:
+                self._client.close()
+                raise
         self._sent: dict[str, object] = {}
         self._lock = threading.Lock()
 
@@ -47,7 +56,7 @@ class Cluster:
         with self._lock:
             if inputs.digest not in self._sent:
                 self._sent[inputs.digest] = self._client.scatter(inputs, broadcast=True, hash=False)
-        future = self._client.submit(measure_here, job, self._sent[inputs.digest], pure=False, retries=ATTEMPTS)
+        future = self._client.submit(measure_here, job, self._sent[inputs.digest], self._require, pure=False, retries=ATTEMPTS)
         try:
             return future.result()
         except SandboxError:
@@ -62,8 +71,11 @@ class Cluster:
         self._client.close()
 
 
-def measure_here(job: Job, inputs: Inputs) -> Ended:
-    """Runs the job with this process's own warm worker; what a process of the cluster executes."""
+def measure_here(job: Job, inputs: Inputs, require_sandbox: bool) -> Ended:
+    """Runs the job with this process's own warm worker; what a process of the cluster executes. A machine that joined later
+    has to have a sandbox as well, where one is required."""
+    if require_sandbox:
+        sandbox.require()
     return _workers().run(job, inputs)
 
 

@@ -42,7 +42,7 @@ def grade(
     when a sandbox is required and there is none, before any file is opened.
     """
     options = options or Options()
-    if options.require_sandbox:
+    if options.require_sandbox and not options.scheduler:  # a cluster is asked when it is joined
         sandbox.require()
     submissions, out = Path(submissions), Path(out)
     files = files_of(submissions)
@@ -67,7 +67,7 @@ def grade(
 
 def workers_of(options: Options) -> Workers | Cluster:
     """The workers that the options name: of this machine, or of a cluster. A context manager."""
-    return Cluster(options.scheduler) if options.scheduler else Workers(options.workers)
+    return Cluster(options.scheduler, options.require_sandbox) if options.scheduler else Workers(options.workers)
 
 
 def _prepare(out: Path, options: Options) -> str:

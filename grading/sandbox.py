@@ -58,7 +58,8 @@ def protections() -> Protections:
     if kind != BUBBLEWRAP and LANDLOCK not in kernel:
         sentences += ["other files are readable"]
     if kind != BUBBLEWRAP:
-        sentences += ["the disk can be filled until the time is up"]
+        threads = " and threads can be started" if kind == NONE else ""
+        sentences += [f"the disk can be filled{threads} until the time is up"]
     if kind == NONE and SECCOMP not in kernel:
         sentences += ["the network can be reached" if LANDLOCK not in kernel else "parts of the network can be reached"]
     return Protections(kind, (*sentences, "limits of wall clock" + (", CPU time, memory, file size" if LIMITS in kernel else "")))

@@ -1,6 +1,7 @@
 """Every published figure comes from a recorded measurement, and the README shows exactly these."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,3 +30,17 @@ def test_a_figure_has_its_range_its_command_and_its_device(path):
 def test_no_figure_is_there_twice():
     keys = [row["what"] for path in RESULTS for row in json.loads(path.read_text("utf-8"))]
     assert len(keys) == len(set(keys)) > 0
+
+
+def test_the_peers_are_timed_as_we_time():
+    """They run without projectkit, so that what must be equal is written there again."""
+    from grading.types import Limits
+    from projectkit.measure import timing
+
+    text = (ROOT / "benchmarks" / "peers" / "lab_checks.py").read_text("utf-8")
+    constants = dict(re.findall(r"^(BUDGET) = ([0-9.]+)", text, re.MULTILINE))
+    names, values = re.search(r"^(ROUNDS_LEAST.*) = ([0-9, ]+)$", text, re.MULTILINE).groups()
+    constants |= dict(zip(names.split(", "), values.split(", "), strict=True))
+    assert float(constants["BUDGET"]) == Limits().budget
+    for name in ("ROUNDS_LEAST", "ROUNDS_MOST", "EXAMPLES"):
+        assert int(constants[name]) == getattr(timing, name)

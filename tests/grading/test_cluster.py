@@ -191,3 +191,12 @@ def test_a_cluster_with_certificates(course, cluster, tmp_path):
         assert done.returncode == 0 and "student0" in done.stdout, done.stderr
         outside = subprocess.run([*command, tmp_path / "other"], capture_output=True, text=True)
         assert outside.returncode == 2 and "--scheduler" in outside.stderr
+
+
+def test_a_sandbox_that_is_required_is_required_of_every_machine(course, tmp_path):
+    with running(tmp_path, 1, "tcp", {"PATH": ""}) as (address, _):  # no bwrap is found there
+        with pytest.raises(SandboxError, match="expected bubblewrap"):
+            Cluster(address, require_sandbox=True)
+        options = Options(rubrics=course / "rubrics", salt="pepper", scheduler=address, require_sandbox=True)
+        with pytest.raises(SandboxError, match="expected bubblewrap"):
+            grade(course / "subs", tmp_path / "out", options)
