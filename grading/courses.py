@@ -60,6 +60,7 @@ def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out
         "submission": submission.digest,  # equal models of two students are measured twice: no one's noise is another's
         "metrics": metrics,
         "hidden": course.hidden.digest,
+        "inputs": course.inputs.digest,
         "baseline": course.baseline.sha256 if course.baseline else None,
         "limits": asdict(rubric.limits),
     }

@@ -35,15 +35,16 @@ class Hidden:
     plain: Split
 
 
-def hidden_data(dataset: str, salt: str, own: Path | None = None) -> Hidden:
-    """The hidden data for `dataset`: salted, or from the file `own` (x and y, or x_test and y_test).
+def hidden_data(dataset: str, salt: str, own: Path | None = None, plain: int | None = PLAIN) -> Hidden:
+    """The hidden data for `dataset`: salted, or from the file `own` (x and y, or x_test and y_test); beside it the first `plain`
+    images of the public test split (None: all).
 
     Raises DataError when the dataset cannot be loaded, GradingError when `own` does not fit it.
     """
     loaded = load(dataset)
     split = _own(own, loaded) if own else salted(loaded.test, f"{salt}\0{loaded.digest}")
     digest = hashlib.sha256(split.x.tobytes() + split.y.tobytes()).hexdigest()
-    return Hidden(split, len(loaded.classes), digest, loaded.test.take(PLAIN))
+    return Hidden(split, len(loaded.classes), digest, loaded.test.take(plain))
 
 
 def choose_salt(given: str | None, out: Path) -> str:

@@ -169,19 +169,20 @@ def nothing_claimed(work: Work) -> Asked | None:
 
 
 def hidden_data_gap(work: Work) -> Asked | None:
-    claimed, found = work.claims.get(f"{OPTIMIZED}/accuracy"), work.optimized and work.optimized.profile.values.get("accuracy")
-    if claimed is None or found is None or not 0.01 < claimed - found.value < 1:
+    slot, found = work.optimized, work.optimized and work.optimized.profile.values.get("accuracy")
+    known = slot and (slot.plain.value if slot.plain else work.claims.get(f"{OPTIMIZED}/accuracy"))
+    if known is None or found is None or not 0.01 < known - found.value < 1:
         return None
     return Asked(
         "hidden_data_gap",
-        f"You measured {shown('accuracy', claimed)}, we {with_interval('accuracy', found)} on test images that were slightly "
-        "turned, shifted and zoomed. What does the difference say about your model?",
+        f"Your model reaches {shown('accuracy', known)} on the test images as they are, {with_interval('accuracy', found)} when "
+        "they are slightly turned, shifted and zoomed. What does the difference say about it?",
         (
             "sensitivity to small shifts, augmentation as the remedy",
             "a test split used for choosing models gives a number that is too good",
         ),
         OWN,
-        min(2.5, 0.6 + 20 * (claimed - found.value)),
+        min(2.5, 0.6 + 20 * (known - found.value)),
     )
 
 

@@ -51,7 +51,8 @@ class Bench:
                 "on. With the student's file, run again with --data NAME=FILE.npz."
             )
         try:
-            hidden = hidden_data(str(self.data[dataset]) if dataset in self.data else dataset, self.salt)
+            name = str(self.data[dataset]) if dataset in self.data else dataset
+            hidden = hidden_data(name, self.salt, plain=None)  # claims are about all public test images
         except ProjectkitError as error:
             return f"The dataset cannot be had here: {error}"
         return hidden, inputs_of(hidden)
@@ -83,6 +84,7 @@ def measure_work(path: Path, bench: Bench) -> Work:
             "purpose": "defense",
             "submission": submission.digest,
             "hidden": hidden.digest,
+            "inputs": inputs.digest,
             "metrics": MEASURED,
             "limits": asdict(bench.limits),
         }

@@ -39,8 +39,24 @@ def metric_rows(work: Work) -> list[tuple[str, list[Cell]]]:
     rows = []
     for metric in MEASURED:
         if any(metric in slot.profile.values for slot in work.slots.values()):
-            rows.append((METRICS[metric].label, [_cell(name, slot, metric, work) for name, slot in work.slots.items()]))
+            label = "Accuracy on hidden images" if metric == "accuracy" else METRICS[metric].label
+            rows.append((label, [_cell(name, slot, metric, work) for name, slot in work.slots.items()]))
+    if any(slot.plain for slot in work.slots.values()):
+        public = [_public_cell(name, slot, work.baseline) for name, slot in work.slots.items()]
+        rows.insert(1, ("Accuracy on public test images", public))
     return rows
+
+
+def _public_cell(name: str, slot: Slot, baseline: Slot | None) -> Cell:
+    if slot.plain is None:
+        return Cell("–")
+    points = (
+        f"{100 * (slot.plain.value - baseline.plain.value):+.1f} points"
+        if name != BASELINE and baseline and baseline.plain
+        else ""
+    )
+    interval = format_interval("accuracy", slot.plain.low, slot.plain.high)
+    return Cell(shown("accuracy", slot.plain.value), interval, points)
 
 
 def _cell(name: str, slot: Slot, metric: str, work: Work) -> Cell:

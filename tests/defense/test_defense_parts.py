@@ -39,8 +39,8 @@ def ask(made):
 @pytest.mark.parametrize(
     ("name", "claimed", "verdict", "says"),
     [
-        ("optimized/accuracy", 0.93, CONFIRMED, "measured 92.0 %"),
-        ("optimized/accuracy", 0.949, CONFIRMED, ""),  # 0.93 is the interval's end, 0.02 the allowance
+        ("optimized/accuracy", 0.924, CONFIRMED, "measured 92.0 %"),
+        ("optimized/accuracy", 0.93, REFUTED, "1.0 points less than claimed"),  # on the same images only rounding is allowed
         ("optimized/accuracy", 0.97, REFUTED, "5.0 points less than claimed"),
         ("optimized/accuracy", 97, REFUTED, "5.0 points less"),  # in percent
         ("optimized/accuracy", 0.5, CONFIRMED, "better than claimed"),
@@ -121,6 +121,17 @@ def test_the_plan_leaves_breaks_free_and_goes_on_the_next_day():
     text = calendar(schedule([("Ż" * 90 + "; x,y", "a\nBEGIN:VALARM")], plan), plan)
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n")) and "\r\nBEGIN:VALARM" not in text
     assert r"Ż\; x\,y" in text.replace("\r\n ", "") and text.count("BEGIN:VEVENT") == 1
+
+
+def test_accuracy_is_claimed_of_public_images_and_stands_beside_the_hidden_ones():
+    known = Measurement("accuracy", 0.99, 0.97, 0.995, 360)
+    base, small = replace(slot(0.93), plain=known), replace(slot(0.92), plain=known)
+    (judged,) = judge_claims(work({"optimized/accuracy": 0.99}, baseline=base, optimized=small))
+    assert judged.verdict == CONFIRMED
+    assert (
+        "On the hidden images: 92.0 %" in judged.sentence and "7.0 points less; the baseline loses 6.0 there" in judged.sentence
+    )
+    assert "99.0 % on the test images as they are" in ask(work(baseline=base, optimized=small))["hidden_data_gap"]
 
 
 def test_a_report_becomes_harmless_html():
