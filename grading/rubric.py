@@ -34,7 +34,7 @@ from pathlib import Path
 from grading.errors import GradingError
 from grading.types import Check, Limits, Rubric
 from projectkit.errors import SubmissionError
-from projectkit.submit import INPUTS, check_slot
+from projectkit.submit import INPUTS, PROJECT, check_slot
 from projectkit.types import FORMATS, METRICS
 
 HERE = Path(__file__).parent
@@ -50,6 +50,8 @@ _REQUIRED = {field.name for field in dataclasses.fields(Check) if field.default 
 def load_rubric(lab: str, scale: str, folder: Path = RUBRICS) -> Rubric:
     """The rubric of `lab` at `scale`. Raises SubmissionError when there is none, GradingError naming the field that is wrong."""
     path = folder / f"{lab}.toml"
+    if not path.is_file() and lab == PROJECT:
+        raise SubmissionError(f"lab {lab}: a project has no rubric, a jury judges it. Use `grading defend`.")
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in folder.glob("*.toml"))) or "none"
         raise SubmissionError(f"lab {lab}: no rubric of this name, expected one of {known}. Pack with the lab's own id.")

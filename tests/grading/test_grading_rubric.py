@@ -95,3 +95,8 @@ def test_an_unknown_lab_is_the_submissions_fault(folder):
     load(folder, GOOD)
     with pytest.raises(SubmissionError, match="l01_quantization"):
         load_rubric("l99_alchemy", "quick", folder)
+
+
+def test_a_project_is_sent_to_its_jury():
+    with pytest.raises(SubmissionError, match="grading defend"):
+        load_rubric("project", "quick")
