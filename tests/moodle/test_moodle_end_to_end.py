@@ -65,7 +65,7 @@ def test_from_moodles_zip_to_its_worksheet_and_feedback(submission, moodle_zip, 
     said = run(moodle, "in", moodle_zip(members), "--out", tmp_path / "in", "--worksheet", worksheet)
     assert "4 participants, 2 zips" in said and "Cy Poe: Handed in no zip" in said and "Di Fox: Handed in nothing" in said
     results, join = tmp_path / "out", tmp_path / "in" / "join.csv"
-    run(grading, "run", tmp_path / "in" / "submissions", "--out", results, "--rubrics", tmp_path / "rubrics", "--jobs", "1")
+    run(grading, "run", tmp_path / "in" / "submissions", "--out", results, "--rubrics", tmp_path / "rubrics", "--workers", "1")
 
     filled = tmp_path / "filled.csv"
     said = run(moodle, "out", results, "--worksheet", worksheet, "--join", join, "--to", filled)
