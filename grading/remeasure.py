@@ -158,7 +158,7 @@ def _slot(task: Task, slot: str, found: Sequence[_Found], device: str, baseline:
             ratios |= record["ratios"]
             weights = weights or record["weights"]
             if record["off_core"] > DISTURBED:
-                remarks.append(f"Timed while other programs took {record['off_core']:.0%} of its core.")
+                remarks.append(f"Timed while other programs took {100 * record['off_core']:.0f} % of its core.")
         if one.reason:
             missing |= {metric: _sentence(name, one.reason) for metric in metrics}
     missing = {metric: reason for metric, reason in missing.items() if metric in wanted and metric not in values}
