@@ -19,6 +19,7 @@ ALLOWED = {
     "models": {"data"},
     "train": {"data", "models"},
     "quantize": {"models", "train"},
+    "prune": {"models", "train"},
     "export": {"runtimes"},  # to compare a file's answers with the model's
     "runtimes": set(),
     "measure": {"runtimes"},

@@ -1,0 +1,167 @@
+"""A network cut in two where the mask of one layer acts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from tf_keras import layers
+
+from projectkit.errors import DataError, ModelError
+from projectkit.types import Split
+
+KERNELS = ("kernel", "depthwise_kernel")
+# What only passes a channel on: the mask acts behind it. A zero before batch normalization would not stay a zero.
+FOLLOWERS = (
+    layers.BatchNormalization,
+    layers.ReLU,
+    layers.LeakyReLU,
+    layers.PReLU,
+    layers.ELU,
+    layers.Activation,
+    layers.Dropout,
+    layers.DepthwiseConv2D,
+)
+MIXING_ACTIVATIONS = ("softmax", "log_softmax")
+HEAD_BATCH = 256  # images
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """A network on some images, cut where a layer's mask acts.
+
+    kept: the tensors that cross the cut, (images, …) each, the layer's own first; labels: (images,) int32; channels: of the
+    layer; tail: turns tensors like `kept` into logits; behind: the names of the layers that it runs; row_bytes: of its largest
+    tensor, for one image.
+    """
+
+    kept: tuple[tf.Tensor, ...]
+    labels: tf.Tensor
+    channels: int
+    tail: Callable[[list[tf.Tensor]], tf.Tensor]
+    behind: tuple[str, ...]
+    row_bytes: int
+
+
+def cut(model: keras.Model, layer_name: str, data: Split, *, fixed: Mapping[str, np.ndarray] | None = None) -> Cut:
+    """Cuts `model` where the mask of `layer_name` acts and runs the part before it on `data`. Errors as `evaluator`."""
+    if not len(data):
+        raise DataError("Masks are judged on images, there are none in this split. Give a split with at least one.")
+    point = mask_point(model, layer_name)
+    if None in model.input_shape[1:]:
+        raise ModelError(
+            f"{model.name} takes images of {tuple(model.input_shape[1:])}; masks need a fixed size, to know how many fit into "
+            f"memory. Build it for {tuple(data.x.shape[1:])}."
+        )
+    worn = {}
+    for name, mask in (fixed or {}).items():
+        node = mask_point(model, name)
+        (mask,) = checked_masks(np.asarray(mask)[None], node.outputs.shape[-1])
+        worn[id(node)] = mask
+    nodes = _nodes(model)
+    behind, tail_nodes = {id(point.outputs)}, []
+    for node in nodes:
+        if any(id(tensor) in behind for tensor in node.keras_inputs):
+            tail_nodes.append(node)
+            behind |= {id(tensor) for tensor in tf.nest.flatten(node.outputs)}
+    others = {id(t): t for node in tail_nodes for t in node.keras_inputs if id(t) not in behind}
+    crossing = [id(point.outputs), *others]
+    output = id(model.outputs[0])
+
+    def tail(tensors: list[tf.Tensor]) -> tf.Tensor:
+        return _run(tail_nodes, dict(zip(crossing, tensors, strict=True)), worn)[output]
+
+    tail_ids = {id(node) for node in tail_nodes}
+    head_nodes = [node for node in nodes if id(node) not in tail_ids]
+
+    @tf.function(reduce_retracing=True)
+    def head(x):
+        values = _run(head_nodes, {id(model.inputs[0]): x}, worn)
+        return [values[key] for key in crossing]
+
+    x = np.asarray(data.x, np.float32)
+    parts = [head(x[start : start + HEAD_BATCH]) for start in range(0, len(x), HEAD_BATCH)]
+    shapes = [t.shape[1:] for t in [point.outputs, *others.values()]]
+    shapes += [t.shape[1:] for node in tail_nodes for t in tf.nest.flatten(node.outputs)]
+    return Cut(
+        tuple(tf.concat(pieces, axis=0) for pieces in zip(*parts, strict=True)),
+        tf.constant(data.y, tf.int32),
+        int(point.outputs.shape[-1]),
+        tail,
+        tuple(node.layer.name for node in tail_nodes),
+        4 * max(int(np.prod(shape)) for shape in shapes),
+    )
+
+
+def mask_point(model: keras.Model, layer_name: str):
+    """The node of the Keras graph whose output the mask of `layer_name` multiplies: the last one of its batch normalization,
+    activation and depthwise convolution that nothing else reads.
+
+    Raises ModelError when the layer is unknown, used twice, has no kernel, or makes the model's outputs.
+    """
+    nodes = _nodes(model)
+    outputs = {id(tensor) for tensor in model.outputs}
+    known = [node.layer.name for node in nodes if any(hasattr(node.layer, name) for name in KERNELS)]
+    if known.count(layer_name) != 1:
+        what = "is used more than once, so its channels" if layer_name in known else "is no layer with a kernel, so its channels"
+        raise ModelError(
+            f"{model.name}: {layer_name!r} {what} cannot be masked. Choose one of {', '.join(dict.fromkeys(known)) or 'none'}."
+        )
+    (node,) = (node for node in nodes if node.layer.name == layer_name)
+    while id(node.outputs) not in outputs:
+        readers = [reader for reader in nodes if any(tensor is node.outputs for tensor in reader.keras_inputs)]
+        if len(readers) != 1 or not _passes_on(readers[0].layer):
+            return node
+        node = readers[0]
+    raise ModelError(
+        f"{model.name}: {layer_name!r} makes the model's outputs, which must all stay. Choose a layer before it: "
+        f"{', '.join(name for name in known if name != layer_name) or 'there is none'}."
+    )
+
+
+def _passes_on(layer: keras.layers.Layer) -> bool:
+    if isinstance(layer, layers.Activation):
+        return getattr(layer.activation, "__name__", "") not in MIXING_ACTIVATIONS
+    if isinstance(layer, layers.DepthwiseConv2D):
+        return layer.depth_multiplier == 1
+    if isinstance(layer, layers.BatchNormalization):
+        return tuple(layer.axis) == (layer.input_spec.ndim - 1,)
+    return isinstance(layer, FOLLOWERS)
+
+
+def _nodes(model: keras.Model) -> list:
+    """The calls of layers that make up `model`, each after those it reads."""
+    if not hasattr(model, "_nodes_by_depth") or len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ModelError(
+            f"{model.name} is {type(model).__name__}; masks need a functional or sequential model with one input and one "
+            "output. Build it with keras.Model(inputs, outputs)."
+        )
+    depths = sorted(model._nodes_by_depth, reverse=True)
+    return [node for depth in depths for node in model._nodes_by_depth[depth] if not node.is_input]
+
+
+def _run(nodes: list, values: dict[int, tf.Tensor], worn: dict[int, np.ndarray]) -> dict[int, tf.Tensor]:
+    """Calls the layers of `nodes` in inference mode; values by id of the symbolic tensor. Calling them leaves the model alone."""
+
+    def value(leaf):
+        return values.get(id(leaf), leaf)
+
+    for node in nodes:
+        args, kwargs = tf.nest.map_structure(value, (node.call_args, node.call_kwargs))
+        results = node.layer(*args, **kwargs)
+        if id(node) in worn:
+            results = results * tf.cast(worn[id(node)], results.dtype)
+        values.update(zip(map(id, tf.nest.flatten(node.outputs)), tf.nest.flatten(results), strict=True))
+    return values
+
+
+def checked_masks(masks: np.ndarray, channels: int) -> np.ndarray:
+    """`masks` as (masks, channels) float32. Raises ModelError when they have another shape or other values than 0 and 1."""
+    masks = np.asarray(masks, np.float32)
+    if masks.ndim != 2 or masks.shape[1] != channels or not np.isin(masks, (0, 1)).all():
+        raise ModelError(
+            f"Masks of shape {masks.shape} were given, expected (masks, {channels}) of 0 and 1. One row is one mask, one column "
+            "one channel of the layer."
+        )
+    return masks

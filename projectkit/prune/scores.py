@@ -1,0 +1,56 @@
+"""What all scores of channels share. A score is `(model, layer_name, data, *, seed=0) -> (channels,)`: the larger, the more
+important the channel. Any function of this signature is one.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import tf_keras as keras
+
+from projectkit.errors import ModelError
+from projectkit.prune.cut import mask_point
+from projectkit.prune.masks import evaluator
+from projectkit.types import Split
+
+Score = Callable[..., np.ndarray]
+
+
+def random(model: keras.Model, layer_name: str, data: Split, *, seed: int = 0) -> np.ndarray:
+    """A uniformly random order, the yardstick of every other score: (channels,) in [0, 1). Looks at no weight and no image."""
+    return np.random.default_rng(seed).random(mask_point(model, layer_name).outputs.shape[-1])
+
+
+def compute(score: Score, model: keras.Model, layer_name: str, data: Split, *, seed: int = 0) -> np.ndarray:
+    """The scores that `score` gives, (channels,) float64. Raises ModelError unless there is one finite number a channel."""
+    channels = int(mask_point(model, layer_name).outputs.shape[-1])
+    return _checked(score(model, layer_name, data, seed=seed), channels, f"{getattr(score, '__name__', 'score')} of {layer_name}")
+
+
+def keep_by_validation(
+    model: keras.Model, layer_name: str, scores: np.ndarray, validation: Split, *, tolerance: float = 0.01
+) -> np.ndarray:
+    """Which channels stay when as many of the least important ones go as `validation` allows: (channels,) bool.
+
+    The largest number of removed channels with which accuracy on `validation` is at most `tolerance` below that of the whole
+    layer. At least one channel stays. Raises ModelError for scores that are not one finite number a channel and for a negative
+    tolerance.
+    """
+    if not tolerance >= 0:
+        raise ModelError(f"The tolerance is a loss of accuracy in [0, 1], got {tolerance}. Give for example 0.01.")
+    evaluate = evaluator(model, layer_name, validation)
+    scores = _checked(scores, evaluate.channels, f"the scores of {layer_name}")
+    rank = np.argsort(np.argsort(scores, kind="stable"), kind="stable")
+    masks = rank[None] >= np.arange(evaluate.channels)[:, None]  # row k: without the k least important
+    accuracy = evaluate(masks).accuracy
+    return masks[np.flatnonzero(accuracy >= accuracy[0] - tolerance).max()]
+
+
+def _checked(scores: np.ndarray, channels: int, what: str) -> np.ndarray:
+    scores = np.asarray(scores, np.float64)
+    if scores.shape != (channels,) or not np.isfinite(scores).all():
+        bad = f"{int(np.sum(~np.isfinite(scores)))} of them not finite"
+        raise ModelError(
+            f"{what}: got scores of shape {scores.shape}, {bad}; expected ({channels},), all finite. "
+            "Return one number for each channel of the layer, larger for the more important."
+        )
+    return scores
