@@ -1,8 +1,8 @@
 """Holds every claim against what was measured: confirmed, not confirmed, or not measurable here.
 
 A claim is named "slot/metric", or "slot/metric_ratio" for the ratio to the student's own baseline. What is better than claimed is
-confirmed too. The measurement's interval alone would be unfair, because data and machine are not the student's; TOLERANCES says
-what is allowed beyond it, and the dossier prints it.
+confirmed too. Accuracy is judged on the images that the student had; times belong to a machine that the jury does not have.
+TOLERANCES says what is allowed beyond the measurement, and the dossier prints it.
 """
 
 from collections.abc import Mapping

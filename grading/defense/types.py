@@ -15,7 +15,7 @@ SLOTS = (BASELINE, OPTIMIZED, "variant_a", "variant_b")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A claim held against the measurement. `tolerance` says what was allowed beyond the measured interval; `off` is how far
+    """A claim held against the measurement. `tolerance` says what was allowed beyond the measurement; `off` is how far
     beyond even that the claim lies, as a share of what was measured (0 unless refuted)."""
 
     name: str
