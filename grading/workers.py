@@ -120,7 +120,10 @@ class _Worker:
         A worker that dies of something else than its child (the machine ran out of memory, somebody killed it) is no student's
         fault: another one tries again, once. Raises SandboxError when that one dies as well.
         """
-        ended = self._try(job, inputs, change) or self._try(job, inputs, change)
+        ended = self._try(job, inputs, change)
+        if ended is None:
+            change(False)  # it may have died while it was timed, with everybody else waiting
+            ended = self._try(job, inputs, change)
         if ended is None:
             raise SandboxError(f"the worker died twice while it measured this submission. {self._last_words}".strip())
         return ended
