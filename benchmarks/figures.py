@@ -41,14 +41,15 @@ def _matrix(rows: list[dict]) -> str:
         "|---" * (len(metrics) + 1) + "|",
     ]
     for variant in dict.fromkeys(variant for variant, _ in by_key):
-        cells = [by_key[variant, metric] for metric in metrics]
-        texts = [_with_range(f"{cell['value']:.3g}", f"{cell['low']:.3g}", f"{cell['high']:.3g}") for cell in cells]
+        texts = [_cell(by_key[variant, metric]) if (variant, metric) in by_key else "" for metric in metrics]
         lines.append(f"| `{variant}` | " + " | ".join(texts) + " |")
     return "\n".join(lines)
 
 
-def _with_range(value: str, low: str, high: str) -> str:
-    return value if low == high else f"{value} ({low} – {high})"
+def _cell(row: dict) -> str:
+    value, low, high = (f"{row[name]:.3g}" for name in ("value", "low", "high"))
+    beside = "".join(f"; {name} {other:.3g}" for name, other in row["beside"].items())
+    return (value if low == high else f"{value} ({low} – {high})") + beside
 
 
 def number(value: float, unit: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import tf_keras as keras
 
 from projectkit import models, train
+from projectkit.models.cost import layer_macs
 from projectkit.prune.cut import mask_point
 from projectkit.prune.masks import evaluator
 from projectkit.types import Dataset, Split
@@ -59,17 +60,12 @@ def naive(model: keras.Model, layer_name: str, data: Split, masks: np.ndarray) -
     return np.array(losses)
 
 
-def macs(layer: keras.layers.Layer) -> int:
-    """Multiply-accumulates of a convolution or a dense layer for one image; 0 for others."""
-    return int(np.prod(layer.kernel.shape) * np.prod(layer.output_shape[1:-1])) if hasattr(layer, "kernel") else 0
-
-
 def measure(name: str) -> dict:
     """{layer: {"channels", "bound", "prepare" (s), "naive": [s a mask], "ours": [s a mask]}}."""
     builder, options, shape, count, few, many = NETWORKS[name]
     dataset = images(shape, count)
     model = models.build(builder, dataset, **options)
-    total, rows = sum(macs(layer) for layer in model.layers), {}
+    work, rows = layer_macs(model), {}
     naive(model, scored_layers(model)[0], dataset.train, np.ones((1, 1)))  # traces the network
     for layer_name in scored_layers(model):
         started = time.perf_counter()
@@ -77,7 +73,7 @@ def measure(name: str) -> dict:
         masks = np.random.default_rng(1).random((many, evaluate.channels)) < 0.5
         evaluate(masks)
         prepared = time.perf_counter() - started
-        behind = sum(macs(model.get_layer(layer)) for layer in evaluate.behind)
+        behind = sum(work.get(layer, 0) for layer in evaluate.behind)
         times = {"naive": [], "ours": []}
         for _ in range(ROUNDS):
             started = time.perf_counter()
@@ -87,7 +83,7 @@ def measure(name: str) -> dict:
             fast = evaluate(masks).loss
             times["ours"].append((time.perf_counter() - started) / many)
             np.testing.assert_allclose(fast[:few], slow, atol=1e-5)
-        rows[layer_name] = {"channels": evaluate.channels, "bound": total / behind, "prepare": prepared, **times}
+        rows[layer_name] = {"channels": evaluate.channels, "bound": sum(work.values()) / behind, "prepare": prepared, **times}
     return rows
 
 

@@ -21,6 +21,9 @@ class Raw:
         self._path = RESULTS / "raw" / f"{name}.json"
         self._samples = json.loads(self._path.read_text()) if self._path.exists() else {}
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._samples
+
     def take(self, key: str, measure: Callable[[], object]):
         """The sample of `key`: the recorded one, else a new one from measure()."""
         if key not in self._samples:

@@ -1,7 +1,7 @@
 """Pruning: which weights or channels a network can do without, and the network without them.
 
 Zeros (the shape stays): sparsity, weight_masks, clustering, collaborative, lottery. Channels (a smaller network comes back):
-groups finds what must go together, SCORES say what matters, surgery removes.
+groups finds what must go together, SCORES say what matters, surgery removes, schedules say when.
 
 scores = SCORES["lfe"](model, "conv2d_1", dataset.val)
 smaller = remove(model, {"conv2d_1": keep_best(scores, ratio=0.5)})

@@ -10,5 +10,6 @@ from projectkit import tensorflow_quietly  # noqa: F401 — before anything belo
 from projectkit.train.evaluate import accuracy, logits
 from projectkit.train.fit import fit
 from projectkit.train.history import History
+from projectkit.train.precision import in_precision
 
-__all__ = ["History", "accuracy", "fit", "logits"]
+__all__ = ["History", "accuracy", "fit", "in_precision", "logits"]

@@ -1,6 +1,7 @@
 """The training loop."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import tf_keras as keras
 
 from projectkit.errors import ModelError
 from projectkit.train import checkpoint as checkpoints
+from projectkit.train.augment import AUGMENTATIONS
 from projectkit.train.history import History
 from projectkit.types import Dataset, Recipe
 
@@ -19,8 +21,9 @@ def fit(
     *,
     checkpoint: str | Path | None = None,
     progress: bool = True,
+    after_epoch: Callable[[keras.Model], None] | None = None,
 ) -> History:
-    """Trains `model` in place on `dataset.train` and watches `dataset.val`.
+    """Trains `model` in place on `dataset.train` and watches `dataset.val`; `after_epoch` may change its weights in between.
 
     Two runs with the same model seed, dataset and recipe give equal weights: the order of the examples depends on
     (seed, epoch) only. With `checkpoint`, the state is written after every epoch and a later call with the same
@@ -41,9 +44,10 @@ def fit(
         for epoch in range(len(history), recipe.epochs):
             started = time.perf_counter()
             keras.utils.set_random_seed(recipe.seed * 10_000 + epoch)
-            order = np.random.default_rng((recipe.seed, epoch)).permutation(len(dataset.train))
+            rng = np.random.default_rng((recipe.seed, epoch))
+            order = rng.permutation(len(dataset.train))
             result = model.fit(
-                dataset.train.x[order],
+                AUGMENTATIONS[recipe.augmentation](dataset.train.x[order], rng),
                 dataset.train.y[order],
                 batch_size=recipe.batch_size,
                 validation_data=(dataset.val.x, dataset.val.y),
@@ -60,6 +64,8 @@ def fit(
                     f"{model.name}: the loss became {last['loss']} (validation {last['val_loss']}) in epoch {epoch + 1}. "
                     f"Lower the learning rate (it is {recipe.learning_rate})."
                 )
+            if after_epoch is not None:
+                after_epoch(model)
             if checkpoint is not None:
                 checkpoints.save(Path(checkpoint), model, history, recipe, dataset)
     return history
@@ -100,6 +106,8 @@ def _refuse_nonsense(model: keras.Model, dataset: Dataset, recipe: Recipe) -> No
         )
     if recipe.epochs < 1 or recipe.batch_size < 1 or not 0 < recipe.learning_rate < np.inf:
         raise ModelError(f"A recipe needs at least one epoch, a batch and a positive learning rate, got {recipe}.")
+    if recipe.augmentation not in AUGMENTATIONS:
+        raise ModelError(f"There is no augmentation {recipe.augmentation!r}; known are {', '.join(AUGMENTATIONS)}.")
     if not 0 <= recipe.label_smoothing < 1 or not 0 <= recipe.weight_decay < np.inf:
         raise ModelError(f"Label smoothing lies in [0, 1) and weight decay is not negative, got {recipe}.")
 
@@ -111,11 +119,13 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     }
     if recipe.optimizer not in optimizers:
         raise ModelError(f"There is no optimizer {recipe.optimizer!r}; known are {', '.join(optimizers)}.")
-    if recipe.schedule not in ("cosine", "constant"):
-        raise ModelError(f'There is no schedule {recipe.schedule!r}; known are "cosine" and "constant".')
-    rate = recipe.learning_rate
+    if recipe.schedule not in ("cosine", "steps", "constant"):
+        raise ModelError(f'There is no schedule {recipe.schedule!r}; known are "cosine", "steps" and "constant".')
+    rate, total = recipe.learning_rate, recipe.epochs * steps
     if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, recipe.epochs * steps)
+        rate = keras.optimizers.schedules.CosineDecay(rate, total)
+    elif recipe.schedule == "steps":
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay([total // 2, total * 3 // 4], [rate, rate / 10, rate / 100])
     return optimizers[recipe.optimizer](rate, weight_decay=recipe.weight_decay or None)
 
 

@@ -32,6 +32,7 @@ def test_equal_seeds_give_equal_weights_and_other_seeds_do_not(digits):
     [
         {},
         {"schedule": "constant"},
+        {"schedule": "steps"},
         {"optimizer": "sgd", "learning_rate": 0.05},
         {"label_smoothing": 0.1},
         {"weight_decay": 1e-3},
@@ -132,3 +133,26 @@ def test_a_small_convolutional_network_passes_90_percent_on_the_shapes():
     train.fit(model, shapes, recipe, progress=False)
     assert model.count_params() < 100_000
     assert train.accuracy(model, shapes.test) > 0.9
+
+
+def test_steps_fall_to_a_tenth_after_half_and_to_a_hundredth_after_three_quarters(digits):
+    model, rates = models.build("mlp", digits, seed=0), []
+    recipe = Recipe(epochs=8, learning_rate=0.1, optimizer="sgd", schedule="steps")
+    train.fit(model, digits, recipe, progress=False, after_epoch=lambda m: rates.append(float(m.optimizer.learning_rate)))
+    assert rates == pytest.approx([0.1] * 4 + [0.01] * 2 + [0.001] * 2)
+
+
+def test_what_is_done_after_an_epoch_stays_until_the_next(digits):
+    model = models.build("mlp", digits, seed=0)
+
+    def silence(network):
+        network.layers[-1].set_weights([np.zeros_like(array) for array in network.layers[-1].get_weights()])
+
+    history = train.fit(model, digits, Recipe(epochs=2), progress=False, after_epoch=silence)
+    assert not train.logits(model, digits.val.x[:5]).any()
+    assert history.loss[1] > 0.5 * history.loss[0]  # it began anew
+
+
+def test_an_unknown_augmentation_is_refused(digits):
+    with pytest.raises(ModelError, match="no augmentation 'spin'; known are none, crop_flip"):
+        run(digits, Recipe(augmentation="spin"))
