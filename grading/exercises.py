@@ -141,6 +141,140 @@ def _observers(inputs: Arrays) -> Arrays:
     }
 
 
+def _magnitude(inputs: Arrays) -> Arrays:
+    kernels = {name: np.abs(inputs[name].astype(np.float64)).reshape(-1) for name in ("first", "second")}
+    share = float(inputs["sparsity"])
+
+    def stay(magnitudes):
+        order = np.argsort(magnitudes, kind="stable")
+        return np.sort(order[round(share * len(order)) :])
+
+    together = stay(np.concatenate(list(kernels.values())))
+    border = len(kernels["first"])
+    return {
+        "layerwise_first": stay(kernels["first"]),
+        "layerwise_second": stay(kernels["second"]),
+        "global_first": together[together < border],
+        "global_second": together[together >= border] - border,
+    }
+
+
+def _schedule(inputs: Arrays) -> Arrays:
+    begin, end = int(inputs["begin"]), int(inputs["end"])
+    left = [1 - (min(max(step, begin), end) - begin) / (end - begin) for step in inputs["steps"].tolist()]
+    initial, final = float(inputs["initial"]), float(inputs["final"])
+    return {"sparsity": np.array([final + (initial - final) * share ** float(inputs["power"]) for share in left])}
+
+
+def _two_of_four(inputs: Arrays) -> Arrays:
+    w = inputs["w"].astype(np.float64)
+    groups = w.reshape(-1, 4, w.shape[1])
+    positions = np.sort(np.argsort(-np.abs(groups), axis=1, kind="stable")[:, :2], axis=1)
+    values = np.take_along_axis(groups, positions, axis=1)
+    return {
+        "values": values.reshape(-1, w.shape[1]),
+        "positions": positions.reshape(-1, w.shape[1]),
+        "kept": np.abs(values).sum() / np.abs(w).sum(),
+    }
+
+
+def _palette(inputs: Arrays) -> Arrays:
+    w = inputs["w"].astype(np.float64)
+    values = np.linspace(w.min(), w.max(), 8)
+
+    def nearest():
+        return np.abs(w[:, None] - values).argmin(axis=1)
+
+    for _ in range(10):
+        chosen = nearest()
+        values = np.array([w[chosen == k].mean() if (chosen == k).any() else values[k] for k in range(8)])
+    chosen = nearest()
+    return {"values": values, "chosen": chosen, "error": np.mean((w - values[chosen]) ** 2)}
+
+
+def _filter_scores(inputs: Arrays) -> Arrays:
+    w = inputs["w"].astype(np.float64)
+    filters = [w[..., index].ravel() for index in range(w.shape[-1])]
+    l1 = np.array([np.abs(one).sum() for one in filters])
+    fpgm = np.array([sum(math.dist(one, other) for other in filters) for one in filters])
+    left = round(len(filters) * (1 - float(inputs["ratio"])))
+
+    def kept(scores):
+        return np.sort(np.argsort(-scores, kind="stable")[:left])
+
+    return {"l1": l1, "fpgm": fpgm, "kept_l1": kept(l1), "kept_fpgm": kept(fpgm)}
+
+
+def _surgery(inputs: Arrays) -> Arrays:
+    arrays = {name: array.astype(np.float64) for name, array in inputs.items()}
+    channels = inputs["keep"].tolist()
+    stay = [channel for channel, kept in enumerate(channels) if kept]
+    gone = [channel for channel, kept in enumerate(channels) if not kept]
+    rows = [pixel * len(channels) + channel for pixel in range(4) for channel in stay]
+    constant = arrays["beta"] - arrays["gamma"] * arrays["mean"] / np.sqrt(arrays["variance"] + 1e-3)
+    return {
+        "first": arrays["first"][:, :, :, stay],
+        "second": arrays["second"][:, :, stay, :],
+        "last": arrays["last"][rows],
+        "leftover": np.maximum(constant[gone], 0),
+    }
+
+
+def _channel_groups(inputs: Arrays) -> Arrays:
+    rows = inputs["tensors"].tolist()
+    sets: list[set[int]] = []  # of tensors whose channels go together
+    for tensor, (kind, a, b) in enumerate(rows):
+        sources = {2: {a}, 3: {a, b}}.get(kind, set())
+        joined = {tensor}.union(*(one for one in sets if one & sources))
+        sets = [one for one in sets if not one & sources] + [joined]
+    sets.sort(key=min)
+    return {
+        "group": np.array([next(g for g, one in enumerate(sets) if tensor in one) for tensor in range(len(rows))]),
+        "convolutions": np.array([sum(rows[tensor][0] == 1 for tensor in one) for one in sets]),
+        "prunable": np.array([int(0 not in one and len(rows) - 1 not in one) for one in sets]),
+    }
+
+
+def _drawn_network(inputs: Arrays) -> Arrays:
+    stream = np.random.Generator(np.random.PCG64(int(inputs["seed"])))
+    units = inputs["units"].tolist()
+    kernels = []
+    for width, after in itertools.pairwise(units):
+        values = [stream.standard_normal(after, dtype=np.float32) for _ in range(width)]  # row by row is the same stream
+        kernels.append(np.array(values, dtype=np.float64) * math.sqrt(2 / width))
+    return {"first": kernels[0][0], "last": kernels[-1][-1]}
+
+
+def _ensemble(inputs: Arrays) -> Arrays:
+    masks, losses = inputs["masks"].astype(np.float64), inputs["losses"]
+    success = (losses.max() - losses) / (losses.max() - losses.min())
+    columns = np.column_stack([masks, np.ones(len(masks))])
+    shares = np.linalg.lstsq(columns, success, rcond=None)[0][:-1]
+    return {"success": success, "shares": shares, "order": np.argsort(shares)}
+
+
+def _climb(inputs: Arrays) -> Arrays:
+    theta, masks, scores = inputs["theta"], inputs["masks"].astype(np.float64), inputs["scores"]
+    probability = np.array([1 / (1 + math.exp(-value)) for value in theta])
+    count = len(scores)
+    others = (scores.sum() - scores) / (count - 1)
+    baselined = np.einsum("mu,m->u", masks - probability, scores - others) / count
+    return {
+        "probability": probability,
+        "plain": np.einsum("mu,m->u", masks - probability, scores) / count,
+        "baselined": baselined,
+        "stepped": theta + 2 * baselined,
+    }
+
+
+def _dense_rest(inputs: Arrays) -> Arrays:
+    masks = (inputs["mask_1"], inputs["mask_2"])
+    whole = [int(inputs["inputs"]), *map(len, masks), int(inputs["classes"])]
+    left = [whole[0], *(int(mask.sum()) for mask in masks), whole[-1]]
+    before, after = (sum(a * b for a, b in itertools.pairwise(units)) for units in (whole, left))
+    return {"kept": np.array(left[1:3]), "parameters": np.array(after), "removed": np.array(1 - after / before)}
+
+
 SOLUTIONS: Mapping[str, Mapping[str, Callable[[Arrays], Arrays]]] = {
     "l00_measurement": {
         "count_layers": _count_layers,
@@ -153,5 +287,22 @@ SOLUTIONS: Mapping[str, Mapping[str, Callable[[Arrays], Arrays]]] = {
         "affine": _affine,
         "per_channel": _per_channel,
         "observers": _observers,
+    },
+    "l02_pruning": {
+        "magnitude": _magnitude,
+        "schedule": _schedule,
+        "two_of_four": _two_of_four,
+        "palette": _palette,
+    },
+    "l03_structured_pruning": {
+        "filter_scores": _filter_scores,
+        "surgery": _surgery,
+        "channel_groups": _channel_groups,
+    },
+    "l04_supermasks": {
+        "drawn_network": _drawn_network,
+        "ensemble": _ensemble,
+        "climb": _climb,
+        "dense_rest": _dense_rest,
     },
 }

@@ -42,7 +42,10 @@ RUBRICS = HERE / "rubrics"
 ANSWER = "answer"
 SCALES = ("quick", "full")
 # A ratio of these to the baseline means something; a ratio of two sparsities does not.
-RELATIVE = ("accuracy", "size", "parameters", "nonzero_parameters", "weight_bits", "macs", "latency_p50", "peak_memory", "energy")
+RELATIVE = (
+    *("accuracy", "size", "compressed_size", "parameters", "nonzero_parameters", "weight_bits", "macs"),
+    *("latency_p50", "peak_memory", "energy"),
+)
 _CHECK_FIELDS = {field.name: field for field in dataclasses.fields(Check)}
 _REQUIRED = {field.name for field in dataclasses.fields(Check) if field.default is dataclasses.MISSING}
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from projectkit.errors import ArtifactError, MeasureError
 
-FORMATS = {".tflite": "litert", ".onnx": "onnx"}
+FORMATS = {".tflite": "litert", ".onnx": "onnx", ".supermask": "supermask"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +73,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A model file: where it is, its format ("litert" or "onnx"), its SHA-256 and its size in bytes."""
+    """A model file: where it is, its format ("litert", "onnx" or "supermask"), its SHA-256 and its size in bytes."""
 
     path: str
     format: str
@@ -82,10 +82,12 @@ class Artifact:
 
     @classmethod
     def of(cls, path: str | Path) -> "Artifact":
-        """Describes the file at `path`. Raises ArtifactError when it is absent or its suffix is not .tflite or .onnx."""
+        """Describes the file at `path`. Raises ArtifactError when it is absent or its suffix is none of FORMATS."""
         path = Path(path)
         if path.suffix not in FORMATS:
-            raise ArtifactError(f"{path.name}: a model file ends in .tflite or .onnx, this one in {path.suffix or 'nothing'!r}.")
+            raise ArtifactError(
+                f"{path.name}: a model file ends in .tflite or .onnx (or .supermask), this one in {path.suffix or 'nothing'!r}."
+            )
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -129,10 +131,13 @@ class Metric:
 METRICS = {
     "accuracy": Metric("", "Accuracy", less_is_better=False),
     "size": Metric("B", "File size"),
+    "compressed_size": Metric("B", "File size after gzip"),
     "parameters": Metric("", "Parameters"),
     "nonzero_parameters": Metric("", "Non-zero parameters"),
     "sparsity": Metric("", "Sparsity", less_is_better=False),
     "weight_bits": Metric("bit", "Stored bits per weight"),
+    "two_of_four": Metric("", "Weights in the 2:4 pattern", less_is_better=False),
+    "distinct_weights": Metric("", "Different weights in a filter, at most"),
     "macs": Metric("", "Multiply-accumulates per inference"),
     "latency_p50": Metric("s", "Latency, median"),
     "latency_p90": Metric("s", "Latency, 90th percentile"),

@@ -1,12 +1,16 @@
-"""Trains the models that relative checks compare with: `python grading/baselines/build.py [quick] [full]`.
+"""Makes the models that relative checks compare with: `python grading/baselines/build.py [quick] [full]`.
 
-They are the starting points of the labs, unoptimized, as float32 .tflite files. full needs MNIST (`projectkit data get mnist`).
+They are the starting points of the labs, unoptimized: trained networks as float32 .tflite files, and the whole untrained network
+of l04. full needs MNIST (`projectkit data get mnist`).
 """
 
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from projectkit import data, export, models, train
+from projectkit.runtimes.supermask import Supermask, write_supermask
 from projectkit.types import Dataset, Recipe
 
 HERE = Path(__file__).parent
@@ -25,11 +29,17 @@ def starting_point(scale: str):
     return dataset, model, recipe
 
 
+def whole_untrained(dataset: Dataset) -> Supermask:
+    """Where l04 begins: LeNet-300-100 with all of its units."""
+    return Supermask(dataset.shape, 0, (np.ones(300, bool), np.ones(100, bool)), len(dataset.classes))
+
+
 def main(scales: list[str]) -> None:
     for scale in scales:
         dataset, model, _ = starting_point(scale)
         print(export.write(model, HERE / f"{dataset.name}_convnet.tflite", compare=dataset.val.x[:200]))
         print(f"  accuracy on the test split: {train.accuracy(model, dataset.test):.1%}")
+        print(write_supermask(whole_untrained(dataset), HERE / f"{dataset.name}_untrained.supermask"))
 
 
 if __name__ == "__main__":

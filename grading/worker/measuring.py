@@ -19,13 +19,24 @@ from grading.worker.confine import alarm, confine
 from grading.worker.frames import OUTPUTS, RECORD, STARTED, TIME, WORK, part
 from projectkit import runtimes
 from projectkit.errors import ProjectkitError
-from projectkit.measure import METERS, check_shapes, interleave, latency_from, ratio_from, read_graph, weights_digest
+from projectkit.measure import (
+    METERS,
+    check_shapes,
+    compressed_size,
+    interleave,
+    latency_from,
+    ratio_from,
+    read_graph,
+    read_patterns,
+    weights_digest,
+)
 from projectkit.measure.memory_child import measure as measure_memory
 from projectkit.measure.quantiles import quantile_interval
 from projectkit.measure.timing import ROUNDS_MOST
 from projectkit.types import Artifact, Measurement
 
 GRAPH = ("parameters", "nonzero_parameters", "macs", "sparsity", "weight_bits")
+PATTERNS = ("two_of_four", "distinct_weights")
 TIMES = ("latency_p50", "latency_p90")
 TOO_MUCH_MEMORY = "needed more memory than is allowed"
 OUTPUT_BYTES = 64 * 1024**2
@@ -127,8 +138,10 @@ class _Slot:
             with contextlib.suppress(ProjectkitError):  # only compared with others', so its failure is nobody's problem
                 self.record["weights"] = weights_digest(self.artifact)
             self._optional(GRAPH, "reading the graph", self._graph)
+            self._optional(PATTERNS, "reading the weights", self._patterns)
             self._optional(TIMES, "timing", functools.partial(self._times, session))
         self._optional(("energy",), "measuring energy", self._energy)
+        self._optional(("compressed_size",), "compressing the file", self._compressed)
 
     def _memory(self) -> None:
         self._step("measuring memory")
@@ -189,9 +202,13 @@ class _Slot:
 
     def _graph(self) -> tuple[Measurement, ...]:
         check_shapes(self.artifact)
-        graph = read_graph(self.artifact)
-        numbers = {metric: getattr(graph, metric) for metric in GRAPH}
-        return tuple(Measurement.exact(metric, number) for metric, number in numbers.items() if number is not None)
+        return _counted(read_graph(self.artifact), GRAPH)
+
+    def _patterns(self) -> tuple[Measurement, ...]:
+        return _counted(read_patterns(self.artifact), PATTERNS)
+
+    def _compressed(self) -> tuple[Measurement, ...]:
+        return (Measurement.exact("compressed_size", compressed_size(self.artifact.path)),)
 
     def _step(self, step: str) -> None:
         self.record["step"] = step
@@ -211,6 +228,12 @@ class _Slot:
                 "save it without external data"
             )
         return text.replace(path, Path(path).name)[:400]
+
+
+def _counted(found, metrics: tuple[str, ...]) -> tuple[Measurement, ...]:
+    """Those of `metrics`, attributes of `found`, that are there."""
+    numbers = {metric: getattr(found, metric) for metric in metrics}
+    return tuple(Measurement.exact(metric, number) for metric, number in numbers.items() if number is not None)
 
 
 def _numbers(measurement: Measurement) -> list[float]:

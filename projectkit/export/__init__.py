@@ -64,7 +64,8 @@ def write(
 ) -> Exported:
     """Writes `model` to `path` (.tflite or .onnx) in `precision` and compares the answers on the real inputs `compare`.
 
-    precision: "float32", "float16", "dynamic", "int8"; for .tflite also "int16x8", "int4", or {layer name: weight bits}.
+    precision: "float32", "float16", "dynamic", "int8"; for .tflite also "sparse", "int16x8", "int4", or {layer name:
+        weight bits}.
     calibrate: (n, …) real training inputs, needed where activations are quantized ahead of time ("int8", "int16x8").
     options: those of `to_litert` or `to_onnx`.
 
@@ -72,8 +73,9 @@ def write(
     format, the precision, the inputs or the model does not fit.
     """
     path = Path(path)
-    if path.suffix not in FORMATS:
-        raise ExportError(f"{path.name}: the suffix chooses the format; expected {' or '.join(FORMATS)}, got {path.suffix!r}.")
+    if FORMATS.get(path.suffix) not in EXPORTERS:
+        known = " or ".join(suffix for suffix, name in FORMATS.items() if name in EXPORTERS)
+        raise ExportError(f"{path.name}: the suffix chooses the format; expected {known}, got {path.suffix!r}.")
     if np.shape(compare)[1:] != tuple(model.input_shape[1:]) or len(compare) == 0:
         wanted = ", ".join(["n", *map(str, model.input_shape[1:])])
         raise ExportError(

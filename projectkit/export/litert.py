@@ -17,7 +17,7 @@ OPERATORS = {
     "int8": "TFLITE_BUILTINS_INT8",
     "int16x8": "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
 }
-PRECISIONS = ("float32", "float16", "dynamic", *OPERATORS, "int4")
+PRECISIONS = ("float32", "sparse", "float16", "dynamic", *OPERATORS, "int4")
 
 
 def to_litert(
@@ -31,6 +31,8 @@ def to_litert(
 
     precision:
       "float32"   weights and arithmetic in float32.
+      "sparse"    float32, but of a kernel with many zeros only the other weights are stored, with their places: a smaller file,
+                  and on this runtime's CPU kernels no less time. A kernel with few zeros stays as it is.
       "float16"   weights stored in 16 bits; the CPU still computes in float32, so the file shrinks, not the time.
       "dynamic"   int8 weights, those of fewer than 1024 elements in float32; activations quantized by their range in each call.
       "int8"      int8 weights (per channel) and activations (per tensor, range from `calibrate`), int8 in and out.
@@ -88,7 +90,9 @@ def convert(
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    if precision != "float32":
+    if precision == "sparse":  # together with DEFAULT the converter writes integer kernels that LiteRT does not load
+        converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
+    elif precision != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
         converter.target_spec.supported_types = [tf.float16]

@@ -4,6 +4,7 @@ A meter is `(artifact, x, *, threads, budget) -> tuple[Measurement, ...]`, or ra
 not an opened session, because memory can only be seen by a process that has not opened the file yet.
 """
 
+from projectkit.measure.compression import compressed_size
 from projectkit.measure.energy_meter import energy
 from projectkit.measure.energy_readers import readers
 from projectkit.measure.formatting import format_interval, format_value
@@ -13,6 +14,7 @@ from projectkit.measure.litert_shapes import check_shapes
 from projectkit.measure.machine import device
 from projectkit.measure.memory import peak_memory
 from projectkit.measure.pareto import pareto
+from projectkit.measure.patterns import Patterns, read_patterns
 from projectkit.measure.profiling import METERS, compare, profile
 from projectkit.measure.quality import accuracy
 from projectkit.measure.quantiles import quantile_interval
@@ -24,10 +26,12 @@ __all__ = [
     "METERS",
     "Graph",
     "Layer",
+    "Patterns",
     "accuracy",
     "check_shapes",
     "compare",
     "compare_latency",
+    "compressed_size",
     "device",
     "energy",
     "format_interval",
@@ -42,6 +46,7 @@ __all__ = [
     "quantile_interval",
     "ratio_from",
     "read_graph",
+    "read_patterns",
     "readers",
     "table",
     "weights_digest",

@@ -11,16 +11,18 @@ COUNTS = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 SCALES = {
     "size": BYTES,
+    "compressed_size": BYTES,
     "peak_memory": BYTES,
     "parameters": COUNTS,
     "nonzero_parameters": COUNTS,
     "weight_bits": BITS,
+    "distinct_weights": COUNTS,
     "macs": COUNTS,
     "latency_p50": SECONDS,
     "latency_p90": SECONDS,
     "energy": JOULES,
 }
-PERCENT = ("accuracy", "sparsity")
+PERCENT = ("accuracy", "sparsity", "two_of_four")
 RATIO_SUFFIX = "_ratio"
 
 

@@ -56,13 +56,14 @@ class Graph:
 def read_graph(artifact: Artifact) -> Graph:
     """Counts what is inside `artifact`. Raises ArtifactError when the file is malformed or cannot be counted.
 
-    Both formats are only parsed. A parser can meet anything in a file from a stranger, so that whatever it raises
+    Files are only parsed. A parser can meet anything in a file from a stranger, so that whatever it raises
     becomes an ArtifactError here.
     """
     from projectkit.measure.litert_graph import read_litert
     from projectkit.measure.onnx_graph import read_onnx
+    from projectkit.measure.supermask_graph import read_supermask
 
-    readers = {"litert": read_litert, "onnx": read_onnx}
+    readers = {"litert": read_litert, "onnx": read_onnx, "supermask": read_supermask}
     if artifact.format not in readers:
         raise ArtifactError(f"{artifact.path}: format {artifact.format!r} has no reader; known are {', '.join(readers)}.")
     try:

@@ -11,7 +11,8 @@ from projectkit.measure.terminal_table import devices, heading, measured_metrics
 from projectkit.types import Profile
 
 COSTS = ("size", "latency_p50")
-SMALL_PRINT = ("nonzero_parameters", "sparsity", "weight_bits")  # no columns of their own: the table is wide enough
+# No columns of their own: the table is wide enough.
+SMALL_PRINT = ("nonzero_parameters", "sparsity", "weight_bits", "compressed_size", "two_of_four", "distinct_weights")
 
 
 def page(profiles: Sequence[Profile], path: str | Path, *, title: str = "Measured models", command: str = "") -> Path:

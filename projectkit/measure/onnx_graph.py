@@ -31,7 +31,7 @@ def read_onnx(content: bytes) -> Graph:
     operations = [
         Operation(node.op_type, tuple(name or None for name in node.input), tuple(filter(None, node.output))) for node in nodes
     ]
-    constants = _constants(model.graph)
+    constants = constants_of(model.graph)
     outputs = [value.name for value in model.graph.output]
     scales = _products_of_scales(operations)
 
@@ -40,7 +40,7 @@ def read_onnx(content: bytes) -> Graph:
 
     data = data_values(operations, outputs, is_data_here)
     used = [name for name in constants if name in data]
-    zero_points = _zero_points(nodes, constants)
+    zero_points = zero_points_of(nodes, constants)
     layers = _layers(nodes, operations, constants, model)
     return Graph(
         parameters=sum(_elements(constants[name]) for name in used),
@@ -78,7 +78,7 @@ def _tensors(message) -> Iterator:
                 pending.extend([value] if hasattr(value, "ListFields") else value)
 
 
-def _constants(graph) -> dict:
+def constants_of(graph) -> dict:
     """name → TensorProto or SparseTensorProto of initializers and of Constant nodes."""
     import onnx
 
@@ -156,7 +156,7 @@ def _macs(node, operation: Operation, shapes: dict[str, tuple[int, ...]]) -> int
     return math.prod(output) * left[-2 if transposed else -1]
 
 
-def _zero_points(nodes: list, constants: dict) -> dict:
+def zero_points_of(nodes: list, constants: dict) -> dict:
     """name of a quantized constant → its zero points, in a shape that broadcasts against it."""
     found = {}
     for node in nodes:

@@ -6,10 +6,12 @@ from contextlib import ExitStack, closing
 import numpy as np
 
 from projectkit.errors import ArtifactError, NotHere
+from projectkit.measure.compression import compressed_size
 from projectkit.measure.energy_meter import energy
 from projectkit.measure.graph import read_graph
 from projectkit.measure.machine import device
 from projectkit.measure.memory import peak_memory
+from projectkit.measure.patterns import read_patterns
 from projectkit.measure.quality import accuracy
 from projectkit.measure.timing import interleave, latency, latency_from, ratio_from
 from projectkit.runtimes import open as open_model
@@ -18,6 +20,7 @@ from projectkit.types import Artifact, Measurement, Profile, Split
 # (artifact, x, *, threads, budget) -> tuple[Measurement, ...], or raises NotHere(reason)
 METERS = {"latency": latency, "peak_memory": peak_memory, "energy": energy}
 COUNTED = ("parameters", "nonzero_parameters", "sparsity", "weight_bits", "macs")  # attributes of Graph
+PATTERNS = ("two_of_four", "distinct_weights")  # attributes of Patterns
 
 
 def profile(
@@ -61,15 +64,20 @@ def compare(
 
 
 def counts(artifact: Artifact) -> tuple[list[Measurement], dict[str, str]]:
-    """(size and the COUNTED, exact; why the ones that are not there could not be counted)."""
-    size = Measurement.exact("size", artifact.size)
-    try:
-        graph = read_graph(artifact)
-    except ArtifactError as error:  # such as a file with a loop: it runs, but its work is not in the file
-        return [size], dict.fromkeys(COUNTED, str(error))
-    numbers = {metric: getattr(graph, metric) for metric in COUNTED}
-    missing = {metric: "no layer of this file stores weights" for metric, number in numbers.items() if number is None}
-    return [size, *(Measurement.exact(metric, number) for metric, number in numbers.items() if metric not in missing)], missing
+    """(sizes, the COUNTED and the PATTERNS, exact; why the ones that are not there could not be counted)."""
+    numbers, missing = {"size": artifact.size, "compressed_size": compressed_size(artifact.path)}, {}
+    for metrics, read in ((COUNTED, read_graph), (PATTERNS, read_patterns)):
+        try:
+            found = read(artifact)
+        except ArtifactError as error:  # such as a file with a loop: it runs, but its work is not in the file
+            missing |= dict.fromkeys(metrics, str(error))
+            continue
+        for metric in metrics:
+            if (number := getattr(found, metric)) is None:
+                missing[metric] = "no layer of this file stores weights"
+            else:
+                numbers[metric] = number
+    return [Measurement.exact(metric, number) for metric, number in numbers.items()], missing
 
 
 def _metered(artifact: Artifact, x: np.ndarray, threads: int, budget: float) -> tuple[list[Measurement], dict[str, str]]:

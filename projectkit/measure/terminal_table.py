@@ -10,10 +10,13 @@ FILES_ABREAST = 4
 HEADINGS = {
     "accuracy": "Accuracy",
     "size": "Size",
+    "compressed_size": "Gzipped",
     "parameters": "Parameters",
     "nonzero_parameters": "Non-zero",
     "sparsity": "Sparsity",
     "weight_bits": "Weights",
+    "two_of_four": "2:4 weights",
+    "distinct_weights": "Values a filter",
     "macs": "MACs",
     "latency_p50": "Latency p50",
     "latency_p90": "Latency p90",

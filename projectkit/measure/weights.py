@@ -16,7 +16,7 @@ def weights_digest(artifact: Artifact) -> str:
     Equal for two files of one format with the same constants, whatever their names, order, metadata and operators are; a
     constant that is there twice counts once. Raises ArtifactError when the file cannot be read.
     """
-    read = {"litert": _litert, "onnx": _onnx}[artifact.format]
+    read = {"litert": _litert, "onnx": _onnx, "supermask": _supermask}[artifact.format]
     try:
         contents = {hashlib.sha256(content).digest() for content in read(Path(artifact.path).read_bytes())}
     except OSError as error:
@@ -33,6 +33,10 @@ def _litert(content: bytes) -> Iterable[bytes]:
 
     stored = {tensor.buffer: tensor.data for tensor in parse(content).tensors if tensor.data is not None}
     return (data.tobytes() for data in stored.values() if len(data) >= LEAST_BYTES)
+
+
+def _supermask(content: bytes) -> Iterable[bytes]:
+    return (content,)  # all that there is to choose: the seed and the bits
 
 
 def _onnx(content: bytes) -> Iterable[bytes]:

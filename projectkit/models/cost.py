@@ -13,8 +13,10 @@ from projectkit.errors import ModelError
 
 
 def parameters(model: keras.Model) -> int:
-    """Trainable numbers: kernels, biases, the scale and shift of batch normalization; not its moving averages."""
-    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    """Numbers that training finds: kernels, biases, the scale and shift of batch normalization; not its moving averages. A layer
+    that is frozen for now counts."""
+    found = {id(weight): weight for layer in model._flatten_layers() for weight in layer._trainable_weights}
+    return sum(math.prod(weight.shape) for weight in found.values())
 
 
 def macs(model: keras.Model) -> int:

@@ -54,6 +54,7 @@ def cut(model: keras.Model, layer_name: str, data: Split, *, fixed: Mapping[str,
             f"{model.name} takes images of {tuple(model.input_shape[1:])}; masks need a fixed size, to know how many fit into "
             f"memory. Build it for {tuple(data.x.shape[1:])}."
         )
+    _refuse_bad_data(model, data)
     worn = {}
     for name, mask in (fixed or {}).items():
         node = mask_point(model, name)
@@ -92,6 +93,20 @@ def cut(model: keras.Model, layer_name: str, data: Split, *, fixed: Mapping[str,
         tuple(node.layer.name for node in tail_nodes),
         4 * max(int(np.prod(shape)) for shape in shapes),
     )
+
+
+def _refuse_bad_data(model: keras.Model, data: Split) -> None:
+    """ReLU swallows NaN and global pooling takes images of any size: neither would be noticed later."""
+    expected, classes = tuple(model.input_shape[1:]), model.output_shape[-1]
+    if tuple(data.x.shape[1:]) != expected:
+        raise DataError(f"Received images of {tuple(data.x.shape[1:])}; {model.name} takes {expected}. Give data of that size.")
+    if not np.isfinite(data.x).all():
+        raise DataError(f"{int(np.sum(~np.isfinite(data.x)))} pixels are NaN or infinite; all must be finite. Mend the images.")
+    if data.y.min() < 0 or data.y.max() >= classes:
+        raise DataError(
+            f"Received labels from {data.y.min()} to {data.y.max()}; {model.name} knows 0 to {classes - 1}. "
+            "Give data with its classes."
+        )
 
 
 def mask_point(model: keras.Model, layer_name: str):

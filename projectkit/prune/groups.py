@@ -44,7 +44,8 @@ def with_classes(model: keras.Model, channels: Channels) -> list[tuple[Group, np
             members[role].append(Place(name, positions, _axes(model.get_layer(name), role)))
         first = members["producers"][0]
         names[first.layer] += 1
-        name = first.layer if names[first.layer] == 1 else f"{first.layer}:{first.offset}"
+        # A number, and not the place of the channels: that changes when other groups lose some.
+        name = first.layer if names[first.layer] == 1 else f"{first.layer}:{names[first.layer]}"
         found.append((Group(name, len(numbers), **{role: tuple(kept) for role, kept in members.items()}, reason=reason), numbers))
     return [(group, np.array(numbers)) for group, numbers in found]
 

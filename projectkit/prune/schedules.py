@@ -117,14 +117,16 @@ def soft(model: keras.Model, ratios: Ratios, dataset: Dataset, recipe: Recipe, *
     ratios = chosen_ratios(model, ratios)
     data, growing = dataset.train.take(SCORE_IMAGES), models.copy(model)
     known = {group.name: group for group in groups(model)}
+    keep: dict[str, np.ndarray] = {}
 
     def silence(network: keras.Model) -> None:
-        for name, keep in _chosen(network, score, ratios, data, seed).items():
+        keep.update(_chosen(network, score, ratios, data, seed))
+        for name, mask in keep.items():
             for place in known[name].producers:
-                _zero(network.get_layer(place.layer), place, ~keep)
+                _zero(network.get_layer(place.layer), place, ~mask)
 
     train.fit(growing, dataset, recipe, progress=False, after_epoch=silence)
-    smaller, step = _step(growing, _chosen(growing, score, ratios, data, seed), dataset, None)
+    smaller, step = _step(growing, keep, dataset, None)
     return Pruned(smaller, (step,))
 
 
@@ -136,6 +138,8 @@ def ratio_for_macs(model: keras.Model, cut: float, *, tolerance: float = 0.005) 
     """
     if not 0 <= cut < 1:
         raise ModelError(f"Received the cut {cut}; expected the share of multiply-accumulates to remove, in [0, 1).")
+    if cut == 0:
+        return 0.0
     whole, free = macs(model), free_groups(model)
 
     def cut_by(ratio: float) -> float:

@@ -21,8 +21,14 @@ def random(model: keras.Model, layer_name: str, data: Split, *, seed: int = 0) -
 
 
 def compute(score: Score, model: keras.Model, layer_name: str, data: Split, *, seed: int = 0) -> np.ndarray:
-    """The scores that `score` gives, (channels,) float64. Raises ModelError unless there is one finite number a channel."""
+    """The scores that `score` gives, (channels,) float64.
+
+    Raises ModelError unless there is one finite number a channel, and for a layer whose weights are not finite.
+    """
     channels = int(mask_point(model, layer_name).outputs.shape[-1])
+    for weight in model.get_layer(layer_name).weights:
+        if not np.isfinite(weight.numpy()).all():
+            raise ModelError(f"{layer_name}: {weight.name} holds NaN or infinite weights; expected finite ones. Train it anew.")
     return _checked(score(model, layer_name, data, seed=seed), channels, f"{getattr(score, '__name__', 'score')} of {layer_name}")
 
 
@@ -46,11 +52,15 @@ def keep_by_validation(
 
 
 def _checked(scores: np.ndarray, channels: int, what: str) -> np.ndarray:
-    scores = np.asarray(scores, np.float64)
-    if scores.shape != (channels,) or not np.isfinite(scores).all():
-        bad = f"{int(np.sum(~np.isfinite(scores)))} of them not finite"
+    expected = f"expected ({channels},), all finite. Return one number for each channel, larger for the more important."
+    try:
+        given = np.asarray(scores)
+        if given.dtype.kind not in "biuf":
+            raise TypeError(f"numbers of type {given.dtype}")
+    except (TypeError, ValueError) as error:  # text, lists of unequal length, complex numbers
+        raise ModelError(f"{what}: got {error}; {expected}") from error
+    if given.shape != (channels,) or not np.isfinite(given).all():
         raise ModelError(
-            f"{what}: got scores of shape {scores.shape}, {bad}; expected ({channels},), all finite. "
-            "Return one number for each channel of the layer, larger for the more important."
+            f"{what}: got scores of shape {given.shape}, {int(np.sum(~np.isfinite(given)))} of them not finite; {expected}"
         )
-    return scores
+    return given.astype(np.float64)

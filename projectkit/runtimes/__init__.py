@@ -1,4 +1,4 @@
-"""Opens a model file and runs it: floats in, floats out, for LiteRT and ONNX Runtime alike. No TensorFlow.
+"""Opens a model file and runs it: floats in, floats out, for LiteRT, ONNX Runtime and supermasks alike. No TensorFlow.
 
 with closing(open(Artifact.of("model.tflite"))) as session:
     logits = session.run(images)
@@ -7,9 +7,10 @@ with closing(open(Artifact.of("model.tflite"))) as session:
 from projectkit.errors import ArtifactError
 from projectkit.runtimes.litert import open_litert
 from projectkit.runtimes.onnx import open_onnx
+from projectkit.runtimes.supermask import open_supermask
 from projectkit.types import Artifact, Session
 
-OPENERS = {"litert": open_litert, "onnx": open_onnx}
+OPENERS = {"litert": open_litert, "onnx": open_onnx, "supermask": open_supermask}
 
 
 def open(artifact: Artifact, *, threads: int = 1) -> Session:

@@ -1,7 +1,7 @@
 """What a student hands in: packed, checked and read by one definition for both sides. No TensorFlow, no pickles.
 
-A submission is one zip: manifest.json, a model file per slot (`<slot>.tflite` or `<slot>.onnx`), answers.npz for the exercises
-of a lab, report.md for a project.
+A submission is one zip: manifest.json, a model file per slot (`<slot>.tflite`, `.onnx` or `.supermask`), answers.npz for the
+exercises of a lab, report.md for a project.
 """
 
 from projectkit.submit.answers import load_array

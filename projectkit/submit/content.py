@@ -22,11 +22,15 @@ _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
 def check_content(content: bytes, name: str) -> None:
-    """Raises SubmissionError when the bytes are not a LiteRT flatbuffer (.tflite) or not an ONNX model (.onnx)."""
-    litert = name.endswith(".tflite")
-    if is_litert(content) if litert else is_onnx(content):
+    """Raises SubmissionError when the bytes are not what the suffix says: a LiteRT flatbuffer, an ONNX model or a supermask."""
+    suffix = name.rpartition(".")[2]
+    good, wanted = {
+        "tflite": (is_litert, "a LiteRT model"),
+        "onnx": (is_onnx, "an ONNX model"),
+        "supermask": (is_supermask, "a supermask"),
+    }[suffix]
+    if good(content):
         return
-    wanted = "a LiteRT model" if litert else "an ONNX model"
     raise SubmissionError(
         f"{name}: this is {_describe(content)}, expected {wanted}. Export it with projectkit.export and pack again."
     )
@@ -35,6 +39,11 @@ def check_content(content: bytes, name: str) -> None:
 def is_litert(content: bytes) -> bool:
     """Whether the file identifier of a LiteRT flatbuffer stands at bytes 4 to 8."""
     return content[4:8] == b"TFL3"
+
+
+def is_supermask(content: bytes) -> bool:
+    """Whether the bytes begin as a .supermask file does."""
+    return content.startswith(b"SMSK")
 
 
 def is_onnx(content: bytes) -> bool:
@@ -70,6 +79,8 @@ def _describe(content: bytes) -> str:
         return "an empty file"
     if is_litert(content):
         return "a LiteRT model"
+    if is_supermask(content):
+        return "a supermask"
     for magic, what in _KNOWN:
         if content.startswith(magic):
             return what

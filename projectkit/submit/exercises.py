@@ -152,6 +152,196 @@ def observers(rng: np.random.Generator) -> Inputs:
     return {"activations": np.round(activations, 4).astype(np.float32)}
 
 
+def magnitude(rng: np.random.Generator) -> Inputs:
+    """Two kernels, `first` (3, 3, 4, 8) and `second` (32, 10) float32, and a `sparsity` (): the share of weights that shall go.
+
+    Answers, each (weights that stay,) integer: the places of those in the flattened kernel (C order), ascending, when
+
+        layerwise_first, layerwise_second   each kernel loses its own round(sparsity · size) smallest |w|
+        global_first, global_second         both together lose the round(sparsity · (size + size)) smallest |w|
+    """
+    spread = rng.uniform(0.3, 0.6)
+    return {
+        "first": np.round(rng.normal(0.0, spread, (3, 3, 4, 8)), 6).astype(np.float32),
+        "second": np.round(rng.normal(0.0, spread * rng.uniform(0.4, 0.6), (32, 10)), 6).astype(np.float32),
+        "sparsity": np.array(rng.choice([0.75, 0.8, 0.85])),
+    }
+
+
+def schedule(rng: np.random.Generator) -> Inputs:
+    """A polynomial schedule: `initial`, `final`, `power` () float64, `begin`, `end` () int64, and the `steps` (16,) int64.
+
+    Answer: `sparsity` (16,), final + (initial − final) · (1 − (step − begin) / (end − begin))^power from begin to end, `initial`
+    before and `final` after.
+    """
+    begin, length = int(rng.integers(20, 100)), int(rng.integers(300, 900))
+    return {
+        "initial": np.array(np.round(rng.uniform(0.05, 0.3), 2)),
+        "final": np.array(np.round(rng.uniform(0.7, 0.95), 2)),
+        "power": np.array(float(rng.integers(2, 6))),
+        "begin": np.array(begin, dtype=np.int64),
+        "end": np.array(begin + length, dtype=np.int64),
+        "steps": np.sort(rng.choice(begin + length + 100, 16, replace=False)).astype(np.int64),
+    }
+
+
+def two_of_four(rng: np.random.Generator) -> Inputs:
+    """`w` (16, 6) float32, the kernel of a layer with 16 inputs and 6 units: of every 4 neighbouring inputs of a unit the 2
+    with the largest |w| stay. Answers, as sparse tensor cores store it:
+
+        values (8, 6)              what stays in each column, from the top down
+        positions (8, 6) integer   where each of them stood in its group of four: 0, 1, 2 or 3
+        kept ()                    sum of the |w| that stay / sum of all |w|
+    """
+    return {"w": np.round(rng.normal(0.0, 0.5, (16, 6)), 5).astype(np.float32)}
+
+
+def palette(rng: np.random.Generator) -> Inputs:
+    """`w` (400,) float32, weights that shall share 8 values. Start from 8 values evenly spaced from the smallest weight to the
+    largest; ten times: each weight takes the nearest value, each value becomes the mean of the weights that took it (and
+    stays where it is when none did). Answers:
+
+        values (8,)             the values in the end, ascending
+        chosen (400,) integer   the index of the value that is nearest to each weight in the end
+        error ()                mean of (w − values[chosen])²
+    """
+    first, second = rng.normal(rng.uniform(-0.4, -0.1), 0.12, 250), rng.normal(rng.uniform(0.1, 0.5), 0.2, 150)
+    return {"w": np.round(rng.permutation(np.concatenate([first, second])), 5).astype(np.float32)}
+
+
+def filter_scores(rng: np.random.Generator) -> Inputs:
+    """`w` (3, 3, 6, 12) float32, a convolution's 12 filters F_c = w[..., c], and `ratio` (): the share of them that shall go.
+    Answers, scores as float64:
+
+        l1 (12,)           Σ|F_c|
+        fpgm (12,)         Σ_k ‖F_c − F_k‖₂: small for a filter that the others can replace
+        kept_l1 (left,)    integer, ascending: the filters that stay, the left = 12 · (1 − ratio) with the largest l1
+        kept_fpgm (left,)  the same by fpgm
+    """
+    common = rng.normal(0.0, 0.5, (3, 3, 6, 1))
+    near = rng.uniform(0.1, 1.0, 12)
+    w = near * common + rng.permutation(np.linspace(0.1, 0.5, 12)) * rng.normal(0.0, 1.0, (3, 3, 6, 12))
+    return {"w": np.round(w, 5).astype(np.float32), "ratio": np.array(rng.choice([0.25, 0.5, 0.75]))}
+
+
+def surgery(rng: np.random.Generator) -> Inputs:
+    """A convolution without bias, `first` (3, 3, 2, 6), its batch normalization `gamma`, `beta`, `mean`, `variance` (6,) with
+    ε = 0.001, then ReLU. Two layers read the result: the convolution `second` (3, 3, 6, 4) and, behind a Flatten of 2×2 pixels
+    (the channel runs fastest), the dense layer `last` (24, 3). All float32. `keep` (6,) int64: 1 for a channel that stays.
+
+    Answers:
+        first (3, 3, 2, left), second (3, 3, left, 4), last (4 · left, 3)   what is left of the three kernels
+        leftover (6 − left,)   what the other channels would answer to any image if a mask made them 0 before the batch
+                               normalization: ReLU(β − γ · mean / √(variance + ε)), in the order of the channels
+    """
+    keep = np.zeros(6, dtype=np.int64)
+    keep[rng.choice(6, int(rng.integers(2, 5)), replace=False)] = 1
+    arrays = {
+        "first": rng.normal(0.0, 0.4, (3, 3, 2, 6)),
+        "gamma": rng.uniform(0.5, 1.5, 6),
+        "beta": rng.normal(0.3, 0.4, 6),
+        "mean": rng.normal(0.0, 0.5, 6),
+        "variance": rng.uniform(0.2, 2.0, 6),
+        "second": rng.normal(0.0, 0.4, (3, 3, 6, 4)),
+        "last": rng.normal(0.0, 0.4, (24, 3)),
+    }
+    return {name: np.round(array, 5).astype(np.float32) for name, array in arrays.items()} | {"keep": keep}
+
+
+def channel_groups(rng: np.random.Generator) -> Inputs:
+    """A network as a table: row t of `tensors` (n, 3) int64 says how tensor t is made, with the columns kind, a, b.
+
+    kind 0 is the image (row 0 only), 1 a convolution of tensor a, which makes new channels, 2 batch normalization or ReLU of
+    tensor a, 3 the sum of the tensors a and b. Columns without a meaning are −1. All tensors have equally many channels; the
+    last one is the output. Channels that are added must be removed together. Answers, integer:
+
+        group (n,)            the group of each tensor's channels; groups are numbered 0, 1, … in the order of their first tensor
+        convolutions (g,)     how many convolutions make channels of each group
+        prunable (g,)         1 when neither the image nor the output belongs to the group, else 0
+    """
+    rows = [(0, -1, -1)]
+
+    def add(kind: int, a: int, b: int = -1) -> int:
+        rows.append((kind, a, b))
+        return len(rows) - 1
+
+    def passed(tensor: int) -> int:
+        for _ in range(int(rng.integers(1, 3))):
+            tensor = add(2, tensor)
+        return tensor
+
+    x = 0 if rng.random() < 0.5 else passed(add(1, 0))
+    kinds = ["plain", "projected", "chain"]
+    for block in rng.permutation([*kinds, *rng.choice(kinds, 3)]):
+        inside = passed(add(1, x))
+        if block == "chain":
+            x = inside
+            continue
+        made = passed(add(1, inside))
+        x = passed(add(3, add(1, x) if block == "projected" else x, made))
+    add(1, x)
+    return {"tensors": np.array(rows, dtype=np.int64)}
+
+
+def drawn_network(rng: np.random.Generator) -> Inputs:
+    """A network to draw again: `seed` () int64 and `units` (4,) int64, the widths of its layers from inputs to classes.
+
+    rng = np.random.default_rng(seed) draws the kernels one after the other, first layer first, each as
+    rng.standard_normal((inputs, outputs), dtype=np.float32) times np.float32(np.sqrt(2 / inputs)). Answers:
+
+    first (outputs,)   the weights from the first input to the units of the first hidden layer
+    last (classes,)    the weights from the last unit of the last hidden layer to the classes
+    """
+    units = [int(rng.integers(30, 60)), int(rng.integers(12, 20)), int(rng.integers(6, 12)), int(rng.integers(3, 8))]
+    return {"seed": np.array(rng.integers(0, 1000), dtype=np.int64), "units": np.array(units, dtype=np.int64)}
+
+
+def ensemble(rng: np.random.Generator) -> Inputs:
+    """`masks` (60, 6) int64 of 0 and 1: which of 6 units took part, and `losses` (60,) float64 under each mask. Answers:
+
+    success (60,)   1 − (L − Lmin) / (Lmax − Lmin)
+    shares (6,)     θ of the least-squares fit success ≈ masks · θ + c, with a constant c
+    order (6,) integer   the units from the least share to the greatest, counted from 0
+    """
+    masks = (rng.random((60, 6)) < 0.5).astype(np.int64)
+    effects = rng.permutation(np.linspace(-0.3, 0.3, 6) + rng.uniform(-0.02, 0.02, 6))
+    losses = 2.3 - masks @ effects + rng.normal(0.0, 0.03, 60)
+    return {"masks": masks, "losses": np.round(losses, 6)}
+
+
+def climb(rng: np.random.Generator) -> Inputs:
+    """One step of gradient ascent: `theta` (5,) float64, `masks` (8, 5) int64 drawn from σ(theta), `scores` (8,) float64.
+
+    z is a mask, p = σ(θ) = 1 / (1 + exp(−θ)). Answers:
+
+    probability (5,)   p
+    plain (5,)         mean over the masks of (z − p) · s
+    baselined (5,)     mean over the masks of (z − p) · (s − the mean score of the other seven masks)
+    stepped (5,)       θ + 2 · baselined
+    """
+    theta = np.round(rng.normal(0.0, 1.0, 5), 3)
+    masks = (rng.random((8, 5)) < 1 / (1 + np.exp(-theta))).astype(np.int64)
+    scores = -2.0 + 0.4 * masks @ rng.normal(0.0, 1.0, 5) + rng.normal(0.0, 0.1, 8)
+    return {"theta": theta, "masks": masks, "scores": np.round(scores, 5)}
+
+
+def dense_rest(rng: np.random.Generator) -> Inputs:
+    """A network without biases and its masks: `inputs` (), `classes` () int64, `mask_1` and `mask_2`, (units,) int64 of 0 and 1
+    for the two hidden layers. Answers:
+
+    kept (2,) integer         the units that are left of each hidden layer
+    parameters () integer     the weights of the dense network that is left
+    removed ()                the share of the whole network's weights that is gone
+    """
+    first, second = int(rng.integers(40, 80)), int(rng.integers(15, 30))
+    return {
+        "inputs": np.array(rng.integers(60, 800), dtype=np.int64),
+        "classes": np.array(rng.integers(5, 20), dtype=np.int64),
+        "mask_1": (rng.random(first) < 0.4).astype(np.int64),
+        "mask_2": (rng.random(second) < 0.4).astype(np.int64),
+    }
+
+
 INPUTS: Mapping[str, Mapping[str, Callable[[np.random.Generator], Inputs]]] = {
     "l00_measurement": {
         "count_layers": count_layers,
@@ -164,5 +354,22 @@ INPUTS: Mapping[str, Mapping[str, Callable[[np.random.Generator], Inputs]]] = {
         "affine": affine,
         "per_channel": per_channel,
         "observers": observers,
+    },
+    "l02_pruning": {
+        "magnitude": magnitude,
+        "schedule": schedule,
+        "two_of_four": two_of_four,
+        "palette": palette,
+    },
+    "l03_structured_pruning": {
+        "filter_scores": filter_scores,
+        "surgery": surgery,
+        "channel_groups": channel_groups,
+    },
+    "l04_supermasks": {
+        "drawn_network": drawn_network,
+        "ensemble": ensemble,
+        "climb": climb,
+        "dense_rest": dense_rest,
     },
 }

@@ -19,7 +19,8 @@ MANIFEST, ANSWERS = "manifest.json", "answers.npz"
 SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 LAB = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _FIXED = "|".join(map(re.escape, (MANIFEST, ANSWERS, REPORT)))
-MEMBER = re.compile(rf"{_FIXED}|{SLOT.pattern}(?:\.tflite|\.onnx)")
+_SUFFIXES = "|".join(map(re.escape, FORMATS))
+MEMBER = re.compile(rf"{_FIXED}|{SLOT.pattern}(?:{_SUFFIXES})")
 _RESERVED = {"answers", "manifest", "report", "con", "prn", "aux", "nul"} | {
     f"{port}{n}" for port in ("com", "lpt") for n in range(10)
 }

@@ -32,11 +32,11 @@ def pack(
 ) -> Path:
     """Writes the submission zip at `path` and returns it.
 
-    `artifacts`: slot → model file (.tflite or .onnx); `answers[exercise][name]`: arrays of numbers; `claims`: numbers you
-    state, by "slot/metric" or any short text, shown beside the measured ones; `project`: what the lab "project" hands in
-    beside its models. The claims of a project are measured again by its jury, so each must name a metric of a model that is
-    handed in. The zip is read back by the reader that the grader uses before it gets its name. Raises SubmissionError when
-    the grader would refuse any part of it.
+    `artifacts`: slot → model file (.tflite, .onnx or .supermask); `answers[exercise][name]`: arrays of numbers; `claims`:
+    numbers you state, by "slot/metric" or any short text, shown beside the measured ones; `project`: what the lab "project"
+    hands in beside its models. The claims of a project are measured again by its jury, so each must name a metric of a model
+    that is handed in. The zip is read back by the reader that the grader uses before it gets its name. Raises SubmissionError
+    when the grader would refuse any part of it.
     """
     files: dict[str, bytes] = {}
     slots = {}
@@ -93,7 +93,8 @@ def _report(project: Project, claims: Mapping[str, float], slots: Collection[str
 def _suffix(source: Path) -> str:
     if source.suffix not in FORMATS:
         raise SubmissionError(
-            f"{source.name}: ends in {source.suffix or 'nothing'!r}, expected .tflite or .onnx. Export with projectkit.export."
+            f"{source.name}: ends in {source.suffix or 'nothing'!r}, expected .tflite or .onnx (or .supermask). "
+            "Export with projectkit.export."
         )
     return source.suffix
 

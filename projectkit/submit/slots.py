@@ -11,6 +11,9 @@ from projectkit.types import FORMATS, Artifact
 SLOTS: Mapping[str, Mapping[str, str | None]] = {
     "l00_measurement": {"small": None},
     "l01_quantization": {"int8": "litert", "onnx_int8": "onnx", "qat": "litert", "few_bits": "litert"},
+    "l02_pruning": dict.fromkeys(("pruned", "sparse", "two_of_four", "clustered", "int8"), "litert"),
+    "l03_structured_pruning": {"pruned": "litert", "tiny": "litert"},
+    "l04_supermasks": {"accurate": "supermask", "tiny": "supermask"},
     PROJECT: {"baseline": None, "optimized": None, "variant_a": None, "variant_b": None},
 }
 # More points of a project's trade-off, beside the two models that are asked for.

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from projectkit import runtimes, train
-from projectkit.errors import ExportError
+from projectkit.errors import ArtifactError, ExportError
 from projectkit.export import EXPORTERS, write
+from projectkit.measure import read_graph, read_patterns
 from projectkit.runtimes.tensors import CHUNK
 from projectkit.types import FORMATS, Artifact
 
@@ -103,8 +104,8 @@ def test_the_difference_is_what_another_runtime_measures(exported, trained, digi
 
 def test_the_precision_costs_what_it_should(exported):
     """float32 moves the logits by rounding errors of the arithmetic, float16 by those of the weights, integers by more."""
-    most = {"float32": 1e-5, "float16": 5e-3}.get(exported.precision, 1.0)
-    least = {"float32": 0.0, "float16": 1e-5}.get(exported.precision, 1e-3)
+    most = {"float32": 1e-5, "sparse": 1e-5, "float16": 5e-3}.get(exported.precision, 1.0)
+    least = {"float32": 0.0, "sparse": 0.0, "float16": 1e-5}.get(exported.precision, 1e-3)
     assert least <= exported.difference.mean <= most
 
 
@@ -121,6 +122,34 @@ def test_fewer_bits_make_smaller_files(files, format):
     assert size["float16"] < 0.65 * size["float32"]
     assert max(size["int8"], size["dynamic"]) < 0.6 * size["float32"]
     assert size.get("int4", 0) < size["int8"]
+
+
+def test_the_sparse_format_leaves_zeros_out_and_keeps_dense_kernels_whole(trained, digits, files, tmp_path):
+    import tf_keras as keras
+
+    from projectkit import models
+
+    assert files["litert", "sparse"].artifact.size <= 1.01 * files["litert", "float32"].artifact.size
+    zeroed, weights, left = models.copy(trained), 0, 0
+    for layer in zeroed.layers:
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+            kernel = layer.kernel.numpy()
+            kernel[np.abs(kernel) < np.quantile(np.abs(kernel), 0.85)] = 0
+            layer.kernel.assign(kernel)
+            weights, left = weights + kernel.size, left + np.count_nonzero(kernel)
+    written = {
+        precision: write(zeroed, tmp_path / f"{precision}.tflite", precision=precision, compare=digits.val.x)
+        for precision in ("float32", "sparse")
+    }
+    assert written["sparse"].difference.largest < 1e-4
+    assert written["sparse"].artifact.size < 0.35 * written["float32"].artifact.size
+    graphs = {precision: read_graph(file.artifact) for precision, file in written.items()}
+    assert graphs["sparse"].nonzero_parameters == graphs["float32"].nonzero_parameters
+    assert graphs["sparse"].parameters == graphs["float32"].parameters
+    assert 0 <= graphs["sparse"].nonzero_parameters - left < 200  # biases
+    with pytest.raises(ArtifactError, match="stores only the non-zero weights of"):
+        read_patterns(written["sparse"].artifact)
+    assert 4 * left < written["sparse"].artifact.size < 4 * weights
 
 
 @pytest.mark.parametrize("format", EXPORTERS)
@@ -144,6 +173,7 @@ REFUSED = [
     ("m.tflite", {"precision": "int3"}, "no LiteRT precision 'int3'; known are float32"),
     ("m.onnx", {"precision": "int16x8"}, "no ONNX precision 'int16x8'; known are float32"),
     ("m.onnx", {"precision": {"*": 4}}, "no ONNX precision"),
+    ("m.onnx", {"precision": "sparse"}, "no ONNX precision 'sparse'"),
     ("m.onnx", {"precision": "int8", "calibrate": X, "preset": "arm"}, "no ONNX preset 'arm'; known are x86, tensorrt"),
     ("m.onnx", {"precision": "int8", "calibrate": X, "method": "guess"}, "no ONNX calibration method 'guess'; known are minmax"),
     ("m.tflite", {"precision": {"dense": 4}}, "no layer 'dense' with a kernel; those that have one are .*logits"),
@@ -199,6 +229,14 @@ def test_what_fails_late_touches_nothing_either(make, format, tmp_path):
     assert len(str(error.value)) < 600
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
     assert path.read_bytes() == b"what was there before"
+
+
+@pytest.mark.parametrize("precision", ["sparse", "dynamic"])
+def test_a_quantization_aware_model_is_written_in_integers_only(aware, precision, tmp_path):
+    """Sparse integer kernels are written by the converter and refused by LiteRT: they must not be asked for."""
+    with pytest.raises(ExportError, match="write this model as int8"):
+        write(aware, tmp_path / "m.tflite", precision=precision, compare=X)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("format", EXPORTERS)

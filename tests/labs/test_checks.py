@@ -1,10 +1,13 @@
 """The check cells: right answers pass, and each typical mistake is told what is wrong with it."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from checks import l00, l01, project
+from checks import l00, l01, l02, l03, l04, project
+from projectkit.prune.supermasks import Found
 from projectkit.types import Artifact, Dataset, Measurement, Profile, Split
 
 
@@ -65,6 +68,97 @@ def percentile(values, share, *, both_sides=True):
     return tuple(np.percentile(values, [cut, 100 - cut]))
 
 
+def groups_of_channels(tensors, *, whole=True):
+    group = []
+    for number, (kind, a, b) in enumerate(tensors):
+        group.append(group[a] if kind in (2, 3) else number)
+        if kind == 3:
+            old, new = group[b], group[a]
+            group = [new if one == old else one for one in group] if whole else [*group[:b], new, *group[b + 1 :]]
+    order = list(dict.fromkeys(group))
+    return np.array([order.index(one) for one in group])
+
+
+def cut_convolutions(first, norm, second, keep):
+    return first[..., keep], [array[keep] for array in norm], second[:, :, keep]
+
+
+def cut_dense(kernel, keep, repeat=np.tile):
+    return kernel[repeat(keep, len(kernel) // len(keep))]
+
+
+def leftover(gamma, beta, mean, variance, *, epsilon=1e-3, relu=True):
+    constant = beta - gamma * mean / np.sqrt(variance + epsilon)
+    return np.maximum(constant, 0) if relu else constant
+
+
+def filter_l1(kernel, axis=(0, 1, 2)):
+    return np.abs(kernel).sum(axis=axis)
+
+
+def filter_distances(kernel, power=1):
+    filters = kernel.reshape(-1, kernel.shape[-1]).T
+    return (np.linalg.norm(filters[:, None] - filters[None], axis=-1) ** power).sum(axis=1)
+
+
+def shares(masks, losses, *, success=True, ones=True, keep_constant=False):
+    s = 1 - (losses - losses.min()) / np.ptp(losses) if success else losses
+    z = np.column_stack([masks, np.ones(len(masks))]) if ones else masks.astype(float)
+    theta = np.linalg.lstsq(z, s, rcond=None)[0]
+    return theta if keep_constant else theta[: masks.shape[1]]
+
+
+def gradient(theta, masks, scores, baseline, spread, *, centred=True):
+    p = 1 / (1 + np.exp(-theta)) if centred else 0
+    return (masks - p).T @ ((scores - baseline) / spread) / len(masks)
+
+
+def smallest_go(w, share, *, signed=False, stays=False):
+    order = np.argsort(w if signed else np.abs(w), axis=None, kind="stable")
+    mask = np.ones(w.size, bool)
+    mask[order[: round((1 - share if stays else share) * w.size)]] = False
+    return mask.reshape(w.shape)
+
+
+def above_a_threshold(w, share):
+    return np.abs(w) > np.sort(np.abs(w), axis=None)[max(round(share * w.size) - 1, 0)] if share else np.ones(w.shape, bool)
+
+
+def one_threshold(kernels, share, *, reverse=False):
+    long = smallest_go(np.concatenate([w.reshape(-1) for w in kernels.values()]), share)
+    parts = np.split(long[::-1] if reverse else long, np.cumsum([w.size for w in kernels.values()])[:-1])
+    return {name: part.reshape(w.shape) for (name, w), part in zip(kernels.items(), parts, strict=True)}
+
+
+def rising(step, final, begin, end, initial, power, *, clipped=True):
+    progress = (step - begin) / (end - begin)
+    return final + (initial - final) * (1 - (np.clip(progress, 0, 1) if clipped else progress)) ** power
+
+
+def pairs(w, *, axis=-2, sign=-1):
+    turned = np.moveaxis(np.abs(w), axis, -1)
+    order = np.argsort(sign * turned.reshape(-1, 4), axis=1)
+    mask = np.zeros(order.shape, bool)
+    np.put_along_axis(mask, order[:, :2], True, axis=1)
+    return np.moveaxis(mask.reshape(turned.shape), -1, axis)
+
+
+def k_means(w, count, *, lonely_stay=True, rounds=10):
+    values = np.linspace(w.min(), w.max(), count)
+    for _ in range(rounds):
+        chosen = np.abs(w[:, None] - values).argmin(axis=1)
+        sums, members = np.bincount(chosen, w, count), np.bincount(chosen, minlength=count)
+        with np.errstate(invalid="ignore"):
+            values = np.where((members > 0) | (not lonely_stay), sums / members, values)
+    return values, np.abs(w[:, None] - values).argmin(axis=1)
+
+
+SEEDS_REWOUND, SEEDS_REDRAWN = (
+    [[0.95, 0.94, 0.90], [0.94, 0.95, 0.91], [0.96, 0.94, 0.92]],
+    [[0.91, 0.7], [0.92, 0.71], [0.9, 0.7]],
+)
+
+
 PAPERS = [(f"Paper {n}", "int8", "ResNet-50, ImageNet: 74.9 %", "the grid") for n in range(3)]
 REPORT = "# Title\n\n" + "\n\n".join(f"## {section}\n\n{'word ' * 20}" for section in project.SECTIONS)
 
@@ -90,6 +184,37 @@ def profile(size, ratio=1.0, device="here"):
 PROFILES = {"baseline": profile(400), "optimized": profile(100, 0.5)}
 UNTIMED = Profile(PROFILES["optimized"].artifact, "here", {})
 
+
+def drawn(units, seed, *, one_generator=True, variance=2.0):
+    rng = np.random.default_rng(seed)
+    kernels = []
+    for inputs, outputs in itertools.pairwise(units):
+        rng = rng if one_generator else np.random.default_rng(seed)
+        kernels.append(rng.standard_normal((inputs, outputs), dtype=np.float32) * np.float32(np.sqrt(variance / inputs)))
+    return kernels
+
+
+def masked(kernels, masks, x, *, last=False, mask=True):
+    for kernel, kept in zip(kernels, masks, strict=False):
+        x = np.maximum(x @ kernel, 0) * (kept if mask else 1)
+    return np.maximum(x @ kernels[-1], 0) if last else x @ kernels[-1]
+
+
+def coin_gradient(theta, masks, scores, *, baseline="others"):
+    count = len(scores)
+    subtracted = {"others": (scores.sum() - scores) / (count - 1), "own": scores.mean(), "none": 0.0}[baseline]
+    return gradient(theta, masks, scores, subtracted, 1.0)
+
+
+def weights_left(units, masks, *, columns=True):
+    left = [units[0], *(int(mask.sum()) for mask in masks), units[-1]]
+    return sum(a * b for a, b in zip(left if columns else units, left[1:], strict=False))
+
+
+def found(accuracy, removed):
+    return Found((), accuracy, removed)
+
+
 RIGHT = [
     (l00.count, (count,)),
     (l00.median_interval, (median_interval,)),
@@ -102,6 +227,28 @@ RIGHT = [
     (l01.observe, (percentile,)),
     (l01.rescued, (0.12, 0.98, 0.99)),
     (l01.small_enough, (4.8, 0.98, 0.99)),
+    (l02.magnitude_mask, (smallest_go,)),
+    (l02.global_masks, (one_threshold,)),
+    (l02.schedule, (rising,)),
+    (l02.pruned, ({"a": 0.5, "b": 0.95}, {"a": 100, "b": 900}, 0.97, 0.98)),
+    (l02.two_of_four, (pairs,)),
+    (l02.palette, (k_means,)),
+    (l02.chain, (0.9, 16, 8.0, 0.97, 0.98)),
+    (l02.tickets, (SEEDS_REWOUND, SEEDS_REDRAWN, [1.0, 0.2, 0.05])),
+    (l03.group_of, (groups_of_channels,)),
+    (l03.cut, (cut_convolutions, cut_dense)),
+    (l03.leftover, (leftover,)),
+    (l03.norms, (filter_l1, filter_distances)),
+    (l03.lfe, (shares,)),
+    (l03.pgbp_gradient, (gradient,)),
+    (l03.bound, (lambda work, behind: sum(work.values()) / sum(work.get(name, 0) for name in behind),)),
+    (l03.small_enough, (0.48, 0.97, 0.98, 0.5)),
+    (l04.drawn, (drawn,)),
+    (l04.masked, (masked,)),
+    (l04.shares, (shares,)),
+    (l04.gradient, (coin_gradient,)),
+    (l04.parameters, (weights_left,)),
+    (l04.handed_in, (found(0.7, 0.6), found(0.55, 0.9))),
     (project.state_of_the_art, (PAPERS,)),
     (project.no_leak, (images([0.1, 0.2], [0.3]),)),
     (project.enough_images, (360, 2.0)),
@@ -135,6 +282,66 @@ WRONG = [
     (l01.rescued, (0.12, 0.80, 0.99), "epochs more"),
     (l01.small_enough, (8.0, 0.98, 0.99), "the goal is 5"),
     (l01.small_enough, (4.5, 0.90, 0.99), "sensitive"),
+    (l02.magnitude_mask, (lambda w, share: smallest_go(w, share).reshape(-1),), "Reshape"),
+    (l02.magnitude_mask, (lambda w, share: smallest_go(w, share) * 1.0,), "expected bool"),
+    (l02.magnitude_mask, (lambda w, share: smallest_go(w, share, stays=True),), "not what stays"),
+    (l02.magnitude_mask, (lambda w, share: smallest_go(w, share, signed=True),), "−3 matters"),
+    (l02.magnitude_mask, (above_a_threshold,), "cannot tell equal"),
+    (l02.global_masks, (lambda kernels, share: {name: smallest_go(w, share) for name, w in kernels.items()},), "layer by layer"),
+    (l02.global_masks, (lambda kernels, share: one_threshold(kernels, share, reverse=True),), "cumsum"),
+    (l02.global_masks, (lambda kernels, share: {},), "you have none"),
+    (l02.schedule, (lambda *a: rising(*a, clipped=False),), "Before `begin`"),
+    (l02.schedule, (lambda s, f, b, e, i, p: rising(s, f, b, e, i, 1),), "Halfway"),
+    (l02.pruned, ({"a": 0.5, "b": 0.5}, {"a": 100, "b": 900}, 0.97, 0.98), "at least 80 %"),
+    (l02.pruned, ({"a": 0.9}, {"a": 100}, 0.2, 0.98), "train it after masking"),
+    (l02.two_of_four, (lambda w: pairs(w, axis=-2, sign=1),), "not the two with the largest"),
+    (l02.two_of_four, (lambda w: pairs(w.reshape(3, 3, 6, 8), axis=-1).reshape(w.shape),), "last axis but one"),
+    (l02.two_of_four, (lambda w: np.moveaxis(pairs(w), -1, -2),), "Undo np.moveaxis"),
+    (l02.palette, (lambda w, count: k_means(w, count, rounds=0),), "mean of the weights"),
+    (l02.palette, (lambda w, count: (k_means(w, count)[0], np.zeros(len(w), int)),), "nearest value"),
+    (l02.palette, (lambda w, count: k_means(w, count, lonely_stay=False),), "became NaN"),
+    (l02.chain, (0.9, 16, 32.0, 0.97, 0.98), "precision='int8'"),
+    (l02.chain, (0.02, 16, 8.0, 0.97, 0.98), "filled the zeros"),
+    (l02.chain, (0.9, 200, 8.0, 0.97, 0.98), "at most 16"),
+    (l02.chain, (0.9, 16, 8.0, 0.5, 0.98), "learning rate"),
+    (l02.tickets, (SEEDS_REWOUND[:2], SEEDS_REDRAWN, [1.0, 0.2, 0.05]), "a row for each seed"),
+    (l02.tickets, (SEEDS_REWOUND, SEEDS_REWOUND, [1.0, 0.2, 0.05]), "not drawn again"),
+    (l02.tickets, (SEEDS_REWOUND[:1] * 3, SEEDS_REDRAWN, [1.0, 0.2, 0.05]), "Pass seed=seed"),
+    (l03.group_of, (lambda t: np.arange(len(t)),), "a chain"),
+    (l03.group_of, (lambda t: groups_of_channels(np.column_stack([np.minimum(t[:, 0], 2), t[:, 1:]])),), "joins the block"),
+    (l03.group_of, (lambda t: groups_of_channels(t, whole=False),), "whole"),
+    (l03.cut, (lambda f, n, s, k: (f[:, :, k], [a[k] for a in n], s[:, :, k]), cut_dense), "last axis"),
+    (l03.cut, (lambda f, n, s, k: (f[..., k], [a[k] for a in n], s[..., k]), cut_dense), "third axis"),
+    (l03.cut, (lambda f, n, s, k: (f[..., k], [a[k] for a in n[:2]], s[:, :, k]), cut_dense), "four arrays"),
+    (l03.cut, (cut_convolutions, lambda kernel, keep: cut_dense(kernel, keep, np.repeat)), "np.repeat does not"),
+    (l03.leftover, (lambda *a: leftover(*a, relu=False),), "max"),
+    (l03.leftover, (lambda *a: leftover(*a, epsilon=1e-9),), "epsilon"),
+    (l03.norms, (lambda kernel: filter_l1(kernel, (0, 1, 3)), filter_distances), "first three axes"),
+    (l03.norms, (filter_l1, lambda kernel: filter_distances(kernel, 2)), "Euclidean norm"),
+    (l03.lfe, (lambda z, losses: shares(z, losses, success=False),), "harmful"),
+    (l03.lfe, (lambda z, losses: shares(z, losses, keep_constant=True),), "Leave c"),
+    (l03.lfe, (lambda z, losses: shares(z, losses, ones=False),), "ones"),
+    (l03.pgbp_gradient, (lambda *a: gradient(*a, centred=False),), "z − p"),
+    (l03.pgbp_gradient, (lambda t, z, s, b, d: gradient(t, z, s, b, 1.0),), "spread 2"),
+    (l03.bound, (lambda work, behind: 1000 / (1000 - sum(work.get(name, 0) for name in behind)),), "behind"),
+    (l03.small_enough, (0.6, 0.97, 0.98, 0.5), "goal is 50 %|goal is 50%"),
+    (l03.small_enough, (0.14, 0.8, 0.98, 0.15), "Fine-tune"),
+    (l04.drawn, (lambda *a: drawn(*a)[:-1],), "have 3 kernels"),
+    (l04.drawn, (lambda *a: drawn(*a, one_generator=False),), "kernel 2 begins with"),
+    (l04.drawn, (lambda *a: drawn(*a, variance=1.0),), "kernel 1"),
+    (l04.masked, (lambda *a: masked(*a, last=True),), "no ReLU"),
+    (l04.masked, (lambda *a: masked(*a, mask=False),), "multiply by the mask"),
+    (l04.masked, (lambda *a: masked(*a).T,), "shape"),
+    (l04.shares, (lambda z, losses: shares(z, losses, success=False),), "success grows"),
+    (l04.shares, (lambda z, losses: shares(z, losses, keep_constant=True),), "constant out"),
+    (l04.shares, (lambda z, losses: shares(z, losses, ones=False),), "column of ones"),
+    (l04.gradient, (lambda *a: coin_gradient(*a, baseline="none"),), "Subtract a baseline"),
+    (l04.gradient, (lambda *a: coin_gradient(*a, baseline="own"),), "other"),
+    (l04.gradient, (lambda *a: coin_gradient(*a) * 8,), "mean over the masks"),
+    (l04.parameters, (lambda *a: weights_left(*a, columns=False),), "rows"),
+    (l04.handed_in, (found(0.7, 0.4), found(0.55, 0.9)), "half"),
+    (l04.handed_in, (found(0.7, 0.6), found(0.55, 0.8)), "removed=0.9"),
+    (l04.handed_in, (found(0.7, 0.6), found(0.2, 0.9)), "more steps"),
     (project.state_of_the_art, (PAPERS[:2],), "at least 3"),
     (project.state_of_the_art, ([*PAPERS, PAPERS[0]],), "two lines"),
     (project.state_of_the_art, ([*PAPERS, ("New", "int8", " ", "")],), "four filled cells"),
@@ -169,3 +376,19 @@ def test_a_right_answer_is_called_right(check, answer, capsys):
 def test_a_wrong_answer_is_told_what_is_wrong(check, answer, hint):
     with pytest.raises(AssertionError, match=hint):
         check(*answer)
+
+
+def test_a_score_of_ones_own_needs_a_number_for_each_channel_and_an_order(digits, capsys):
+    import tf_keras as keras
+
+    stack = [keras.layers.Conv2D(4, 1, input_shape=digits.shape, name="conv"), keras.layers.Flatten(), keras.layers.Dense(2)]
+    model = keras.Sequential(stack)
+
+    def always(values):
+        return lambda model, layer_name, data, *, seed=0: np.array(values)
+
+    l03.score(always([1.0, 2.0, 0.0, 3.0]), model, "conv", digits.val)
+    assert capsys.readouterr().out.startswith("✓ Right: 4 numbers for 4 channels")
+    for values, hint in (([1.0, 2.0], r"expected \(4,\)"), ([1.0, np.nan, 0.0, 3.0], "finite"), ([1.0] * 4, "no order")):
+        with pytest.raises(AssertionError, match=hint):
+            l03.score(always(values), model, "conv", digits.val)

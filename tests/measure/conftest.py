@@ -1,4 +1,4 @@
-"""Three Keras models with weights made for counting, converted once a session to every kind of file that is counted."""
+"""Four Keras models with weights made for counting, converted once a session to every kind of file that is counted."""
 
 from pathlib import Path
 
@@ -19,12 +19,12 @@ KINDS = (
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory) -> dict[str, Path]:
-    """ "model-kind" → path, for the models mlp, conv and residual and every one of KINDS."""
+    """ "model-kind" → path, for the models mlp, conv, residual and paired and every one of KINDS."""
     import projectkit  # noqa: F401  settles which Keras TensorFlow takes
 
     folder = tmp_path_factory.mktemp("files")
     found = {}
-    for name, model in {"mlp": _mlp(), "conv": _conv(), "residual": _residual()}.items():
+    for name, model in {"mlp": _mlp(), "conv": _conv(), "residual": _residual(), "paired": _paired()}.items():
         inputs = np.random.default_rng(1).random((16, *model.input_shape[1:]), dtype=np.float32)
         for kind in ("float32", "float16", "int8"):
             path = folder / f"{name}-{kind}.tflite"
@@ -72,6 +72,28 @@ def _residual():
     branch = layers.Conv2D(16, 1)(branch)
     pooled = layers.GlobalAveragePooling2D()(layers.Add()([branch, stem]))
     return _filled(keras.Model(image, layers.Dense(4)(pooled)))
+
+
+def _paired():
+    """In every group of four inputs two weights are zero, and the others ±0.5 or ±1: every filter holds all five values."""
+    import tf_keras as keras
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            layers.Input((8, 8, 4)),
+            layers.Conv2D(8, 3, use_bias=False),
+            layers.ReLU(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(10),
+        ]
+    )
+    kernels = [np.empty(weight.shape, np.float32) for weight in model.weights[:2]]
+    for kernel in kernels:
+        by_four = kernel.reshape(-1, 4, kernel.shape[-1])
+        by_four[:] = np.resize(np.array([0.5, 0, 0, -1, 0, 1, -0.5, 0], np.float32), len(by_four) * 4).reshape(-1, 4, 1)
+    model.set_weights([*kernels, np.full(10, 0.25, np.float32)])
+    return model
 
 
 def _filled(model):

@@ -15,6 +15,7 @@ from projectkit.measure import compare, page, profile, table
 from projectkit.measure.profiling import counts
 from projectkit.types import METRICS, Artifact, Measurement, Profile, Split
 
+MEASURED_BY_RUNNING = ("latency_p50", "latency_p90", "latency_ratio", "peak_memory", "energy")
 NASTY = "<script>alert(1)<b>$x_{&.onnx"
 
 
@@ -45,15 +46,17 @@ def test_the_files_compute_the_same_and_cost_differently(profiles):
 
 def test_profile_is_compare_of_one(profiles):
     alone = profile(profiles[0].artifact, load("digits").test, budget=0.05)
-    exact = ("accuracy", "size", "parameters", "nonzero_parameters", "sparsity", "weight_bits", "macs")
+    counted = ("parameters", "nonzero_parameters", "sparsity", "weight_bits", "macs", "two_of_four", "distinct_weights")
+    exact = ("accuracy", "size", "compressed_size", *counted)
     assert {metric: alone.values[metric] for metric in exact} == {metric: profiles[0].values[metric] for metric in exact}
     assert "latency_ratio" not in alone.values
 
 
 def test_a_file_that_runs_but_cannot_be_counted_says_why(tmp_path):
     values, missing = counts(Artifact.of(saved(tmp_path, "loop.onnx", slow_onnx(turns=1))))
-    assert [value.metric for value in values] == ["size"]
-    assert set(missing) == {"parameters", "nonzero_parameters", "sparsity", "weight_bits", "macs"} and "Loop" in missing["macs"]
+    assert [value.metric for value in values] == ["size", "compressed_size"]
+    assert set(missing) == set(METRICS) - {"accuracy", "size", "compressed_size", *MEASURED_BY_RUNNING}
+    assert all("Loop" in reason for reason in missing.values())
 
 
 def test_a_file_without_weights_has_no_bits_a_weight(tmp_path):

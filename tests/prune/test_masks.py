@@ -202,3 +202,19 @@ def test_a_sequential_model_will_do(digits):
     masks = some_masks(9)
     expected, _ = one_at_a_time(model, name, digits.val.take(40), masks)
     np.testing.assert_allclose(evaluator(model, name, digits.val.take(40))(masks).loss, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (np.full((2, 8, 8, 1), np.nan), [0, 1], "128 pixels are NaN or infinite"),
+        (np.zeros((2, 28, 28, 1)), [0, 1], r"images of \(28, 28, 1\); convnet takes \(8, 8, 1\)"),
+        (np.zeros((2, 8, 8, 1)), [0, 10], "labels from 0 to 10; convnet knows 0 to 9"),
+        (np.zeros((2, 8, 8, 1)), [-1, 1], "labels from -1 to 1"),
+    ],
+    ids=["nan", "size", "label", "negative label"],
+)
+def test_data_of_another_network_is_refused(digits, x, y, words):
+    model = models.build("convnet", digits, widths=(6, 8, 10))
+    with pytest.raises(DataError, match=words):
+        evaluator(model, "conv2d", Split(x.astype(np.float32), np.array(y)))

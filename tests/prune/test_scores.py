@@ -139,7 +139,10 @@ def test_the_largest_cut_within_tolerance_by_hand(digits):
     assert keep_by_validation(model, "dense", scores, digits.val, tolerance=1.0).sum() == 1
 
 
-@pytest.mark.parametrize("bad", [np.full(32, np.nan), np.ones(31), np.ones((32, 1))])
+JUNK = [np.full(32, np.nan), np.ones(31), np.ones((32, 1)), ["much"] * 32, [[1], [2, 3]], np.full(32, 1j), None]
+
+
+@pytest.mark.parametrize("bad", JUNK, ids=["nan", "too few", "two axes", "words", "ragged", "complex", "nothing"])
 def test_scores_that_say_nothing_are_refused(trained, digits, bad):
     with pytest.raises(ModelError, match=r"expected \(32,\), all finite"):
         compute(lambda model, layer_name, data, *, seed=0: bad, trained, LAYER, digits.val)
