@@ -19,7 +19,9 @@ ALLOWED = {
     "models": {"data"},
     "train": {"data", "models"},
     "quantize": {"models", "train"},
+    "nas": {"models", "train"},
     "prune": {"models", "train", "runtimes"},  # the untrained network of a .supermask file is drawn there
+    "distill": {"models", "train"},
     "export": {"runtimes"},  # to compare a file's answers with the model's
     "runtimes": set(),
     "measure": {"runtimes"},
@@ -35,6 +37,7 @@ LIGHT = [
     "projectkit.data",
     "projectkit.runtimes",
     "projectkit.measure",
+    "projectkit.nas",
     "projectkit.submit",
     "projectkit.quantize",
     "grading.cli",

@@ -13,10 +13,10 @@ from projectkit.train.history import History
 from projectkit.types import Dataset, Recipe
 
 
-def save(path: Path, model: keras.Model, history: History, recipe: Recipe, dataset: Dataset) -> None:
+def save(path: Path, model: keras.Model, history: History, recipe: Recipe, dataset: Dataset, lesson: str | None = None) -> None:
     """Writes the checkpoint whole or not at all: a kill in the middle leaves the one before."""
     arrays = {f"variable_{index}": array for index, array in enumerate(_state(model))}
-    arrays["about"] = np.array(json.dumps(_about(recipe, dataset) | {"history": asdict(history)}))
+    arrays["about"] = np.array(json.dumps(_about(recipe, dataset, lesson) | {"history": asdict(history)}))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as file:
@@ -24,10 +24,10 @@ def save(path: Path, model: keras.Model, history: History, recipe: Recipe, datas
     os.replace(temporary, path)
 
 
-def load(path: Path, model: keras.Model, recipe: Recipe, dataset: Dataset) -> History:
+def load(path: Path, model: keras.Model, recipe: Recipe, dataset: Dataset, lesson: str | None = None) -> History:
     """Puts the state in `path` into `model` and its optimizer; returns the history so far.
 
-    Raises ModelError when the checkpoint is of another recipe, dataset or architecture, or damaged.
+    Raises ModelError when the checkpoint is of another recipe, dataset, lesson or architecture, or damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -36,7 +36,7 @@ def load(path: Path, model: keras.Model, recipe: Recipe, dataset: Dataset) -> Hi
             arrays = [file[f"variable_{index}"] for index in range(len(file.files) - 1)]
     except Exception as error:
         raise ModelError(f"{path}: is not a checkpoint or is damaged ({error}). Delete it to start over.") from error
-    for name, expected in _about(recipe, dataset).items():
+    for name, expected in _about(recipe, dataset, lesson).items():
         if about.get(name) != expected:
             raise ModelError(
                 f"{path}: was written with {name} {about.get(name)}, this run has {expected}. "
@@ -51,8 +51,8 @@ def load(path: Path, model: keras.Model, recipe: Recipe, dataset: Dataset) -> Hi
     return history
 
 
-def _about(recipe: Recipe, dataset: Dataset) -> dict:
-    return {"recipe": asdict(recipe), "dataset": dataset.digest}
+def _about(recipe: Recipe, dataset: Dataset, lesson: str | None) -> dict:
+    return {"recipe": asdict(recipe), "dataset": dataset.digest, "lesson": lesson}
 
 
 def _variables(model: keras.Model) -> list:

@@ -32,13 +32,34 @@ def fit(
     Raises ModelError when the model does not fit the dataset, the recipe makes no sense, the checkpoint belongs to another
     run, or the loss stops being finite (the model is spoilt then; the checkpoint is that of the epoch before).
     """
-    _refuse_nonsense(model, dataset, recipe)
-    steps = -(-len(dataset.train) // recipe.batch_size)
-    model.compile(optimizer=_optimizer(recipe, steps), loss=_loss(recipe, len(dataset.classes)), metrics=["accuracy"])
+    refuse_nonsense(model, dataset, recipe)
+    _refuse_unlabelled(dataset)
+    optimizer, loss = optimizer_for(recipe, dataset), _loss(recipe, len(dataset.classes))
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    return run_epochs(model, dataset, recipe, checkpoint=checkpoint, progress=progress, after_epoch=after_epoch)
+
+
+def run_epochs(
+    model: keras.Model,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    beside: np.ndarray | None = None,
+    lesson: str | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+    after_epoch: Callable[[keras.Model], None] | None = None,
+) -> History:
+    """`fit` for a model that is compiled already and brings its own loss; it reports "loss" and "accuracy".
+
+    beside: an array (n, …) with something more for each training image; the model's targets are (label, that) then. lesson: what
+    a checkpoint says besides recipe and dataset, so that no other kind of training goes on from it.
+    """
+    steps = _steps(recipe, dataset)
     model.optimizer.build(model.trainable_variables)
     history = History()
     if checkpoint is not None and Path(checkpoint).exists():
-        history = checkpoints.load(Path(checkpoint), model, recipe, dataset)
+        history = checkpoints.load(Path(checkpoint), model, recipe, dataset, lesson)
 
     with _Bar(model.name, recipe.epochs * steps, len(history) * steps, progress) as bar:
         for epoch in range(len(history), recipe.epochs):
@@ -48,7 +69,7 @@ def fit(
             order = rng.permutation(len(dataset.train))
             result = model.fit(
                 AUGMENTATIONS[recipe.augmentation](dataset.train.x[order], rng),
-                dataset.train.y[order],
+                dataset.train.y[order] if beside is None else (dataset.train.y[order], beside[order]),
                 batch_size=recipe.batch_size,
                 validation_data=(dataset.val.x, dataset.val.y),
                 validation_batch_size=256,
@@ -67,7 +88,7 @@ def fit(
             if after_epoch is not None:
                 after_epoch(model)
             if checkpoint is not None:
-                checkpoints.save(Path(checkpoint), model, history, recipe, dataset)
+                checkpoints.save(Path(checkpoint), model, history, recipe, dataset, lesson)
     return history
 
 
@@ -93,7 +114,8 @@ class _Bar(keras.callbacks.Callback):
         self._bar.set_postfix_str(f"loss {last['loss']:.3f}, validation accuracy {last['val_accuracy']:.1%}")
 
 
-def _refuse_nonsense(model: keras.Model, dataset: Dataset, recipe: Recipe) -> None:
+def refuse_nonsense(model: keras.Model, dataset: Dataset, recipe: Recipe) -> None:
+    """Raises ModelError when the model does not fit the dataset or the recipe makes no sense."""
     if model.output_shape[-1] != len(dataset.classes):
         raise ModelError(
             f"{model.name} has {model.output_shape[-1]} outputs, {dataset.name} has {len(dataset.classes)} classes. "
@@ -112,7 +134,21 @@ def _refuse_nonsense(model: keras.Model, dataset: Dataset, recipe: Recipe) -> No
         raise ModelError(f"Label smoothing lies in [0, 1) and weight decay is not negative, got {recipe}.")
 
 
-def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+def _refuse_unlabelled(dataset: Dataset) -> None:
+    y = dataset.train.y
+    if len(y) and not 0 <= y.min() <= y.max() < len(dataset.classes):
+        raise ModelError(
+            f"{dataset.name} has labels from {y.min()} to {y.max()}; expected 0 to {len(dataset.classes) - 1}. "
+            "Train on the labelled images only: distill.labelled(dataset) has them."
+        )
+
+
+def _steps(recipe: Recipe, dataset: Dataset) -> int:
+    return -(-len(dataset.train) // recipe.batch_size)
+
+
+def optimizer_for(recipe: Recipe, dataset: Dataset) -> keras.optimizers.Optimizer:
+    """The recipe's optimizer, with its learning rate over all steps. Raises ModelError for an unknown optimizer or schedule."""
     optimizers = {
         "adam": keras.optimizers.Adam,
         "sgd": lambda rate, **options: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **options),
@@ -121,7 +157,7 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
         raise ModelError(f"There is no optimizer {recipe.optimizer!r}; known are {', '.join(optimizers)}.")
     if recipe.schedule not in ("cosine", "steps", "constant"):
         raise ModelError(f'There is no schedule {recipe.schedule!r}; known are "cosine", "steps" and "constant".')
-    rate, total = recipe.learning_rate, recipe.epochs * steps
+    rate, total = recipe.learning_rate, recipe.epochs * _steps(recipe, dataset)
     if recipe.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, total)
     elif recipe.schedule == "steps":

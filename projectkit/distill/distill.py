@@ -1,0 +1,100 @@
+"""Training with a teacher."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import tf_keras as keras
+
+from projectkit.distill.checks import Loss, name_of, refuse_labels
+from projectkit.distill.hinton import hinton
+from projectkit.distill.taught import Match, Taught
+from projectkit.distill.teacher import digest_of_model, teacher_logits
+from projectkit.errors import ModelError
+from projectkit.train import History
+from projectkit.train.fit import optimizer_for, refuse_nonsense, run_epochs
+from projectkit.types import Dataset, Recipe
+
+REHEARSED = 4  # images
+
+
+def distill(
+    student: keras.Model,
+    teacher: keras.Model | np.ndarray,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    loss: Loss = hinton,
+    features: Sequence[Match] = (),
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+    after_epoch: Callable[[keras.Model], None] | None = None,
+) -> History:
+    """Trains `student` in place, as `train.fit` does, on the labels and the teacher's answers to `dataset.train`.
+
+    teacher: a model, which stays as it was, or its logits from `teacher_logits`, (n, classes). Images with the label −1 teach by
+    the teacher alone. loss: a member of LOSSES or one's own, its options given by functools.partial; features: what layers
+    learn from layers. Where images are augmented or layers matched, the teacher answers each batch anew, else once for all.
+    A student that was pruned, masked or prepared for quantization is trained as it is. In the history, `loss` is the
+    distillation loss, `accuracy` that of the labelled images, and `val_loss` the cross-entropy without the teacher.
+
+    Two runs with equal arguments give equal weights; `checkpoint`, `progress` and `after_epoch` are those of `train.fit`.
+    Raises ModelError as `train.fit` does, and when teacher, labels, loss or layers do not fit student and dataset.
+    """
+    refuse_nonsense(student, dataset, recipe)
+    refuse_labels(dataset.train.y, len(dataset.classes))
+    if recipe.label_smoothing:
+        raise ModelError(
+            f"Received a recipe with label smoothing {recipe.label_smoothing}; expected 0: the teacher's answers are the smooth "
+            "labels. Set it to 0."
+        )
+    known = _known_logits(student, teacher, dataset, recipe, features)
+    taught = Taught(student, None if isinstance(teacher, np.ndarray) else teacher, loss, features, recipe.seed)
+    few = dataset.train.take(REHEARSED)
+    taught.rehearse(few.x, few.y, None if known is None else known[:REHEARSED])
+    taught.compile(optimizer=optimizer_for(recipe, dataset))
+    return run_epochs(
+        taught,
+        dataset,
+        recipe,
+        beside=known,
+        lesson=_lesson(teacher, loss, features) if checkpoint is not None else None,
+        checkpoint=checkpoint,
+        progress=progress,
+        after_epoch=None if after_epoch is None else lambda _: after_epoch(student),
+    )
+
+
+def _known_logits(student, teacher, dataset: Dataset, recipe: Recipe, features: Sequence[Match]) -> np.ndarray | None:
+    """The teacher's logits of all training images where they stay the same from epoch to epoch, else None."""
+    anew = bool(features) or recipe.augmentation != "none"
+    if isinstance(teacher, np.ndarray):
+        if anew:
+            why = "layers are matched" if features else f'the recipe has the augmentation "{recipe.augmentation}"'
+            raise ModelError(f"Received a teacher's logits, but {why}; expected a model that answers each batch. Give the model.")
+        expected = (len(dataset.train), len(dataset.classes))
+        if teacher.shape != expected or teacher.dtype.kind not in "fiu" or not np.all(np.isfinite(teacher)):
+            raise ModelError(
+                f"Received a teacher's logits of shape {teacher.shape} and type {teacher.dtype}; expected {expected}, all "
+                "finite. Give teacher_logits(teacher, dataset.train)."
+            )
+        return teacher.astype(np.float32)
+    refuse_nonsense(teacher, dataset, recipe)
+    own = {id(variable) for variable in student.variables}
+    if any(id(variable) in own for variable in teacher.variables):
+        raise ModelError(
+            f"{student.name} shares weights with its teacher, which would change while it teaches; expected two separate models. "
+            "Give models.copy(…) of one."
+        )
+    return None if anew else teacher_logits(teacher, dataset.train)
+
+
+def _lesson(teacher, loss: Loss, features: Sequence[Match]) -> str:
+    """What a checkpoint must have been taught to be gone on with, as text."""
+    if isinstance(teacher, np.ndarray):
+        source = hashlib.sha256(np.ascontiguousarray(teacher)).hexdigest()
+    else:
+        source = digest_of_model(teacher)
+    matches = [f"{match.student}<{match.teacher}:{name_of(match.loss)}*{match.weight}{match.regressor}" for match in features]
+    return " ".join([name_of(loss), source[:24], *matches])

@@ -1,0 +1,56 @@
+"""Architecture search: a space as data, its cost before any training, and strategies that share Optuna's storage and plots.
+
+space = Space(depth=(1, 2, 3), filters=(8, 16, 32))
+study = optuna.create_study(direction="maximize", sampler=SAMPLERS["evolution"](space.genes(), seed=0))
+search(study, objective(space, evaluate, shape=(8, 8, 1), classes=10), trials=50)
+
+Loads no TensorFlow until the first network is built.
+"""
+
+from collections.abc import Callable
+
+from optuna.samplers import BaseSampler
+
+from projectkit.nas.annealing import annealing
+from projectkit.nas.ants import ants
+from projectkit.nas.evolution import cmaes, evolution, nsga2
+from projectkit.nas.model_based import gp, tpe
+from projectkit.nas.network import build
+from projectkit.nas.objective import evaluated, objective, search
+from projectkit.nas.reinforce import reinforce
+from projectkit.nas.repair import cost, repair
+from projectkit.nas.space import Space
+from projectkit.nas.swarm import swarm
+from projectkit.nas.types import Architecture, Block, Cost, parse
+from projectkit.nas.uniform import grid, random
+
+# (space = None, *, seed) -> sampler. The space is a dict of Optuna's distributions; without one it is found in the trials,
+# except by the grid. Served by random, grid, tpe and nsga2 only: studies of several objectives.
+SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
+    "random": random,
+    "grid": grid,
+    "tpe": tpe,
+    "gp": gp,
+    "cmaes": cmaes,
+    "nsga2": nsga2,
+    "evolution": evolution,
+    "reinforce": reinforce,
+    "annealing": annealing,
+    "swarm": swarm,
+    "ants": ants,
+}
+
+__all__ = [
+    "SAMPLERS",
+    "Architecture",
+    "Block",
+    "Cost",
+    "Space",
+    "build",
+    "cost",
+    "evaluated",
+    "objective",
+    "parse",
+    "repair",
+    "search",
+]
