@@ -3,7 +3,7 @@
 lab = "l01_quantization"
 title = "Quantization"
 
-[formats]                      # optional; what a slot must hold: "litert" or "onnx"
+[formats]                      # optional; what a slot must hold: "litert", "onnx" or "supermask"
 int8 = "litert"
 
 [limits]                       # optional; fields of grading.types.Limits

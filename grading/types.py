@@ -46,7 +46,7 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class Rubric:
     """The checks of a lab at one scale. `digest` names the content of the file; `baseline` is what `relative` compares with,
-    `formats` the format that a slot asks for ("litert" or "onnx"), where it asks for one."""
+    `formats` the format that a slot asks for (a value of FORMATS), where it asks for one."""
 
     lab: str
     title: str

@@ -10,7 +10,7 @@ LAB = "l04_supermasks"
 def make_models(scale: str, folder: Path) -> dict[str, Path]:
     """The model of every slot, by slot."""
     from projectkit import data
-    from projectkit.prune.supermasks import Effort, best, iterative, pgbp_loss, prepare
+    from projectkit.prune.supermasks import SCORES, Effort, best, iterative, prepare
     from projectkit.runtimes.supermask import write_supermask
 
     dataset = data.load({"quick": "digits", "full": "mnist"}[scale])
@@ -19,7 +19,7 @@ def make_models(scale: str, folder: Path) -> dict[str, Path]:
         "full": (Effort(steps=3000, groups=512), Effort(steps=300, groups=512)),
     }[scale]
     scene = prepare(dataset, (300, 100), seed=1)
-    rounds = iterative(scene, pgbp_loss, first=first, effort=later)
+    rounds = iterative(scene, SCORES["pgbp_loss"], first=first, effort=later)
     found = {"accurate": best(rounds, removed=0.5), "tiny": best(rounds, removed=0.9)}
     return {slot: Path(write_supermask(one.supermask(scene), folder / f"{slot}.supermask").path) for slot, one in found.items()}
 

@@ -33,7 +33,7 @@ def artifact(request, trained, digits, tmp_path_factory):
     if format == "supermask":
         scene = supermasks.prepare(digits, (300, 100))
         effort = supermasks.Effort(steps=300, groups=128)
-        return write_supermask(supermasks.one_shot(scene, supermasks.pgbp_loss, effort=effort).supermask(scene), path)
+        return write_supermask(supermasks.one_shot(scene, supermasks.SCORES["pgbp_loss"], effort=effort).supermask(scene), path)
     return EXPORTERS[format](trained, path, precision=precision, calibrate=digits.train.x[:100])
 
 

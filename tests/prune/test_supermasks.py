@@ -13,14 +13,17 @@ import pytest
 
 from projectkit import data, runtimes
 from projectkit.errors import ModelError
-from projectkit.prune import supermasks
 from projectkit.prune.supermasks import SCORES, Effort, best, cut, iterative, judge, one_shot, prepare, restrict
 from projectkit.runtimes.supermask import draw, kept_kernels, logits, write_supermask
 
 ROOT = Path(__file__).parents[2]
 SMALL = Effort(masks=6, images=200, steps=300, groups=128)
 EFFORTS = {"pgbp_exponential": Effort(steps=300, groups=8)}
-LATER = {"lfe": SMALL, "pgbp_loss": Effort(steps=60, groups=128), "pgbp_exponential": Effort(steps=40, groups=8)}
+LATER = {
+    "lfe": Effort(masks=6, images=200, keep=0.9, gain=5.0),
+    "pgbp_loss": Effort(steps=60, groups=128),
+    "pgbp_exponential": Effort(steps=40, groups=8),
+}
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +156,10 @@ def test_what_makes_no_sense_is_refused(scene, searched):
         iterative(scene, SCORES["l1"], share=1.0)
     with pytest.raises(ModelError, match="No round removed 100%"):
         best(searched["lfe"], removed=0.9999)
+    one = np.ones(100)
+    for scores in ((np.full(300, np.nan), one), (np.ones(299), one), (one,)):
+        with pytest.raises(ModelError, match="finite number for each unit"):
+            cut(scene, scores, [(0.5, 0.5)])
     for effort in (Effort(samples=1), Effort(steps=0), Effort(groups=0)):
         with pytest.raises(ModelError, match="two masks a group"):
             SCORES["pgbp_loss"](scene, rng=np.random.default_rng(0), effort=effort)
@@ -176,4 +183,3 @@ def test_the_gain_of_the_loss_does_not_change_what_is_right(scene):
     masks = tuple(np.ones(units, bool) for units in scene.units)
     scaled = replace(scene, kernels=(scene.kernels[0], scene.kernels[1] * 7))
     assert judge(scene, scene.val, masks).accuracy == judge(scaled, scaled.val, masks).accuracy
-    assert supermasks.GAIN > supermasks.SMALL_GAIN > 0

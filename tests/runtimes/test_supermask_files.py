@@ -3,6 +3,7 @@
 import struct
 import tracemalloc
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_the_network_is_the_documented_one():
 
 
 def test_a_file_holds_what_was_written_and_a_bit_a_unit(supermask, artifact):
-    again = parse_supermask(open(artifact.path, "rb").read())
+    again = parse_supermask(Path(artifact.path).read_bytes())
     assert (again.shape, again.seed, again.classes) == ((8, 8, 1), 3, 10)
     assert all(np.array_equal(one, other) for one, other in zip(again.masks, supermask.masks, strict=True))
     assert artifact.format == "supermask" and artifact.size == 16 + 2 * 2 + 38 + 13
@@ -169,7 +170,7 @@ def test_it_can_be_handed_in_and_is_what_its_suffix_says(supermask, artifact, tm
     intake = read(zipped, tmp_path / "out")
     assert intake.problems == {} and intake.submission.artifacts["accurate"].sha256 == artifact.sha256
     assert artifact.size < LIMITS.file_bytes
-    disguised = saved(tmp_path, "disguised.onnx", open(artifact.path, "rb").read())
+    disguised = saved(tmp_path, "disguised.onnx", Path(artifact.path).read_bytes())
     with pytest.raises(SubmissionError, match="this is a supermask, expected an ONNX model"):
         pack(tmp_path / "b.zip", student="ann@x.edu", lab="l04_supermasks", artifacts={"accurate": disguised})
     with pytest.raises(SubmissionError, match="expected a supermask"):
