@@ -54,8 +54,10 @@ def test_a_rubric_is_proven(lab, scale, tmp_path):
     lost = [(verdict.check.id, verdict.message) for verdict in grades["reference"].verdicts if verdict.status != "full"]
     assert shares["reference"] >= 0.95, lost
     assert shares["baseline"] <= 0.40
-    measured = [verdict for verdict in grades["baseline"].verdicts if verdict.check.gate]
-    assert all(verdict.measured for verdict in measured), "the baseline was not even measured"
+    gates = [verdict for verdict in grades["baseline"].verdicts if verdict.check.gate]
+    assert all(verdict.measured for verdict in gates), "the baseline was not even measured"
+    untrained = lab == "l04_supermasks"  # at chance, so that its gates close
+    assert untrained or shares["baseline"] > 0
     assert shares["empty"] == 0
 
 
