@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from projectkit.errors import ArtifactError
+from projectkit.measure.parsing import parse_file
 from projectkit.types import Artifact
 
 
@@ -54,28 +53,12 @@ class Graph:
 
 
 def read_graph(artifact: Artifact) -> Graph:
-    """Counts what is inside `artifact`. Raises ArtifactError when the file is malformed or cannot be counted.
-
-    Files are only parsed. A parser can meet anything in a file from a stranger, so that whatever it raises
-    becomes an ArtifactError here.
-    """
+    """Counts what is inside `artifact`. Raises ArtifactError when the file is malformed or cannot be counted."""
     from projectkit.measure.litert_graph import read_litert
     from projectkit.measure.onnx_graph import read_onnx
     from projectkit.measure.supermask_graph import read_supermask
 
-    readers = {"litert": read_litert, "onnx": read_onnx, "supermask": read_supermask}
-    if artifact.format not in readers:
-        raise ArtifactError(f"{artifact.path}: format {artifact.format!r} has no reader; known are {', '.join(readers)}.")
-    try:
-        return readers[artifact.format](Path(artifact.path).read_bytes())
-    except ArtifactError as error:
-        raise ArtifactError(f"{artifact.path}: {error}") from error
-    except OSError as error:
-        raise ArtifactError(f"{artifact.path}: cannot be read ({error.strerror}).") from error
-    except Exception as error:
-        raise ArtifactError(
-            f"{artifact.path}: is no intact {artifact.format} file ({type(error).__name__}). Export it again."
-        ) from error
+    return parse_file(artifact, {"litert": read_litert, "onnx": read_onnx, "supermask": read_supermask})
 
 
 def count_operators(names: Iterable[str]) -> tuple[tuple[str, int], ...]:

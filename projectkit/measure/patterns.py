@@ -1,15 +1,14 @@
 """What the weights in a model file have in common: the 2:4 pattern, and how few different values they take."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
-from projectkit.errors import ArtifactError
+from projectkit.measure.parsing import parse_file
 from projectkit.measure.stored_kernels import Kernel, litert_kernels, onnx_kernels
 from projectkit.types import Artifact
-
-READERS = {"litert": litert_kernels, "onnx": onnx_kernels}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +30,13 @@ class Patterns:
 def read_patterns(artifact: Artifact) -> Patterns:
     """Reads the weights of `artifact`, without a runtime. Raises ArtifactError when the file is malformed, may hide weights in
     operators such as loops, or stores only the non-zero weights of a kernel (precision "sparse")."""
-    if artifact.format not in READERS:
-        raise ArtifactError(f"{artifact.path}: format {artifact.format!r} has no reader; known are {', '.join(READERS)}.")
-    try:
-        return _patterns(READERS[artifact.format](Path(artifact.path).read_bytes()))
-    except ArtifactError as error:
-        raise ArtifactError(f"{artifact.path}: {error}") from error
-    except OSError as error:
-        raise ArtifactError(f"{artifact.path}: cannot be read ({error.strerror}).") from error
-    except Exception as error:  # a parser can meet anything in a file from a stranger
-        raise ArtifactError(
-            f"{artifact.path}: is no intact {artifact.format} file ({type(error).__name__}). Export it again."
-        ) from error
+    readers = {"litert": litert_kernels, "onnx": onnx_kernels}
+    return parse_file(artifact, {name: partial(_patterns_of, kernels) for name, kernels in readers.items()})
 
 
-def _patterns(kernels) -> Patterns:
+def _patterns_of(kernels: Callable[[bytes], Iterator[Kernel]], content: bytes) -> Patterns:
     weights = fitting = distinct = 0
-    for kernel in kernels:
+    for kernel in kernels(content):
         weights += kernel.values.size
         fitting += kernel.values.size * _is_two_of_four(kernel)
         distinct = max(distinct, _most_distinct(kernel.values))

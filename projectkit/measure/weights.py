@@ -1,10 +1,10 @@
 """Names what a model file stores, so that the same weights are found again in a file that is packed differently."""
 
 import hashlib
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from functools import partial
 
-from projectkit.errors import ArtifactError
+from projectkit.measure.parsing import parse_file
 from projectkit.types import Artifact
 
 LEAST_BYTES = 64  # smaller constants are shapes, axes and scales, which strangers' models share
@@ -16,15 +16,12 @@ def weights_digest(artifact: Artifact) -> str:
     Equal for two files of one format with the same constants, whatever their names, order, metadata and operators are; a
     constant that is there twice counts once. Raises ArtifactError when the file cannot be read.
     """
-    read = {"litert": _litert, "onnx": _onnx, "supermask": _supermask}[artifact.format]
-    try:
-        contents = {hashlib.sha256(content).digest() for content in read(Path(artifact.path).read_bytes())}
-    except OSError as error:
-        raise ArtifactError(f"{artifact.path}: cannot be read ({error.strerror}).") from error
-    except Exception as error:  # a parser can meet anything in a file from a stranger
-        raise ArtifactError(
-            f"{artifact.path}: is no intact {artifact.format} file ({type(error).__name__}). Export it again."
-        ) from error
+    readers = {"litert": _litert, "onnx": _onnx, "supermask": _supermask}
+    return parse_file(artifact, {name: partial(_digest, constants) for name, constants in readers.items()})
+
+
+def _digest(constants: Callable[[bytes], Iterable[bytes]], content: bytes) -> str:
+    contents = {hashlib.sha256(constant).digest() for constant in constants(content)}
     return hashlib.sha256(b"".join(sorted(contents))).hexdigest() if contents else ""
 
 

@@ -95,11 +95,6 @@ def forward(scene: Scene, x: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndar
     return (x.reshape(-1, x.shape[-1]) @ scene.kernels[-1]).reshape(*x.shape[:-1], -1)
 
 
-def _removes(scene: Scene, choice: Sequence[float]) -> bool:
-    """Whether a layer that can spare a unit loses one."""
-    return any(units > 1 and share > 0 for units, share in zip(scene.units, choice, strict=True))
-
-
 def judged(logits: np.ndarray, y: np.ndarray, gain: float = GAIN) -> tuple[np.ndarray, np.ndarray]:
     """logits: (..., classes), y: (...) → the cross-entropy of gain · logits and whether the answer is right, both (...)."""
     largest = logits.max(axis=-1)

@@ -122,15 +122,6 @@ def best(rounds: Sequence[Found], *, removed: float = 0.0) -> Found:
     return max(enough, key=lambda found: found.accuracy)
 
 
-def _forward(scene: Scene, x: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
-    """Logits (..., classes) of x: (..., units) behind the first hidden layer; masks: of the layers behind it, for each row."""
-    for kernel, mask in zip(scene.kernels, masks, strict=False):
-        x = scene.matmul(x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], -1)
-        x = np.maximum(x, 0, out=x)
-        x *= mask
-    return (x.reshape(-1, x.shape[-1]) @ scene.kernels[-1]).reshape(*x.shape[:-1], -1)
-
-
 def _removes(scene: Scene, choice: Sequence[float]) -> bool:
     """Whether a layer that can spare a unit loses one."""
     return any(units > 1 and share > 0 for units, share in zip(scene.units, choice, strict=True))
