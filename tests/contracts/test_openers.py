@@ -19,7 +19,7 @@ SUFFIXES = {format: suffix for suffix, format in FORMATS.items()}
 
 
 KINDS = [(format, precision) for format in runtimes.OPENERS for precision in ("float32", "int8") if format != "supermask"]
-RIGHT = {"supermask": 0.35}  # nobody trained it; chance is 0.1
+RIGHT = {"supermask": 0.25}  # nobody trained it; chance is 0.1, and a short search finds about 0.35
 
 
 @pytest.fixture(scope="module", params=[*KINDS, ("supermask", "as drawn")], ids="-".join)
