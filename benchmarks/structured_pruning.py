@@ -161,9 +161,10 @@ def figures(depth: int, method: str, result: dict, early: list[dict], recipes: R
     published = PUBLISHED.get((depth, method), {})
     epochs = 3 * recipes.between.epochs + recipes.finish.epochs
     note = (
-        f"percent of 10 000 CIFAR-10 test images (re-compressed as JPEG); baseline trained for {recipes.baseline.epochs} epochs, "
-        f"pruned ones for {epochs} more; the published networks were trained for longer; `before`: right after pruning, "
-        f"{len(SEEDS)} seeds, the first of which was trained on; latency of the LiteRT files in turn, one thread; published: Sándor's thesis, table 2.1"
+        f"percent of 10 000 CIFAR-10 test images (re-compressed as JPEG); baseline trained once for {recipes.baseline.epochs} epochs, "
+        f"pruned ones once for {epochs} more; the published networks were trained for longer; `before`: right after pruning, "
+        f"{len(SEEDS)} seeds, the first of which was trained on; latency of the LiteRT files in turn, one thread; "
+        "published: Sándor's thesis, table 2.1"
     )
     key = f"structured.resnet{depth}.{method}"
     rows = [row(f"{key}.before", [100 * run["accuracy"] for run in early], "%", COMMAND, note)]
