@@ -161,8 +161,8 @@ def figures(depth: int, method: str, result: dict, early: list[dict], recipes: R
     published = PUBLISHED.get((depth, method), {})
     epochs = 3 * recipes.between.epochs + recipes.finish.epochs
     note = (
-        f"percent of 10 000 CIFAR-10 test images (re-compressed as JPEG); baseline trained once for {recipes.baseline.epochs} epochs, "
-        f"pruned ones once for {epochs} more; the published networks were trained for longer; `before`: right after pruning, "
+        "percent of 10 000 CIFAR-10 test images (re-compressed as JPEG); baseline trained once for "
+        f"{recipes.baseline.epochs} epochs (He et al.: 182), pruned ones once for {epochs} more; `before`: right after pruning, "
         f"{len(SEEDS)} seeds, the first of which was trained on; latency of the LiteRT files in turn, one thread; "
         "published: Sándor's thesis, table 2.1"
     )
