@@ -13,11 +13,13 @@ import projectkit  # noqa: F401 — chooses Keras 2 before TensorFlow is loaded
 
 # isort: split
 import argparse
+import math
 import time
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import tf_keras as keras
 
 from projectkit import data, export, measure, models, train
@@ -26,8 +28,8 @@ from projectkit.prune import SCORES
 from projectkit.prune.group_scores import free_groups
 from projectkit.prune.lfe import MASKS_PER_CHANNEL, lfe
 from projectkit.prune.pgbp import Climb, pgbp_loss
-from projectkit.prune.schedules import layer_by_layer
-from projectkit.types import Dataset, Recipe
+from projectkit.prune.schedules import layer_by_layer, one_shot
+from projectkit.types import Dataset, Measurement, Recipe
 from record import Raw, row, write_rows
 
 FOLDER = Path(__file__).parent.parent / "build" / "structured_pruning"
@@ -140,41 +142,77 @@ def pruned_and_trained(model: keras.Model, method: str, dataset: Dataset, recipe
 
 
 def outcome(baseline: keras.Model, pruned: keras.Model, dataset: Dataset, folder: Path) -> dict:
-    """Accuracies on the test images in percent, cuts in percent, and the ratio of latencies of the exported files, in turn."""
+    """Figures of two networks by name, each [value, low, high, n]: accuracies in percent of the test images with their 95 %
+    interval, that of the drop from the images on which the two differ; the ratio of the exported files' latencies. And the cuts.
+    """
     files = {
         name: export.write(model, folder / f"{name}.tflite", compare=dataset.val.x[:100]).artifact
         for name, model in (("baseline", baseline), ("pruned", pruned))
     }
     profiles = measure.compare(tuple(files.values()), dataset.test.take(1000), baseline=files["baseline"], budget=10.0)
     ratio = next(p.values["latency_ratio"] for p in profiles if p.artifact.sha256 == files["pruned"].sha256)
-    accuracy = {name: 100 * train.accuracy(model, dataset.test) for name, model in (("baseline", baseline), ("pruned", pruned))}
-    return accuracy | {
-        "drop": accuracy["baseline"] - accuracy["pruned"],
-        "macs_cut": 100 * (1 - macs(pruned) / macs(baseline)),
-        "params_cut": 100 * (1 - parameters(pruned) / parameters(baseline)),
-        "latency_ratio": [ratio.value, ratio.low, ratio.high],
+    test = dataset.test
+    logits = {name: train.logits(model, test.x) for name, model in (("baseline", baseline), ("pruned", pruned))}
+    found = {name: percent(measure.accuracy(one, test.y)) for name, one in logits.items()}
+    right = {name: one.argmax(axis=1) == test.y for name, one in logits.items()}
+    return found | {
+        "drop": mean_and_interval(100.0 * right["baseline"] - 100.0 * right["pruned"]),
+        "cuts": cuts(baseline, pruned),
+        "latency_ratio": [ratio.value, ratio.low, ratio.high, ratio.n],
     }
 
 
-def figures(depth: int, method: str, result: dict, early: list[dict], recipes: Recipes) -> list[dict]:
+def percent(measured: Measurement) -> list[float]:
+    return [100 * measured.value, 100 * measured.low, 100 * measured.high, measured.n]
+
+
+def mean_and_interval(values: np.ndarray) -> list[float]:
+    """[mean, low, high, n] with the 95 % interval of the mean of many values."""
+    half = 1.96 * float(values.std(ddof=1)) / math.sqrt(len(values))
+    mean = float(values.mean())
+    return [mean, mean - half, mean + half, len(values)]
+
+
+def cuts(baseline: keras.Model, pruned: keras.Model) -> list[float]:
+    """Percent of the multiply-accumulates and of the parameters that are gone."""
+    return [100 * (1 - count(pruned) / count(baseline)) for count in (macs, parameters)]
+
+
+def cuts_of_draws(baseline: keras.Model, dataset: Dataset) -> list[list[float]]:
+    """The cuts of networks whose channels were drawn: how many go does not depend on which."""
+    drawn = [one_shot(baseline, SCORES["random"], RATIO, watched(dataset), seed=seed).model for seed in SEEDS]
+    return [cuts(baseline, one) for one in drawn]
+
+
+def figures(depth: int, method: str, raw: Raw, recipes: Recipes) -> list[dict]:
     """The rows of one line of the table."""
+    result = raw.take(f"resnet{depth}.{method}.finished", dict)
+    early = [raw.take(f"resnet{depth}.{method}.before.{seed}", dict) for seed in SEEDS]
+    drawn = raw.take(f"resnet{depth}.cuts", list)
     published = PUBLISHED.get((depth, method), {})
     epochs = 3 * recipes.between.epochs + recipes.finish.epochs
     note = (
         "percent of 10 000 CIFAR-10 test images (re-compressed as JPEG); baseline trained once for "
-        f"{recipes.baseline.epochs} epochs (He et al.: 182), pruned ones once for {epochs} more; `before`: right after pruning, "
-        f"{len(SEEDS)} seeds, the first of which was trained on; latency of the LiteRT files in turn, one thread; "
-        "published: Sándor's thesis, table 2.1"
+        f"{recipes.baseline.epochs} epochs (He et al.: 182), pruned ones once for {epochs} more: their intervals are those "
+        f"of the test images, not of other trainings; `before`: right after pruning, {len(SEEDS)} seeds, the first of which was "
+        f"trained on; cuts counted of this network and of {len(drawn)} with drawn channels; latency of the LiteRT files in turn, "
+        "one thread; published: Sándor's thesis, table 2.1"
     )
     key = f"structured.resnet{depth}.{method}"
     rows = [row(f"{key}.before", [100 * run["accuracy"] for run in early], "%", COMMAND, note)]
-    for name in ("baseline", "pruned", "drop", "macs_cut", "params_cut"):
-        beside = {"published": published[name]} if name in published else {}
-        rows.append(row(f"{key}.{name}", [result[name]], "%", COMMAND, note, beside))
-    value, low, high = result["latency_ratio"]
-    rows.append(row(f"{key}.latency_ratio", [value], "", COMMAND, note) | {"low": low, "high": high})
+    for name, unit in (("baseline", "%"), ("pruned", "%"), ("drop", "%"), ("latency_ratio", "")):
+        value, low, high, n = result[name]
+        measured = {"low": low, "high": high, "n": n}
+        rows.append(row(f"{key}.{name}", [value], unit, COMMAND, note, beside(published, name)) | measured)
+    for index, name in enumerate(("macs_cut", "params_cut")):
+        counted = [cut[index] for cut in (result["cuts"], *drawn)]
+        rows.append(row(f"{key}.{name}", counted, "%", COMMAND, note, beside(published, name)))
     rows.append(row(f"{key}.scoring_seconds", [run["seconds"] for run in early], "s", COMMAND, note))
     return rows
+
+
+def beside(published: dict[str, float], name: str) -> dict[str, float]:
+    return {"published": published[name]} if name in published else {}
 
 
 def main() -> None:
@@ -192,6 +230,7 @@ def main() -> None:
         baseline = trained(
             models.build("resnet", dataset, seed=0, depth=depth), dataset, recipes.baseline, folder / "baseline.keras"
         )
+        raw.take(f"resnet{depth}.cuts", partial(cuts_of_draws, baseline, dataset))
         for method in options.methods:
             for seed in SEEDS:
                 raw.take(f"resnet{depth}.{method}.before.{seed}", partial(before_training, baseline, method, dataset, seed))
@@ -207,13 +246,8 @@ def main() -> None:
 
 def finished_rows(raw: Raw, recipes: Recipes) -> list[dict]:
     """Figures of everything that is finished by now."""
-    rows = []
-    for depth in DEPTHS:
-        for method in METHODS:
-            if f"resnet{depth}.{method}.finished" in raw:
-                early = [raw.take(f"resnet{depth}.{method}.before.{seed}", dict) for seed in SEEDS]
-                rows += figures(depth, method, raw.take(f"resnet{depth}.{method}.finished", dict), early, recipes)
-    return rows
+    finished = [(depth, method) for depth in DEPTHS for method in METHODS if f"resnet{depth}.{method}.finished" in raw]
+    return [figure for depth, method in finished for figure in figures(depth, method, raw, recipes)]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Small honest and dishonest model files, made without TensorFlow: ONNX from its helpers, LiteRT from the flatbuffer schema."""
 
 import functools
+import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import flatbuffers
@@ -171,3 +173,15 @@ def saved(folder: Path, name: str, content: bytes) -> Path:
     path = folder / name
     path.write_bytes(content)
     return path
+
+
+def flipped(content: bytes, seed: int, copies: int = 300) -> Iterator[bytes]:
+    """Copies of a file with some bytes changed."""
+    rng = random.Random(seed)
+    for _ in range(copies):
+        broken = bytearray(content)
+        for _ in range(rng.choice([1, 4, 32])):
+            # The structure sits at the ends of the file, the weights between them.
+            place = rng.choice([rng.randrange(len(broken)), rng.randrange(400), len(broken) - 1 - rng.randrange(400)])
+            broken[place] = rng.randrange(256)
+        yield bytes(broken)

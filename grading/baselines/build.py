@@ -1,13 +1,17 @@
 """Makes the models that relative checks compare with: `python grading/baselines/build.py [quick] [full]`.
 
-They are the starting points of the labs, unoptimized: trained networks as float32 .tflite files, and the whole untrained network
-of l04. full needs MNIST (`projectkit data get mnist`).
+They are the starting points of the labs, unoptimized: trained networks as float32 .tflite files, and the same as .keras files,
+from which the reference programs go on; and the whole untrained network of l04. full needs MNIST (`projectkit data get mnist`).
 """
 
 import sys
 from pathlib import Path
 
+import projectkit  # noqa: F401 — chooses Keras 2 before TensorFlow is loaded
+
+# isort: split
 import numpy as np
+import tf_keras as keras
 
 from projectkit import data, export, models, train
 from projectkit.runtimes.supermask import Supermask, write_supermask
@@ -21,12 +25,18 @@ RECIPES = {
 
 
 def starting_point(scale: str):
-    """(dataset, trained convnet, its recipe): where l00 and l01 begin at `scale`."""
+    """(dataset, trained convnet, its recipe): where l01, l02 and l03 begin at `scale`."""
+    name, _, recipe = RECIPES[scale]
+    return data.load(name), keras.models.load_model(HERE / f"{name}_convnet.keras", compile=False), recipe
+
+
+def trained(scale: str):
+    """(dataset, convnet), trained anew."""
     name, widths, recipe = RECIPES[scale]
     dataset: Dataset = data.load(name)
     model = models.build("convnet", dataset, widths=widths)
     train.fit(model, dataset, recipe)
-    return dataset, model, recipe
+    return dataset, model
 
 
 def whole_untrained(dataset: Dataset) -> Supermask:
@@ -36,7 +46,8 @@ def whole_untrained(dataset: Dataset) -> Supermask:
 
 def main(scales: list[str]) -> None:
     for scale in scales:
-        dataset, model, _ = starting_point(scale)
+        dataset, model = trained(scale)
+        models.copy(model).save(HERE / f"{dataset.name}_convnet.keras")  # the copy has no optimizer to keep
         print(export.write(model, HERE / f"{dataset.name}_convnet.tflite", compare=dataset.val.x[:200]))
         print(f"  accuracy on the test split: {train.accuracy(model, dataset.test):.1%}")
         print(write_supermask(whole_untrained(dataset), HERE / f"{dataset.name}_untrained.supermask"))

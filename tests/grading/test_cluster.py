@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from rubrics_by_hand import rubric
 
 from grading.cluster import Cluster
 from grading.engine import Options, grade
@@ -21,34 +22,17 @@ from projectkit.submit import exercise_inputs, pack
 
 pytest.importorskip("distributed", reason="Dask is not installed (the extra `cluster`)")
 LAB = "l01_quantization"
-RUBRIC = """
-lab = "l01_quantization"
-title = "A course on a cluster"
-[limits]
-seconds = 10
-budget = 0.05
-[scale.quick]
-dataset = "digits"
-baseline = "wide.onnx"
-""" + "".join(
-    f"""
-[[scale.quick.check]]
-id = "{slot}_{metric}"
-title = "{metric} of {slot}"
-slot = "{slot}"
-metric = "{metric}"
-floor = {floor}
-target = {target}
-points = 10
-relative = {relative}
-"""
+METRICS = {
+    "accuracy": {"floor": 0.5, "target": 0.99},
+    "macs": {"floor": 2.0, "target": 1.0, "relative": True},
+    "latency_p50": {"floor": 100, "target": 50, "relative": True},
+}
+CHECKS = [
+    {"id": f"{slot}_{metric}", "slot": slot, "metric": metric} | ends
     for slot in ("first", "lite")
-    for metric, floor, target, relative in (
-        ("accuracy", 0.5, 0.99, "false"),
-        ("macs", 2.0, 1.0, "true"),
-        ("latency_p50", 100, 50, "true"),
-    )
-)
+    for metric, ends in METRICS.items()
+]
+RUBRIC = rubric(LAB, "A course on a cluster", CHECKS, baseline="wide.onnx", seconds=10, budget=0.05)
 
 
 @pytest.fixture(scope="module")

@@ -2,40 +2,23 @@
 
 import numpy as np
 import pytest
+from rubrics_by_hand import rubric
 
 from grading.engine import Options, grade
 from models_by_hand import linear_onnx, linear_tflite, linear_weights, saved
 from projectkit.submit import pack
 
 LAB = "l02_pruning"
-RUBRIC = """
-lab = "l02_pruning"
-title = "Patterns"
-[limits]
-seconds = 10
-budget = 0.02
-[scale.quick]
-dataset = "digits"
-baseline = "wide.onnx"
-""" + "".join(
-    f"""
-[[scale.quick.check]]
-id = "{metric}"
-title = "{metric}"
-slot = "pruned"
-metric = "{metric}"
-floor = {floor}
-target = {target}
-points = 10
-{more}
-"""
-    for metric, floor, target, more in (
-        ("accuracy", 0.1, 0.5, "gate = true"),
-        ("two_of_four", 0, 1, ""),
-        ("distinct_weights", 40, 20, ""),
-        ("compressed_size", 1, 0.5, "relative = true"),
+CHECKS = [
+    {"slot": "pruned"} | check
+    for check in (
+        {"id": "accuracy", "metric": "accuracy", "floor": 0.1, "target": 0.5, "gate": True},
+        {"id": "two_of_four", "metric": "two_of_four", "floor": 0, "target": 1},
+        {"id": "distinct_weights", "metric": "distinct_weights", "floor": 40, "target": 20},
+        {"id": "compressed_size", "metric": "compressed_size", "floor": 1, "target": 0.5, "relative": True},
     )
-)
+]
+RUBRIC = rubric(LAB, "Patterns", CHECKS, baseline="wide.onnx", seconds=10, budget=0.02)
 
 
 def halved():

@@ -18,6 +18,7 @@ from projectkit.submit import INPUTS, SLOTS, pack
 
 LABS = sorted(path.stem for path in RUBRICS.glob("*.toml"))
 SCALES = ("quick", "full")
+CHANCE = 0.2  # both datasets have ten classes; an untrained network is right on 5 to 15 % of the images
 
 
 def available(scale: str) -> bool:
@@ -56,8 +57,8 @@ def test_a_rubric_is_proven(lab, scale, tmp_path):
     assert shares["baseline"] <= 0.40
     gates = [verdict for verdict in grades["baseline"].verdicts if verdict.check.gate]
     assert all(verdict.measured for verdict in gates), "the baseline was not even measured"
-    untrained = lab == "l04_supermasks"  # at chance, so that its gates close
-    assert untrained or shares["baseline"] > 0
+    at_chance = all(verdict.measured.value < CHANCE for verdict in gates)
+    assert shares["baseline"] > 0 or at_chance, "only a network that recognizes nothing may earn nothing"
     assert shares["empty"] == 0
 
 

@@ -9,54 +9,25 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from rubrics_by_hand import rubric
 
 from grading import sandbox
 from hostile_submissions import EVERYTHING, all_cases, write
 
 CASES = {case.name: case for case in all_cases()}
-RUBRIC = (
-    """
-lab = "l01_quantization"
-title = "Hostile"
-[limits]
-seconds = 6
-memory = 3000000000
-budget = 0.02
-[scale.quick]
-dataset = "digits"
-"""
-    + "".join(
-        f"""
-[[scale.quick.check]]
-id = "{slot}"
-title = "Accuracy of {slot}"
-slot = "{slot}"
-metric = "accuracy"
-floor = 0.5
-target = 0.8
-points = 10
-gate = true
-[[scale.quick.check]]
-id = "{slot}_size"
-title = "Size of {slot}"
-slot = "{slot}"
-metric = "size"
-floor = 1000000
-target = 100000
-points = 10
-"""
-        for slot in ("lite", "onnx")
-    )
-    + """
-[[scale.quick.check]]
-id = "affine"
-title = "Affine"
-exercise = "affine"
-metric = "answer"
-floor = 0.5
-target = 1.0
-points = 10
-"""
+RUBRIC = rubric(
+    "l01_quantization",
+    "Hostile",
+    [
+        {"id": "lite", "slot": "lite", "metric": "accuracy", "floor": 0.5, "target": 0.8, "gate": True},
+        {"id": "lite_size", "slot": "lite", "metric": "size", "floor": 1000000, "target": 100000},
+        {"id": "onnx", "slot": "onnx", "metric": "accuracy", "floor": 0.5, "target": 0.8, "gate": True},
+        {"id": "onnx_size", "slot": "onnx", "metric": "size", "floor": 1000000, "target": 100000},
+        {"id": "affine", "exercise": "affine", "metric": "answer", "floor": 0.5, "target": 1.0},
+    ],
+    seconds=6,
+    memory=3000000000,
+    budget=0.02,
 )
 
 

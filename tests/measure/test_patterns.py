@@ -1,13 +1,12 @@
 """The 2:4 pattern and shared values, found in files of every kind; and what a file weighs after compression."""
 
-import random
 from copy import copy
 
 import numpy as np
 import pytest
 from onnx import helper
 
-from models_by_hand import linear_onnx, linear_tflite, linear_weights, onnx_model, saved, slow_onnx
+from models_by_hand import flipped, linear_onnx, linear_tflite, linear_weights, onnx_model, saved, slow_onnx
 from projectkit.errors import ArtifactError
 from projectkit.measure import compressed_size, read_patterns
 from projectkit.measure.patterns import Patterns
@@ -89,15 +88,9 @@ def test_a_file_without_kernels_has_no_pattern(tmp_path):
 
 @pytest.mark.parametrize(("suffix", "make"), [(".tflite", linear_tflite), (".onnx", linear_onnx)])
 def test_flipped_bytes_give_patterns_or_an_artifact_error(tmp_path, suffix, make):
-    content, rng = make(), random.Random(1)
-    for _ in range(300):
-        broken = bytearray(content)
-        for _ in range(rng.choice([1, 4, 32])):
-            # The structure sits at the ends of the file, the weights between them.
-            place = rng.choice([rng.randrange(len(broken)), rng.randrange(400), len(broken) - 1 - rng.randrange(400)])
-            broken[place] = rng.randrange(256)
+    for broken in flipped(make(), seed=1):
         try:
-            found = patterns_of(tmp_path, suffix, bytes(broken))
+            found = patterns_of(tmp_path, suffix, broken)
         except ArtifactError as error:
             assert str(error).endswith(".")
         else:
