@@ -1,4 +1,4 @@
-"""The command line of the student's side: `projectkit data | measure | pack | check`. Thin: each command calls one function."""
+"""The command line of the student's side: `projectkit data | measure | search | pack | check`. Each calls one function."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Look at data, measure model files, pack and check a submission.",
+    help="Look at data, measure model files, search for networks, pack and check a submission.",
 )
 data_app = typer.Typer(no_args_is_help=True, help="The datasets of the labs.")
 app.add_typer(data_app, name="data")
@@ -116,6 +116,7 @@ def pack(
     title: Annotated[str | None, typer.Option(help="Project: its title.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Project: the dataset that its figures are measured on.")] = None,
     report: Annotated[Path | None, typer.Option(help="Project: its report, Markdown in UTF-8.")] = None,
+    study: Annotated[Path | None, typer.Option(help="Labs that search: the JSON of the study, from nas.export_study.")] = None,
     scale: Annotated[str, typer.Option(help="quick or full.")] = "quick",
 ) -> None:
     """Pack a lab's models and answers, or the project's models, claims and report. (The notebooks' last cell does this.)"""
@@ -133,6 +134,7 @@ def pack(
             answers=_grouped(answers) if answers else {},
             claims={name: _number(name, number) for name, number in _pairs(claim or [], "--claim", CLAIM)},
             project=_project(lab, title, dataset, report),
+            study=study,
         )
     typer.echo(f"Packed {path}. Now: projectkit check {path}")
 
@@ -147,6 +149,31 @@ def check(submission: Annotated[Path, typer.Argument(help="The zip that you are 
         typer.echo(str(finding))
     if not all(finding.good for finding in findings):
         raise typer.Exit(REFUSED)
+
+
+@app.command()
+def search(
+    space: Annotated[Path | None, typer.Argument(help="A TOML file: the space, the data, the strategy; see --example.")] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="A journal file, or a database: postgresql://USER@HOST/NAME. Default: beside SPACE.")
+    ] = None,
+    worker: Annotated[bool, typer.Option("--worker", help="Help with the study and say each trial; any number may.")] = False,
+    stale_after: Annotated[
+        float, typer.Option(min=1, help="Seconds without a sign of life after which another worker's trial is run again.")
+    ] = 60.0,
+    example: Annotated[bool, typer.Option("--example", help="Print a SPACE file and do nothing.")] = False,
+) -> None:
+    """Search for a network, here or on many machines at once. Stopped in the middle, the same command goes on."""
+    with _errors_as_sentences("search"):
+        from projectkit.nas.command import run_search
+        from projectkit.nas.settings import EXAMPLE
+
+        if example:
+            typer.echo(EXAMPLE, nl=False)
+        elif space is None:
+            raise typer.BadParameter("no SPACE file is given. `projectkit search --example > my.toml` writes one.")
+        else:
+            run_search(space, storage=storage, worker=worker, stale_after=stale_after, say=typer.echo)
 
 
 def _pairs(texts: list[str], option: str, expected: str) -> list[tuple[str, str]]:
@@ -202,13 +229,14 @@ def _grouped(path: Path) -> dict[str, dict]:
 
 
 @contextmanager
-def _errors_as_sentences() -> Iterator[None]:
-    """Turns an error that we raise on purpose into its sentence and exit code 2, without a traceback."""
+def _errors_as_sentences(extra: str = "plot") -> Iterator[None]:
+    """Turns an error that we raise on purpose into its sentence and exit code 2, without a traceback. `extra`: what to install
+    when a package is missing."""
     try:
         yield
     except ProjectkitError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(WRONG_CALL) from error
-    except ModuleNotFoundError as error:  # the base install of an edge device lacks what draws
-        typer.echo(f"This needs {error.name}, which is not installed. Install projectkit with its extra `plot`.", err=True)
+    except ModuleNotFoundError as error:  # the base install of an edge device lacks what draws and trains
+        typer.echo(f"This needs {error.name}, which is not installed. Install projectkit with its extra `{extra}`.", err=True)
         raise typer.Exit(WRONG_CALL) from error

@@ -6,6 +6,7 @@ ProjectkitError
 ├── ExportError       a model could not be written in the wanted format or precision
 ├── ArtifactError     a model file cannot be read, opened or run
 ├── MeasureError      a measurement makes no sense (NaN, outside its own interval, too few samples)
+├── SearchError       the settings, the study or the storage of an architecture search cannot be used
 ├── SubmissionError   a submission cannot be packed or read
 └── NotHere           this machine cannot measure that; the message is the reason that reports print
 """
@@ -33,6 +34,10 @@ class ArtifactError(ProjectkitError):
 
 class MeasureError(ProjectkitError):
     """A measurement makes no sense."""
+
+
+class SearchError(ProjectkitError):
+    """The settings, the study or the storage of an architecture search cannot be used."""
 
 
 class SubmissionError(ProjectkitError):

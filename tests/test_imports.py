@@ -19,7 +19,7 @@ ALLOWED = {
     "models": {"data"},
     "train": {"data", "models"},
     "quantize": {"models", "train"},
-    "nas": {"models", "train"},
+    "nas": {"data", "export", "measure", "models", "runtimes", "train"},  # it also searches by itself, from a file
     "prune": {"models", "train", "runtimes"},  # the untrained network of a .supermask file is drawn there
     "distill": {"models", "train"},
     "export": {"runtimes"},  # to compare a file's answers with the model's

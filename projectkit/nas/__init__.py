@@ -4,25 +4,34 @@ space = Space(depth=(1, 2, 3), filters=(8, 16, 32))
 study = optuna.create_study(direction="maximize", sampler=SAMPLERS["evolution"](space.genes(), seed=0))
 search(study, objective(space, evaluate, shape=(8, 8, 1), classes=10), trials=50)
 
+`work` instead of `search` shares a study of `open_storage(place)` with any number of workers; `projectkit search` does all this
+from a TOML file.
 Loads no TensorFlow until the first network is built.
 """
 
 from collections.abc import Callable
 
+from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 
 from projectkit.nas.annealing import annealing
 from projectkit.nas.ants import ants
 from projectkit.nas.evolution import cmaes, evolution, nsga2
+from projectkit.nas.latency import latency_ratio, write_reference
 from projectkit.nas.model_based import gp, tpe
 from projectkit.nas.network import build
 from projectkit.nas.objective import evaluated, objective, search
+from projectkit.nas.pruning import hyperband, median, none
 from projectkit.nas.reinforce import reinforce
 from projectkit.nas.repair import cost, repair
 from projectkit.nas.space import Space
+from projectkit.nas.storage import open_storage
+from projectkit.nas.study_file import StudyRecord, TrialRecord, export_study, read_study
 from projectkit.nas.swarm import swarm
+from projectkit.nas.training import train_and_validate
 from projectkit.nas.types import Architecture, Block, Cost, parse
 from projectkit.nas.uniform import grid, random
+from projectkit.nas.worker import work
 
 # (space = None, *, seed) -> sampler. The space is a dict of Optuna's distributions; without one it is found in the trials,
 # except by the grid. Served by random, grid, tpe and nsga2 only: studies of several objectives.
@@ -40,17 +49,30 @@ SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
     "ants": ants,
 }
 
+# (*, epochs) -> pruner, for trials that report once an epoch, as `train_and_validate` does.
+PRUNERS: dict[str, Callable[..., BasePruner]] = {"none": none, "median": median, "hyperband": hyperband}
+
 __all__ = [
+    "PRUNERS",
     "SAMPLERS",
     "Architecture",
     "Block",
     "Cost",
     "Space",
+    "StudyRecord",
+    "TrialRecord",
     "build",
     "cost",
     "evaluated",
+    "export_study",
+    "latency_ratio",
     "objective",
+    "open_storage",
     "parse",
+    "read_study",
     "repair",
     "search",
+    "train_and_validate",
+    "work",
+    "write_reference",
 ]

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from projectkit.errors import ModelError
 from projectkit.nas.repair import Shape, cost, repair
 from projectkit.nas.space import Space
+from projectkit.nas.study_file import note_space
 from projectkit.nas.types import Architecture
 
 Evaluate = Callable[[Architecture, Trial], float | Sequence[float]]
@@ -27,13 +28,15 @@ def objective(
 ) -> Callable[[Trial], float | Sequence[float]]:
     """What `study.optimize` calls: samples, repairs, refuses, evaluates, and writes beside the trial what it did.
 
-    Attributes of each trial: architecture, digest, parameters, macs, repairs (sentences). An architecture beyond a limit is
-    refused: pruned, with the `reason`. One that was evaluated before takes its value from there (`same_as`: the trial's number).
+    Attributes of each trial: architecture, digest, parameters, macs, repairs (sentences); of the study: space. An architecture
+    beyond a limit is refused: pruned, with the `reason`. One that was evaluated before takes its value from there (`same_as`:
+    the trial's number).
     An `evaluate` that raises, or returns what is no finite number, fails the trial with the `reason` and raises ModelError;
     `search` goes on after it.
     """
 
     def run(trial: Trial) -> float | Sequence[float]:
+        note_space(trial.study, space)
         architecture, repairs = repair(space.sample(trial), shape)
         price = cost(architecture, shape, classes)
         noted = {"architecture": asdict(architecture), "digest": architecture.digest, **asdict(price), "repairs": list(repairs)}
@@ -53,8 +56,8 @@ def objective(
 
 def evaluated(study: Study, architecture: Architecture) -> FrozenTrial | None:
     """The first finished trial of this (repaired) architecture, if there is one."""
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return next((trial for trial in trials if trial.user_attrs.get("digest") == architecture.digest), None)
+    trials, digest = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)), architecture.digest
+    return next((trial for trial in trials if trial.user_attrs.get("digest") == digest), None)
 
 
 def search(study: Study, run: Callable[[Trial], float | Sequence[float]], *, trials: int, timeout: float | None = None) -> None:

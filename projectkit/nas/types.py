@@ -35,6 +35,12 @@ class Block:
         if self.activation not in ACTIVATIONS:
             raise ModelError(f"There is no activation {self.activation!r} for a block. Choose one of {', '.join(ACTIVATIONS)}.")
 
+    def __str__(self) -> str:
+        """Such as "3×3 depthwise 16 /2 swish +skip"; what is usual is not said."""
+        words = [f"{self.kernel}×{self.kernel}", "depthwise" * self.depthwise, str(self.filters)]
+        words += [f"/{self.stride}" * (self.stride > 1), self.activation * (self.activation != "relu"), "+skip" * self.skip]
+        return " ".join(filter(None, words))
+
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
@@ -45,6 +51,9 @@ class Architecture:
     def __post_init__(self):
         if not self.blocks:
             raise ModelError("An architecture without blocks has nothing to compute with; expected at least one. Add a Block.")
+
+    def __str__(self) -> str:
+        return " → ".join(map(str, self.blocks))
 
     @property
     def digest(self) -> str:

@@ -1,6 +1,7 @@
 """What makes each strategy the one that its name says."""
 
 import collections
+import functools
 import itertools
 import math
 
@@ -10,7 +11,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from projectkit.errors import ModelError
-from projectkit.nas import SAMPLERS, genes, history
+from projectkit.nas import SAMPLERS, genes, history, table
 from projectkit.nas.annealing import annealing, current
 from projectkit.nas.ants import START, pheromones
 from projectkit.nas.evolution import alive, evolution
@@ -301,3 +302,34 @@ def test_choices_of_numbers_have_neighbours_in_the_order_of_size():
     gene, rng = CategoricalDistribution((64, 8, 32, 16)), np.random.default_rng(0)
     assert {genes.neighbour(gene, 8, rng) for _ in range(50)} == {16}
     assert {genes.neighbour(gene, 32, rng) for _ in range(50)} == {16, 64}
+
+
+@functools.cache
+def best_found(member):
+    """On the table, after 50 trials: the validation accuracy of the best, for each of 30 seeds."""
+    known, space = table.load(), table.SPACE
+
+    def accuracy(trial):
+        return known.lookup(space.sample(trial)).accuracy
+
+    return np.array(
+        [ran(SAMPLERS[member](space.genes(), seed=seed), accuracy, 50, direction="maximize").best_value for seed in range(30)]
+    )
+
+
+def half_interval(samples):
+    """Half of the 95 % interval of the mean of 30."""
+    return 2.05 * samples.std(ddof=1) / math.sqrt(len(samples))
+
+
+@pytest.mark.parametrize("member", ["evolution", "reinforce", "annealing", "swarm", "ants"])
+def test_on_the_table_no_strategy_of_ours_is_worse_than_random(member):
+    """benchmarks/nas_regret.py measures all of them; this holds the quick ones."""
+    assert best_found(member).mean() >= best_found("random").mean() - half_interval(best_found("random"))
+
+
+@pytest.mark.parametrize("member", ["tpe", "reinforce"])
+def test_on_the_table_what_is_measured_as_better_wins_most_seeds(member):
+    """Ties are usual: accuracies are whole numbers of 360 images."""
+    wins, losses = ((sign * (best_found(member) - best_found("random")) > 0).mean() for sign in (1, -1))
+    assert wins >= 0.6 and wins >= 2 * losses

@@ -1,0 +1,50 @@
+"""What a search from a file does with each architecture."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from optuna.trial import Trial
+
+from projectkit.nas.latency import latency_ratio, write_reference
+from projectkit.nas.network import build
+from projectkit.nas.objective import Evaluate
+from projectkit.nas.settings import Settings
+from projectkit.nas.training import train_and_validate
+from projectkit.nas.types import Architecture
+from projectkit.types import Dataset
+
+IMAGES = 64  # of the validation split, for the latency
+
+
+def evaluation(settings: Settings, dataset: Dataset, folder: Path) -> Evaluate:
+    """(architecture, trial) -> one value an objective, in the order of the settings.
+
+    latency: the exported file's against a fixed network's (`latency_ratio`), whose file is written into `folder`. It is
+    measured before the training, and stands beside the trial with its interval (`latency_ratio`) and the `device`.
+    """
+    images, classes = dataset.val.x[:IMAGES], len(dataset.classes)
+    reference = write_reference(folder / "reference.tflite", images, classes) if "latency" in settings.objectives else None
+
+    def evaluate(architecture: Architecture, trial: Trial) -> Sequence[float]:
+        known = {name: trial.user_attrs[name] for name in ("parameters", "macs")}
+        if reference is not None:
+            from projectkit import measure
+
+            ratio = latency_ratio(architecture, reference, images, classes)
+            trial.set_user_attr("latency_ratio", asdict(ratio))
+            trial.set_user_attr("device", measure.device())
+            known["latency"] = ratio.value
+        known["accuracy"] = train_and_validate(architecture, trial, dataset, settings.recipe, patience=settings.patience or None)
+        return [known[name] for name in settings.objectives]
+
+    return evaluate
+
+
+def rehearse(settings: Settings, dataset: Dataset) -> None:
+    """Raises ModelError for a recipe that cannot train any network of the space, before a study is made that holds it."""
+    from projectkit.train.fit import optimizer_for, refuse_nonsense
+
+    model = build(next(settings.space.architectures()), dataset.shape, len(dataset.classes))
+    refuse_nonsense(model, dataset, settings.recipe)
+    optimizer_for(settings.recipe, dataset)

@@ -1,0 +1,47 @@
+"""How fast an architecture is on this device: its file against a fixed network's, timed in turn."""
+
+import functools
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from projectkit.nas.network import build
+from projectkit.nas.types import Architecture, Block
+from projectkit.quiet import quiet
+from projectkit.types import Artifact, Measurement
+
+# A small network of every kind of block. A new one makes all ratios that were measured before incomparable.
+REFERENCE = Architecture((Block(16), Block(32, stride=2, depthwise=True), Block(32, skip=True)))
+
+
+def write_reference(path: Path, images: np.ndarray, classes: int) -> Artifact:
+    """The file of REFERENCE for images (n, height, width, channels), at `path` (.tflite or .onnx)."""
+    return _write(REFERENCE, path, images, classes)
+
+
+def latency_ratio(
+    architecture: Architecture, reference: Artifact, images: np.ndarray, classes: int, *, budget: float = 0.3, threads: int = 1
+) -> Measurement:
+    """Median latency of the exported, untrained architecture / median latency of the file `reference`, one image at a time.
+
+    Both run in turn for about `budget` seconds each, so that a machine that is busy or warm is so for both: the ratio stands
+    still where seconds would not. images: (n, height, width, channels) float32. What the weights are does not matter for the
+    time, so nothing has to be trained. Raises ExportError when the architecture cannot be exported.
+    """
+    from projectkit import measure, runtimes
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{architecture.digest}{Path(reference.path).suffix}"
+        artifact = _write(architecture, path, images, classes)
+        opened = functools.partial(runtimes.open, threads=threads)
+        with closing(opened(artifact)) as session, closing(opened(reference)) as baseline:
+            return measure.compare_latency(session, baseline, images, budget=budget)
+
+
+def _write(architecture: Architecture, path: Path, images: np.ndarray, classes: int) -> Artifact:
+    from projectkit import export
+
+    with quiet():  # Keras warns of networks that are made and answer once, which is what this does
+        return export.write(build(architecture, images.shape[1:], classes), path, compare=images[:8]).artifact

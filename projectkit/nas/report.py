@@ -1,0 +1,66 @@
+"""What a search has found, for people."""
+
+import collections
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from projectkit.nas.places import lost
+from projectkit.nas.types import parse
+
+WORDS = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed", TrialState.RUNNING: "running"}
+
+
+def front(study: Study) -> list[FrozenTrial]:
+    """The best trial; with several objectives the trials that no other beats in all of them, each network once, by the first."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if not complete:
+        return []
+    if len(study.directions) == 1:
+        return [study.best_trial]
+    trials = [trial for trial in study.best_trials if "same_as" not in trial.user_attrs]
+    return sorted(trials, key=lambda trial: trial.values[0], reverse=True)
+
+
+def table(study: Study, objectives: tuple[str, ...]):
+    """A rich table of `front`: each trial with its cost and its network. Latency is relative to the fixed network's."""
+    from rich.table import Table
+
+    title = "The best network" if len(objectives) == 1 else "The Pareto front"
+    result = Table(title=f"{title} of {study.study_name}", title_justify="left")
+    for heading in ("trial", "accuracy", *["latency (ratio)"] * ("latency" in objectives), "parameters", "MACs"):
+        result.add_column(heading, justify="right")
+    result.add_column("blocks")
+    for trial in front(study):
+        known, about = dict(zip(objectives, trial.values, strict=True)), trial.user_attrs
+        cells = [str(trial.number), f"{known['accuracy']:.2%}"]
+        if "latency" in objectives:
+            cells.append(f"{known['latency']:.3f}")
+        result.add_row(*cells, f"{about['parameters']:,}", f"{about['macs']:,}", str(parse(about["architecture"])))
+    return result
+
+
+def line(trial: FrozenTrial, objectives: tuple[str, ...]) -> str:
+    """One trial in one line."""
+    about = trial.user_attrs
+    price = f"{about['parameters']:,} parameters, {about['macs']:,} MACs" if "macs" in about else ""
+    if trial.state != TrialState.COMPLETE:
+        return f"trial {trial.number}: {WORDS[trial.state]}, {about.get('reason', 'without a reason')}"
+    known = dict(zip(objectives, trial.values, strict=True))
+    words = [f"{known['accuracy']:.2%}", *[f"latency ratio {known[name]:.3f}" for name in objectives if name == "latency"], price]
+    if "same_as" in about:
+        words.append(f"as trial {about['same_as']}")
+    return f"trial {trial.number}: {', '.join(words)}"
+
+
+def summary(study: Study) -> list[str]:
+    """How many trials ended how, and why some failed; on which devices, when the latencies are of several."""
+    trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
+    counts = collections.Counter("lost with its worker" if lost(trial) else WORDS[trial.state] for trial in trials)
+    lines = [f"{len(trials)} trials: {', '.join(f'{count} {word}' for word, count in counts.most_common())}"]
+    reasons = collections.Counter(t.user_attrs.get("reason") for t in trials if t.state == TrialState.FAIL and not lost(t))
+    lines += [f"  failed {count} times: {reason}" for reason, count in reasons.most_common(5)]
+    devices = {trial.user_attrs["device"] for trial in trials if "device" in trial.user_attrs}
+    if len(devices) > 1:
+        lines.append(f"  latencies of {len(devices)} devices, which cannot be compared: {'; '.join(sorted(devices))}")
+    return lines
