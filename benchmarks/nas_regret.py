@@ -122,7 +122,7 @@ def rows(known: Table, regrets: dict, volumes: dict) -> list[dict]:
             f"{statistics.mean(run['test'] for run in runs):.2%}. Chance: usually ±{100 * known.noise:.2f} between seeds of one "
             f"architecture; the table's ten best have {here:.2%}, and {elsewhere:.2%} from other seeds"
         )
-        made.append(figure(f"nas.regret.{strategy}", samples, chance, "percentage points", note))
+        made.append(figure(f"nas.regret.{strategy}", samples, chance, "points", note))
     for strategy in volumes:
         note = (
             "accuracy above 90 % against the logarithm of multiply-accumulates: the area under the front that was found, of the "

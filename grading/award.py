@@ -2,22 +2,31 @@
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from grading.rubric import ANSWER
-from grading.types import ERROR, FAIL, FULL, GATED, PARTIAL, Answer, Check, Rubric, Slot, Verdict
+from grading.types import ERROR, FAIL, FULL, GATED, PARTIAL, STUDY, Answer, Check, Finding, Rubric, Slot, Verdict
 from projectkit.measure import format_interval, format_value
 from projectkit.types import METRICS, Measurement
 
 
 def award(
-    rubric: Rubric, slots: Mapping[str, Slot], answers: Mapping[str, Answer], problems: Mapping[str, str]
+    rubric: Rubric,
+    slots: Mapping[str, Slot],
+    answers: Mapping[str, Answer],
+    problems: Mapping[str, str],
+    study: Mapping[str, Finding] = MappingProxyType({}),
 ) -> tuple[Verdict, ...]:
     """One verdict a check, in the rubric's order.
 
-    `problems`: why a slot (by name), all answers ("answers") or one exercise ("answers/exercise") could not be graded; it
-    wins over anything measured. Without a measurement and without a problem a check is an error too: it fails closed.
+    `problems`: why a slot (by name), all answers ("answers"), one exercise ("answers/exercise") or the study ("study") could not
+    be graded; it wins over anything measured. Without a measurement and without a problem a check is an error too: it fails
+    closed. `study`: what was found about each claim of a study.
     """
-    verdicts = [_judge(check, slots, answers, problems) for check in rubric.checks]
+    verdicts = [
+        _judge_study(check, study, problems) if check.metric == STUDY else _judge(check, slots, answers, problems)
+        for check in rubric.checks
+    ]
     closed = {}
     for verdict in verdicts:
         if verdict.check.gate and verdict.status in (FAIL, ERROR):
@@ -60,6 +69,14 @@ def _judge_answer(check: Check, answers: Mapping[str, Answer], problems: Mapping
     return _verdict(check, measured, f"{_value(check, measured.value)} right ({answer.sentence})")
 
 
+def _judge_study(check: Check, study: Mapping[str, Finding], problems: Mapping[str, str]) -> Verdict:
+    problem, found = problems.get(STUDY) or problems.get(check.slot), study.get(check.claim)
+    if problem or found is None:
+        reason = problem or "No study was handed in (study.json)."
+        return Verdict(check, ERROR, 0.0, None, f"{reason} 0 of {_points(check.points)}.")
+    return _verdict(check, Measurement.exact(STUDY, found.value), found.sentence)
+
+
 def _verdict(check: Check, measured: Measurement, found: str) -> Verdict:
     share = fraction(check, measured.value)
     status = FULL if share >= 1 else FAIL if share <= 0 else PARTIAL
@@ -84,11 +101,13 @@ def _gated(verdict: Verdict, closed: Mapping[str, Check]) -> Verdict:
 
 def metric_name(check: Check) -> str:
     """The name by which the check's value is formatted: ratios to the baseline have their own."""
-    return f"{check.metric}_ratio" if check.relative else "accuracy" if check.metric == ANSWER else check.metric
+    if check.metric in (ANSWER, STUDY):
+        return "trials" if check.claim == "trials" else "accuracy"
+    return f"{check.metric}_ratio" if check.relative else check.metric
 
 
 def _label(check: Check) -> str:
-    return METRICS[check.metric].label
+    return f"The study's claim “{check.claim}”" if check.metric == STUDY else METRICS[check.metric].label
 
 
 def _value(check: Check, value: float) -> str:

@@ -21,6 +21,7 @@ from grading.hidden import choose_salt
 from grading.intake import problems_of, score_answers
 from grading.remeasure import Run
 from grading.store import digest_of, remove_unfinished, slot_from_json
+from grading.study import study_findings
 from grading.types import Grade
 from grading.workers import Workers
 from projectkit.errors import SubmissionError
@@ -130,16 +131,18 @@ def _awarded(done: Grade, intake: Intake, course: Course, measured: Mapping, pro
     slots = {slot: slot_from_json(raw) for slot, raw in measured["slots"].items()}
     problems = {**problems, **measured["problems"]}
     answers = score_answers(intake, course.rubric)
+    study = study_findings(intake.submission.study, course.rubric, slots, course.hidden)
     digests = {"rubric": course.rubric.digest, "hidden": course.hidden.digest}
     digests |= {f"answers/{exercise}": digest for exercise, digest in answer_digests(intake.submission.answers).items()}
     digests |= {"baseline": course.baseline.sha256} if course.baseline else {}
     return replace(
         done,
         title=course.rubric.title,
-        verdicts=award(course.rubric, slots, answers, problems),
+        verdicts=award(course.rubric, slots, answers, problems, study),
         digests=dict(done.digests) | digests,
         measured=measured,
         answers=answers,
+        study=study,
         problems=problems,
     )
 

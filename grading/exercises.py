@@ -5,6 +5,7 @@ Written from the definitions in projectkit.submit.exercises, in float64, apart f
 
 import itertools
 import math
+import statistics
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -15,6 +16,7 @@ Arrays = Mapping[str, np.ndarray]
 RELATIVE = 1e-4  # of the entry: a float32 computation stays well below, another formula does not
 ABSOLUTE = 1e-6  # of the array's largest entry: for entries that are nearly zero
 Z = 1.959963984540054
+T_OF_SEVEN = 2.446912  # the 97.5 % quantile of Student's t with 6 degrees of freedom
 
 
 def score(answer: Arrays | None, reference: Arrays) -> Answer:
@@ -275,6 +277,177 @@ def _dense_rest(inputs: Arrays) -> Arrays:
     return {"kept": np.array(left[1:3]), "parameters": np.array(after), "removed": np.array(1 - after / before)}
 
 
+def _pareto(inputs: Arrays) -> Arrays:
+    points = inputs["points"].tolist()
+    dominators = [sum(x <= a and y <= b and (x, y) != (a, b) for x, y in points) for a, b in points]
+    front = [number for number, count in enumerate(dominators) if count == 0]
+    area, left = 0.0, 1.0
+    for x, y in sorted({tuple(points[number]) for number in front}, reverse=True):  # strips from right to left
+        area += (left - x) * (1 - y)
+        left = x
+    return {"front": np.array(front), "dominators": np.array(dominators), "hypervolume": np.array(area)}
+
+
+def _acceptance(inputs: Arrays) -> Arrays:
+    start, cooling = float(inputs["start"]), float(inputs["cooling"])
+    probability = [
+        1.0 if worse <= 0 else math.exp(-worse / (start * cooling**step))
+        for worse, step in zip(inputs["worse"].tolist(), inputs["step"].tolist(), strict=True)
+    ]
+    return {"probability": np.array(probability), "accepted": (inputs["luck"] < np.array(probability)).astype(np.int64)}
+
+
+def _tournament(inputs: Arrays) -> Arrays:
+    scores = [*inputs["scores"].tolist(), *inputs["children"].tolist()]
+    size = len(inputs["scores"])
+    parents = []
+    for number, places in enumerate(inputs["draws"].tolist()):  # the oldest member that is alive is number `number`
+        parents.append(max((number + place for place in places), key=scores.__getitem__))
+    survivors = np.arange(len(parents), len(parents) + size)
+    return {
+        "parents": np.array(parents),
+        "survivors": survivors,
+        "best_alive": np.array(max(scores[member] for member in survivors)),
+        "best_ever": np.array(max(scores)),
+    }
+
+
+def _simple_regret(inputs: Arrays) -> Arrays:
+    rows = inputs["accuracy"].tolist()
+    regret = np.array([[float(inputs["best"]) - max(row[: count + 1]) for count in range(len(row))] for row in rows])
+    mean, last = regret.mean(axis=0), regret[:, -1]
+    half = 2.571 * math.sqrt(sum((value - last.mean()) ** 2 for value in last) / (len(last) - 1) / len(last))
+    return {"regret": regret, "mean": mean, "interval": np.array([mean[-1] - half, mean[-1] + half])}
+
+
+def _policy_gradient(inputs: Arrays) -> Arrays:
+    logits, rewards = inputs["logits"], inputs["rewards"]
+    probabilities = np.array([[math.exp(value) / sum(map(math.exp, row)) for value in row] for row in logits.tolist()])
+    gradient = np.zeros_like(probabilities)
+    for choices, reward in zip(inputs["choices"].tolist(), rewards.tolist(), strict=True):
+        for gene, choice in enumerate(choices):
+            for level in range(logits.shape[1]):
+                of_log = (level == choice) - probabilities[gene, level]
+                gradient[gene, level] += (reward - rewards.mean()) * of_log / len(rewards)
+    return {
+        "probabilities": probabilities,
+        "gradient": gradient,
+        "stepped": logits + 0.5 * gradient,
+        "entropy": np.array([-sum(p * math.log(p) for p in row) for row in probabilities.tolist()]),
+    }
+
+
+def _latency_reward(inputs: Arrays) -> Arrays:
+    pairs = list(zip(inputs["accuracy"].tolist(), inputs["latency"].tolist(), strict=True))
+    target, w = float(inputs["target"]), float(inputs["w"])
+    soft = [accuracy * math.exp(w * math.log(latency / target)) for accuracy, latency in pairs]
+    hard = [accuracy if latency <= target else accuracy * target / latency for accuracy, latency in pairs]
+    best = [np.array(max(range(len(pairs)), key=rewards.__getitem__)) for rewards in (soft, hard)]
+    return {"soft": np.array(soft), "hard": np.array(hard), "best_soft": best[0], "best_hard": best[1]}
+
+
+def _kendall(inputs: Arrays) -> Arrays:
+    score, outcome = inputs["score"].tolist(), inputs["outcome"].tolist()
+    pairs = list(itertools.combinations(range(len(score)), 2))
+    concordant = sum((score[a] < score[b]) == (outcome[a] < outcome[b]) for a, b in pairs)
+    best = [set(sorted(range(len(score)), key=values.__getitem__)[-4:]) for values in (score, outcome)]
+    return {
+        "concordant": np.array(concordant),
+        "tau": np.array(2 * concordant / len(pairs) - 1),
+        "top": np.array(len(best[0] & best[1])),
+    }
+
+
+def _distilled_objective(inputs: Arrays) -> Arrays:
+    temperature, alpha = float(inputs["temperature"]), float(inputs["alpha"])
+
+    def probabilities(logits, divisor=1.0):
+        grown = [[math.exp(value / divisor) for value in row] for row in logits.tolist()]
+        return [[value / sum(row) for value in row] for row in grown]
+
+    student, teacher, labels = inputs["student_logits"], inputs["teacher_logits"], inputs["labels"].tolist()
+    count = len(labels)
+    hard = -sum(math.log(row[label]) for row, label in zip(probabilities(student), labels, strict=True)) / count
+    rows = zip(probabilities(teacher, temperature), probabilities(student, temperature), strict=True)
+    soft = sum(p * math.log(p / q) for theirs, ours in rows for p, q in zip(theirs, ours, strict=True)) / count
+    # CKA by the inner products of the images, which says the same as by those of the columns.
+    centre = np.eye(count) - 1 / count
+    ours, theirs = (centre @ (inputs[name] @ inputs[name].T) @ centre for name in ("student_features", "teacher_features"))
+    return {
+        "loss": np.array((1 - alpha) * hard + alpha * temperature**2 * soft),
+        "agreement": np.mean(student.argmax(axis=1) == teacher.argmax(axis=1)),
+        "cka": np.sum(ours * theirs) / math.sqrt(np.sum(ours * ours) * np.sum(theirs * theirs)),
+    }
+
+
+def _log_softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    scaled = logits / temperature
+    return scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True)
+
+
+def _soft_targets(inputs: Arrays) -> Arrays:
+    logarithms, labels = _log_softmax(inputs["logits"], float(inputs["temperature"])), inputs["labels"].tolist()
+    probabilities = np.exp(logarithms)
+    others = [np.delete(row, label) for row, label in zip(probabilities, labels, strict=True)]
+    best = [int(row.argmax()) for row in others]
+    return {
+        "probabilities": probabilities,
+        "entropy": np.array([-math.fsum(row) for row in probabilities * logarithms]),
+        "not_the_label": np.array([math.fsum(row) for row in others]),
+        "runner_up": np.array([place + (place >= label) for place, label in zip(best, labels, strict=True)]),
+    }
+
+
+def _soft_loss(inputs: Arrays) -> Arrays:
+    student, teacher, labels = inputs["student"], inputs["teacher"], inputs["labels"]
+    temperature, alpha = float(inputs["temperature"]), float(inputs["alpha"])
+    count, classes = student.shape
+    hard, ours, theirs = _log_softmax(student), _log_softmax(student, temperature), _log_softmax(teacher, temperature)
+    cross_entropy = -np.mean([row[label] for row, label in zip(hard, labels, strict=True)])
+    divergence = np.einsum("ic,ic->", np.exp(theirs), theirs - ours) / count
+    of_labels = np.exp(hard) - np.eye(classes)[labels]
+    of_teacher = temperature * (np.exp(ours) - np.exp(theirs))
+    return {
+        "cross_entropy": cross_entropy,
+        "divergence": divergence,
+        "loss": (1 - alpha) * cross_entropy + alpha * temperature**2 * divergence,
+        "slope": ((1 - alpha) * of_labels + alpha * of_teacher) / count,
+    }
+
+
+def _paired_gain(inputs: Arrays) -> Arrays:
+    plain, taught = inputs["plain"].tolist(), inputs["taught"].tolist()
+    gains = [after - before for before, after in zip(plain, taught, strict=True)]
+    root, gain = math.sqrt(len(gains)), statistics.mean(gains)
+    half = T_OF_SEVEN * statistics.stdev(gains) / root
+    return {
+        "gain": np.array(gain),
+        "low": np.array(gain - half),
+        "high": np.array(gain + half),
+        "unpaired": np.array(T_OF_SEVEN * math.hypot(statistics.stdev(plain), statistics.stdev(taught)) / root),
+        "seeds": np.array(sum(gain > 0 for gain in gains)),
+    }
+
+
+def _decoupled_parts(inputs: Arrays) -> Arrays:
+    temperature, rows = float(inputs["temperature"]), []
+    of_both = (np.exp(_log_softmax(inputs[name], temperature)) for name in ("teacher", "student"))
+    for p, q, label in zip(*of_both, inputs["labels"].tolist(), strict=True):
+        sure, rest_p, rest_q = p[label], np.delete(p, label), np.delete(q, label)
+        target = sure * math.log(sure / q[label]) + rest_p.sum() * math.log(rest_p.sum() / rest_q.sum())
+        rest_p, rest_q = rest_p / rest_p.sum(), rest_q / rest_q.sum()
+        rows.append((sure, target, rest_p @ np.log(rest_p / rest_q), p @ np.log(p / q)))
+    return dict(zip(("sure", "target", "others", "whole"), np.array(rows).T, strict=True))
+
+
+def _attention_maps(inputs: Arrays) -> Arrays:
+    maps = {}
+    for name in ("student", "teacher"):
+        energy = np.einsum("nhwc,nhwc->nhw", *[inputs[name].astype(np.float64)] * 2)
+        maps[f"{name}_map"] = np.array([one / math.hypot(*one.ravel()) for one in energy])
+    return maps | {"loss": np.mean((maps["student_map"] - maps["teacher_map"]) ** 2)}
+
+
 SOLUTIONS: Mapping[str, Mapping[str, Callable[[Arrays], Arrays]]] = {
     "l00_measurement": {
         "count_layers": _count_layers,
@@ -304,5 +477,24 @@ SOLUTIONS: Mapping[str, Mapping[str, Callable[[Arrays], Arrays]]] = {
         "ensemble": _ensemble,
         "climb": _climb,
         "dense_rest": _dense_rest,
+    },
+    "l05_distillation": {
+        "soft_targets": _soft_targets,
+        "soft_loss": _soft_loss,
+        "paired_gain": _paired_gain,
+        "decoupled_parts": _decoupled_parts,
+        "attention_maps": _attention_maps,
+    },
+    "l06_nas": {
+        "pareto": _pareto,
+        "acceptance": _acceptance,
+        "tournament": _tournament,
+        "simple_regret": _simple_regret,
+        "policy_gradient": _policy_gradient,
+    },
+    "l07_nas_distillation": {
+        "latency_reward": _latency_reward,
+        "kendall": _kendall,
+        "distilled_objective": _distilled_objective,
     },
 }

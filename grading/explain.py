@@ -32,7 +32,7 @@ def explain(result: str | Path, rubrics: Path = RUBRICS) -> Explanation:
         return Explanation(grade, (), True, (f"Nothing was graded: {grade.error}",))
     rubric = load_rubric(grade.lab, grade.scale, rubrics)
     slots = {slot: slot_from_json(raw) for slot, raw in grade.measured["slots"].items()}
-    rebuilt = award(rubric, slots, grade.answers, grade.problems)
+    rebuilt = award(rubric, slots, grade.answers, grade.problems, grade.study)
     remarks = [] if rubric.digest == grade.digests["rubric"] else ["The rubric has changed since this was graded."]
     remarks += _differences(grade.verdicts, rebuilt)
     return Explanation(grade, rebuilt, not _differences(grade.verdicts, rebuilt), tuple(remarks))

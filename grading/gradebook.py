@@ -10,7 +10,7 @@ from grading.cells import harmless
 from grading.errors import GradingError
 from grading.flags import flags
 from grading.report import overview_page, student_page
-from grading.store import FORMAT, answer_from_json, dump, verdict_from_json, verdict_to_json, write_atomically
+from grading.store import FORMAT, answer_from_json, dump, finding_from_json, verdict_from_json, verdict_to_json, write_atomically
 from grading.types import Grade
 
 COLUMNS = ("file", "student", "lab", "scale", "score", "possible", "percent", "counts", "message", "report")
@@ -32,7 +32,8 @@ def read_grade(path: Path) -> Grade:
             raw.pop(derived)
         verdicts = tuple(verdict_from_json(verdict) for verdict in raw.pop("verdicts"))
         answers = {exercise: answer_from_json(answer) for exercise, answer in raw.pop("answers").items()}
-        return Grade(**raw, verdicts=verdicts, answers=answers)
+        study = {claim: finding_from_json(finding) for claim, finding in raw.pop("study", {}).items()}
+        return Grade(**raw, verdicts=verdicts, answers=answers, study=study)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GradingError(
             f"{path}: not a result that can be read ({error}), expected a file like OUT/results/NAME.json. Check the path."
@@ -71,6 +72,7 @@ def _to_json(grade: Grade) -> dict:
         "digests": dict(grade.digests),
         "measured": dict(grade.measured),
         "answers": {name: {"fraction": a.fraction, "sentence": a.sentence} for name, a in grade.answers.items()},
+        "study": {claim: {"value": one.value, "sentence": one.sentence} for claim, one in grade.study.items()},
         "problems": dict(grade.problems),
         "claims": dict(grade.claims),
         "error": grade.error,

@@ -16,7 +16,7 @@ baseline = "l01_quantization_quick.tflite"     # in the folder `baselines` besid
 [[scale.quick.check]]
 id = "int8_accuracy"
 title = "Accuracy of the int8 model"
-slot = "int8"                                  # or, with metric = "answer": exercise = "affine"
+slot = "int8"                                  # or, with metric = "answer": exercise = "affine"; with "study": claim, too
 metric = "accuracy"
 floor = 0.85
 target = 0.95
@@ -32,7 +32,8 @@ import tomllib
 from pathlib import Path
 
 from grading.errors import GradingError
-from grading.types import Check, Limits, Rubric
+from grading.study import CLAIMS
+from grading.types import STUDY, Check, Limits, Rubric
 from projectkit.errors import SubmissionError
 from projectkit.submit import INPUTS, PROJECT, check_slot
 from projectkit.types import FORMATS, METRICS
@@ -120,9 +121,16 @@ def _subject(check: Check, lab: str, where: str) -> None:
         if check.slot or check.relative or check.gate:
             raise _Wrong(f"{where}: an answer has no slot, relative or gate.")
         return
-    if check.metric not in METRICS or check.metric == "latency_ratio":
+    if check.claim and check.metric != STUDY:
+        raise _Wrong(f"{where}: claim goes with metric {STUDY!r} only.")
+    if check.metric == STUDY:
+        if check.claim not in CLAIMS or check.exercise or check.relative or check.gate:
+            raise _Wrong(
+                f"{where}: claim is {check.claim!r}, expected one of {', '.join(CLAIMS)}, and no exercise, relative or gate."
+            )
+    elif check.metric not in METRICS or check.metric == "latency_ratio":
         raise _Wrong(
-            f"{where}: metric is {check.metric!r}, expected {ANSWER} or one of {', '.join(METRICS)}; "
+            f"{where}: metric is {check.metric!r}, expected {ANSWER}, {STUDY} or one of {', '.join(METRICS)}; "
             "the ratio of latencies is metric latency_p50 with relative = true."
         )
     if check.exercise:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from grading.errors import OutputError
-from grading.types import Answer, Check, Slot, Verdict
+from grading.types import Answer, Check, Finding, Slot, Verdict
 from projectkit.types import Artifact, Measurement, Profile
 
 FORMAT = 2
@@ -87,3 +87,8 @@ def verdict_from_json(raw: dict) -> Verdict:
 def answer_from_json(raw: dict) -> Answer:
     """The scored answer from JSON values."""
     return Answer(raw["fraction"], raw["sentence"])
+
+
+def finding_from_json(raw: dict) -> Finding:
+    """What was found about a claim, from JSON values."""
+    return Finding(raw["value"], raw["sentence"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from projectkit.types import Measurement, Profile
 
 FULL, PARTIAL, FAIL, ERROR, GATED = "full", "partial", "fail", "error", "gated"
+STUDY = "study"  # the metric of a check that speaks of the search behind a model
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Limits:
 class Check:
     """One line of a rubric: no points at `floor`, all at `target`, linear between; the direction falls out of their order.
 
-    Either a `metric` of the model in `slot`, or metric "answer" of an `exercise`. `relative` compares with the baseline.
+    Either a `metric` of the model in `slot`, or metric "answer" of an `exercise`, or metric "study": a `claim` of the search that
+    has found the model in `slot` (see grading.study). `relative` compares with the baseline.
     When a `gate` check earns nothing, no other check of its slot earns anything.
     """
 
@@ -39,6 +41,7 @@ class Check:
     points: float
     slot: str = ""
     exercise: str = ""
+    claim: str = ""
     relative: bool = False
     gate: bool = False
 
@@ -60,7 +63,10 @@ class Rubric:
 
     def metrics(self, slot: str) -> tuple[str, ...]:
         """The metrics that the checks of `slot` need, sorted."""
-        return tuple(sorted({check.metric for check in self.checks if check.slot == slot}))
+        metrics = {check.metric for check in self.checks if check.slot == slot}
+        if STUDY in metrics:
+            metrics = metrics - {STUDY} | {"accuracy", "parameters", "macs"}
+        return tuple(sorted(metrics))
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -98,6 +104,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found about one claim of a study: how many of a count, or from 0 to 1 how much of the claim holds; and why."""
+
+    value: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What one check earned and why: status is full, partial, fail, error or gated; `measured` is None when nothing was."""
 
@@ -113,7 +127,8 @@ class Grade:
     """What became of one file. `digests` name all that the grade was made from: submission, rubric, hidden data, baseline.
 
     `error` is why the whole file earned nothing, and `ours` whether that was the grader's fault. `measured` holds the JSON
-    of the measurements, `answers` the scored exercises, `problems` what spoilt a slot or an answer.
+    of the measurements, `answers` the scored exercises, `study` what was found about each claim of a study, `problems` what
+    spoilt a slot, an answer or the study.
     """
 
     file: str
@@ -126,6 +141,7 @@ class Grade:
     digests: Mapping[str, str] = field(default_factory=dict)
     measured: Mapping[str, object] = field(default_factory=dict)
     answers: Mapping[str, Answer] = field(default_factory=dict)
+    study: Mapping[str, Finding] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None

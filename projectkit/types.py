@@ -194,11 +194,36 @@ class Project:
     report: str
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One trial of an architecture search, as its study states it.
+
+    `state`: "complete", "pruned", "fail", "running" or "waiting"; `values`: one number an objective, none where there are none;
+    `blocks`: the fields of each block of the architecture, none where the trial ended too early to say.
+    """
+
+    number: int
+    state: str
+    values: tuple[float, ...]
+    blocks: tuple[Mapping[str, int | bool | str], ...]
+    digest: str
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """An architecture search, as it was handed in: "maximize" or "minimize" for each objective, and its trials."""
+
+    directions: tuple[str, ...]
+    trials: tuple[Trial, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Submission:
     """What a student handed in. `artifacts` by slot, `answers[exercise][name]` arrays, `claims` never earn a point.
 
-    `project` is None for a lab.
+    `project` is None for a lab, `study` where no search was handed in.
     """
 
     student: str
@@ -210,3 +235,4 @@ class Submission:
     claims: Mapping[str, float]
     digest: str
     project: Project | None = None
+    study: Study | None = None

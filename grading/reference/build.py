@@ -7,6 +7,7 @@ from pathlib import Path
 
 from grading.exercises import SOLUTIONS
 from projectkit.submit import exercise_inputs, pack
+from projectkit.submit.study import STUDY
 
 STUDENT = "reference@example.edu"
 
@@ -17,10 +18,14 @@ def reference_answers(lab: str, student: str = STUDENT) -> dict[str, dict]:
 
 
 def build(lab: str, scale: str, path: str | Path, make_models: Callable[[str, Path], dict[str, Path]]) -> Path:
-    """Packs the models of `make_models(scale, folder)` and the right answers into the zip `path`."""
+    """Packs the models of `make_models(scale, folder)` and the right answers into the zip `path`; a study.json that it leaves in
+    the folder, too."""
     with tempfile.TemporaryDirectory() as folder:
         models = make_models(scale, Path(folder))
-        return pack(path, student=STUDENT, lab=lab, scale=scale, artifacts=models, answers=reference_answers(lab))
+        study = Path(folder) / STUDY
+        answers = reference_answers(lab)
+        searched = study if study.exists() else None
+        return pack(path, student=STUDENT, lab=lab, scale=scale, artifacts=models, answers=answers, study=searched)
 
 
 def main(lab: str, make_models: Callable[[str, Path], dict[str, Path]]) -> None:

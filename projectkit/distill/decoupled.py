@@ -23,8 +23,8 @@ def decoupled(
     student_logits, teacher_logits: (n, classes); labels: (n,), −1 where there is none: the class that the teacher finds most
     probable is the target there. KL = target part + (1 − p) · part of the others, p being the teacher's softened probability of
     the target: plain distillation hushes what the teacher knows of the others just where it is sure (Zhao et al., "Decoupled
-    knowledge distillation", 2022, equation 6; they let α and β grow over the first epochs). Raises ModelError for T ≤ 0,
-    negative weights and shapes that do not fit.
+    knowledge distillation", 2022, equation 6; they let α and β grow over the first epochs: `distill(…, warm_up=…)`). Raises
+    ModelError for T ≤ 0, negative weights and shapes that do not fit.
     """
     refuse_temperature(temperature)
     for name, weight in (("alpha", alpha), ("beta", beta), ("label_weight", label_weight)):

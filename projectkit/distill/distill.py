@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
 from projectkit.distill.checks import Loss, name_of, refuse_labels
 from projectkit.distill.hinton import hinton
-from projectkit.distill.taught import Match, Taught
+from projectkit.distill.taught import Match, Share, Taught
 from projectkit.distill.teacher import digest_of_model, teacher_logits
 from projectkit.errors import ModelError
 from projectkit.train import History
@@ -27,6 +28,7 @@ def distill(
     *,
     loss: Loss = hinton,
     features: Sequence[Match] = (),
+    warm_up: int = 0,
     checkpoint: str | Path | None = None,
     progress: bool = True,
     after_epoch: Callable[[keras.Model], None] | None = None,
@@ -36,11 +38,14 @@ def distill(
     teacher: a model, which stays as it was, or its logits from `teacher_logits`, (n, classes). Images with the label −1 teach by
     the teacher alone. loss: a member of LOSSES or one's own, its options given by functools.partial; features: what layers
     learn from layers. Where images are augmented or layers matched, the teacher answers each batch anew, else once for all.
+    warm_up: epochs over which training passes from the labels alone to the whole lesson, 0 for none: in epoch k = 1, 2, … it is
+    k/warm_up of loss and matches, the rest cross-entropy with the labels, as Zhao et al. let their two parts grow.
     A student that was pruned, masked or prepared for quantization is trained as it is. In the history, `loss` is the
     distillation loss, `accuracy` that of the labelled images, and `val_loss` the cross-entropy without the teacher.
 
     Two runs with equal arguments give equal weights; `checkpoint`, `progress` and `after_epoch` are those of `train.fit`.
-    Raises ModelError as `train.fit` does, and when teacher, labels, loss or layers do not fit student and dataset.
+    Raises ModelError as `train.fit` does, and when teacher, labels, loss, layers or warm-up do not fit the student, the dataset
+    or the recipe.
     """
     refuse_nonsense(student, dataset, recipe)
     refuse_labels(dataset.train.y, len(dataset.classes))
@@ -49,8 +54,10 @@ def distill(
             f"Received a recipe with label smoothing {recipe.label_smoothing}; expected 0: the teacher's answers are the smooth "
             "labels. Set it to 0."
         )
+    share = _rising(warm_up, recipe, dataset)
     known = _known_logits(student, teacher, dataset, recipe, features)
-    taught = Taught(student, None if isinstance(teacher, np.ndarray) else teacher, loss, features, recipe.seed)
+    model = None if isinstance(teacher, np.ndarray) else teacher
+    taught = Taught(student, model, loss, features, seed=recipe.seed, share=share)
     few = dataset.train.take(REHEARSED)
     taught.rehearse(few.x, few.y, None if known is None else known[:REHEARSED])
     taught.compile(optimizer=optimizer_for(recipe, dataset))
@@ -59,11 +66,26 @@ def distill(
         dataset,
         recipe,
         beside=known,
-        lesson=_lesson(teacher, loss, features) if checkpoint is not None else None,
+        lesson=_lesson(teacher, loss, features, warm_up) if checkpoint is not None else None,
         checkpoint=checkpoint,
         progress=progress,
         after_epoch=None if after_epoch is None else lambda _: after_epoch(student),
     )
+
+
+def _rising(warm_up: int, recipe: Recipe, dataset: Dataset) -> Share:
+    """Step of the optimizer → share of the lesson: by the step alone, so that a run that was stopped goes on as it was."""
+    if warm_up not in range(recipe.epochs + 1):
+        raise ModelError(
+            f"Received a warm-up of {warm_up} epochs; expected a whole number from 0 to the recipe's {recipe.epochs}. Give fewer."
+        )
+    steps = -(-len(dataset.train) // recipe.batch_size)
+
+    def share(step: tf.Tensor) -> tf.Tensor:
+        epoch = tf.cast(step // steps + 1, tf.float32)
+        return tf.minimum(epoch / max(warm_up, 1), 1.0)
+
+    return share
 
 
 def _known_logits(student, teacher, dataset: Dataset, recipe: Recipe, features: Sequence[Match]) -> np.ndarray | None:
@@ -90,11 +112,11 @@ def _known_logits(student, teacher, dataset: Dataset, recipe: Recipe, features: 
     return None if anew else teacher_logits(teacher, dataset.train)
 
 
-def _lesson(teacher, loss: Loss, features: Sequence[Match]) -> str:
+def _lesson(teacher, loss: Loss, features: Sequence[Match], warm_up: int) -> str:
     """What a checkpoint must have been taught to be gone on with, as text."""
     if isinstance(teacher, np.ndarray):
         source = hashlib.sha256(np.ascontiguousarray(teacher)).hexdigest()
     else:
         source = digest_of_model(teacher)
     matches = [f"{match.student}<{match.teacher}:{name_of(match.loss)}*{match.weight}{match.regressor}" for match in features]
-    return " ".join([name_of(loss), source[:24], *matches])
+    return " ".join([name_of(loss), source[:24], *matches, *([f"warm-up {warm_up}"] if warm_up else [])])

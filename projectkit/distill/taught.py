@@ -10,6 +10,8 @@ from projectkit.distill.checks import FeatureLoss, Loss, name_of, refuse_weight,
 from projectkit.distill.hinton import cross_entropy
 from projectkit.errors import ModelError
 
+Share = Callable[[tf.Tensor], tf.Tensor]  # step of the optimizer → the part that a lesson has in the training, in [0, 1]
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -28,17 +30,27 @@ class Match:
 class Taught(keras.Model):
     """Trains `student` by `loss` on the logits, plus the weighted losses of the matches. Its variables: student's, regressors'.
 
-    Targets are the labels, or (labels, teacher's logits) when these are known; else `teacher` answers each batch.
+    Targets are the labels, or (labels, teacher's logits) when these are known; else `teacher` answers each batch. share: the
+    part that these losses have; the rest is cross-entropy with the labels.
     """
 
-    def __init__(self, student: keras.Model, teacher: keras.Model | None, loss: Loss, matches: Sequence[Match], seed: int):
+    def __init__(
+        self,
+        student: keras.Model,
+        teacher: keras.Model | None,
+        loss: Loss,
+        matches: Sequence[Match],
+        *,
+        seed: int,
+        share: Share,
+    ):
         super().__init__(name=student.name)
         for match in matches:
             refuse_weight(f"for the match of {match.student} the weight", match.weight)
         self._parts = with_features(student, [match.student for match in matches])
         self._regressors = [_regressor(student, teacher, match, seed + index) for index, match in enumerate(matches)]
         self._ask = _silent(teacher, [match.teacher for match in matches])
-        self._objective, self._matches = loss, tuple(matches)
+        self._objective, self._matches, self._share = loss, tuple(matches), share
         self._loss_mean = keras.metrics.Mean(name="loss")
         self._hits, self._labelled = keras.metrics.Sum(name="hits"), keras.metrics.Sum(name="labelled")
 
@@ -54,7 +66,7 @@ class Taught(keras.Model):
         theirs = self._ask(x, known)
         with tf.GradientTape() as tape:
             logits, *features = _listed(self._parts(x, training=True))
-            loss = self.lesson(logits, features, theirs, labels)
+            loss = self.lesson(logits, features, theirs, labels, self._share(self.optimizer.iterations))
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         return self._report(loss, logits, labels)
 
@@ -64,14 +76,19 @@ class Taught(keras.Model):
         logits = _listed(self._parts(x, training=False))[0]
         return self._report(cross_entropy(tf.cast(logits, tf.float32), tf.cast(labels, tf.int32)), logits, labels)
 
-    def lesson(self, logits, features, theirs, labels) -> tf.Tensor:
-        """What the student shall make small: the loss of the logits, of the matches, and its own regularization."""
+    def lesson(self, logits, features, theirs, labels, share: float | tf.Tensor = 1.0) -> tf.Tensor:
+        """What the student shall make small: the loss of the logits, of the matches, and its own regularization.
+
+        share: of the first two; the rest of them is cross-entropy with the labels.
+        """
         total = scalar(self._objective(logits, theirs[0], labels), self._objective)
         for match, regressor, ours, hint in zip(self._matches, self._regressors, features, theirs[1:], strict=True):
             try:
                 total += match.weight * scalar(match.loss(regressor(ours), hint), match.loss)
             except ModelError as error:
                 raise ModelError(f"{match.student} from {match.teacher} by {name_of(match.loss)}: {error}") from error
+        alone = cross_entropy(tf.cast(logits, tf.float32), tf.cast(labels, tf.int32))
+        total = share * total + (1 - share) * alone
         return total + tf.add_n([tf.zeros([]), *(tf.cast(loss, tf.float32) for loss in self._parts.losses)])
 
     def rehearse(self, x, labels, known=None) -> None:

@@ -214,7 +214,7 @@ def _normalize(x: "tf.Tensor", norm: list["tf.Tensor"], norms: _Norms) -> "tf.Te
 def _activation(name: str):
     import tensorflow as tf
 
-    return {"relu": tf.nn.relu, "relu6": tf.nn.relu6, "swish": tf.nn.silu, "tanh": tf.math.tanh}[name]
+    return {"relu": tf.nn.relu, "relu6": tf.nn.relu6, "swish": tf.nn.silu}[name]
 
 
 def _inside(net: Supernet, architecture: Architecture) -> Architecture:

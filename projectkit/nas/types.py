@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from projectkit.errors import ModelError
 
-ACTIVATIONS = ("relu", "relu6", "swish", "tanh")
+ACTIVATIONS = ("relu", "relu6", "swish")
 
 
 @dataclass(frozen=True, slots=True)

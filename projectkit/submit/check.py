@@ -8,7 +8,7 @@ from projectkit.errors import SubmissionError
 from projectkit.submit.exercises import INPUTS
 from projectkit.submit.project import unknown_dataset, unmeasurable_claim
 from projectkit.submit.read import Intake, read
-from projectkit.submit.slots import OPTIONAL, SLOTS, wrong_format
+from projectkit.submit.slots import OPTIONAL, SLOTS, STUDIES, wrong_format
 from projectkit.types import Submission
 
 ACCEPTED, ABSENT, REFUSED = "✓", "–", "✗"
@@ -68,6 +68,11 @@ def _accepted(intake: Intake) -> list[Finding]:
         sentences.append(f"{slot}: {Path(artifact.path).name}, {artifact.size} bytes, SHA-256 {artifact.sha256[:12]}…{unasked}")
     for exercise, arrays in submission.answers.items():
         sentences.append(f"answers to {exercise}: {', '.join(sorted(arrays))}.")
+    if study := submission.study:
+        finished = sum(trial.state == "complete" for trial in study.trials)
+        sentences.append(
+            f"study.json: {len(study.trials)} trials, {finished} of them finished; the grader holds them against the model."
+        )
     if count := len(submission.claims):
         use = "the jury measures each again" if submission.project else "shown in the report, worth no points"
         sentences.append(f"{count} claimed number{'s' if count > 1 else ''}: {use}.")
@@ -91,6 +96,8 @@ def _absent(intake: Intake) -> list[Finding]:
         )
         if names
     ]
+    if submission.lab in STUDIES and submission.study is None and "study" not in intake.problems:
+        findings.append(Finding(ABSENT, f"No study (study.json): {loss}."))
     unknown = [unknown_dataset(submission.project.dataset)] if submission.project else []
     return findings + [Finding(ABSENT, sentence) for sentence in (*unknown, *_claims_of_nothing(submission)) if sentence]
 

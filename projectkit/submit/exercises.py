@@ -342,6 +342,237 @@ def dense_rest(rng: np.random.Generator) -> Inputs:
     }
 
 
+def pareto(rng: np.random.Generator) -> Inputs:
+    """Networks in two numbers, of which less is better: `points` (20, 2) float64 in [0, 1], columns error and cost.
+
+    Point a dominates b when it is at most as large in both columns and smaller in one. Answers:
+
+    front (k,) integer         the points that no other dominates, counted from 0, in the order of their numbers
+    dominators (20,) integer   how many points dominate each
+    hypervolume ()             the area of all (x, y) with x ≤ 1, y ≤ 1 that some point is at most as large as, in both
+    """
+    cost = rng.permutation(np.linspace(0.05, 0.9, 20))
+    error = 0.15 + 0.5 * (1 - cost) ** 2 + rng.uniform(-0.12, 0.25, 20)
+    points = np.round(np.clip(np.column_stack([error, cost]), 0.01, 0.99), 2)
+    points[rng.integers(10)] = points[10 + rng.integers(10)]  # equal points do not dominate each other
+    return {"points": points}
+
+
+def acceptance(rng: np.random.Generator) -> Inputs:
+    """Twelve proposals of simulated annealing: `worse` (12,) float64, by how much the proposal's error is above the present one
+    (negative: better), `step` (12,) int64, `luck` (12,) float64 uniform in [0, 1); `start` () and `cooling` () float64.
+
+    The temperature at step k is start · cooling^k. A better or equal proposal is accepted with probability 1, a worse one with
+    exp(−worse / temperature). Answers:
+
+    probability (12,)        of being accepted
+    accepted (12,) integer   1 where luck < probability, else 0
+    """
+    worse = np.round(np.abs(rng.normal(0.0, 0.03, 12)) + 0.001, 4)
+    worse[rng.choice(12, 3, replace=False)] *= -1
+    return {
+        "worse": worse,
+        "step": rng.integers(0, 60, 12),
+        "luck": np.round(rng.random(12), 3),
+        "start": np.array(np.round(rng.uniform(0.03, 0.08), 4)),
+        "cooling": np.array(np.round(rng.uniform(0.93, 0.98), 3)),
+    }
+
+
+def tournament(rng: np.random.Generator) -> Inputs:
+    """Regularized evolution, played: `scores` (8,) float64 of the members 0 … 7, the oldest first, higher is better; `draws`
+    (6, 3) int64: places in the population, 0 is the oldest alive; `children` (6,) float64: the scores of the members 8 … 13.
+
+    Each round the best of the drawn places is the parent of the next child; the child joins, and the oldest member dies. Answers:
+
+    parents (6,) integer     the member that is the parent in each round
+    survivors (8,) integer   the members that are alive in the end, the oldest first
+    best_alive ()            the highest score among them
+    best_ever ()             the highest score of all members that lived
+    """
+    scores = np.round(rng.permutation(np.linspace(0.80, 0.93, 14)) + rng.uniform(-0.004, 0.004, 14), 4)
+    first = int(np.argmax(scores))
+    scores[[first, 0]] = scores[[0, first]]  # the best of all is the first to die
+    return {
+        "scores": scores[:8],
+        "draws": np.array([rng.choice(8, 3, replace=False) for _ in range(6)], dtype=np.int64),
+        "children": scores[8:],
+    }
+
+
+def simple_regret(rng: np.random.Generator) -> Inputs:
+    """Six searches: `accuracy` (6, 20) float64 of their networks in the order of evaluation; `best` (), that of the best network
+    there is. Answers:
+
+    regret (6, 20)   best − the highest accuracy so far
+    mean (20,)       the mean of the six
+    interval (2,)    low and high of the 95 % interval of the mean after 20 evaluations: mean ∓ 2.571 · s / √6, s with n − 1
+    """
+    accuracy = np.round(0.97 - np.abs(rng.normal(0.0, 0.05, (6, 20))) - 0.001, 4)
+    return {"accuracy": accuracy, "best": np.array(0.97)}
+
+
+def policy_gradient(rng: np.random.Generator) -> Inputs:
+    """A controller with a softmax for each of 3 genes: `logits` (3, 4) float64; 6 networks that it drew, `choices` (6, 3) int64;
+    `rewards` (6,) float64. Answers:
+
+    probabilities (3, 4)   softmax of each row of logits
+    gradient (3, 4)        the mean over the networks of (reward − mean reward) · Σ over genes of ∇ log p(choice), by logits
+    stepped (3, 4)         logits + 0.5 · gradient
+    entropy (3,)           −Σ p log p of each gene, in nats
+    """
+    logits = np.round(rng.normal(0.0, 1.0, (3, 4)), 3)
+    return {
+        "logits": logits,
+        "choices": rng.integers(0, 4, (6, 3)),
+        "rewards": np.round(rng.uniform(0.7, 0.98, 6), 4),
+    }
+
+
+def latency_reward(rng: np.random.Generator) -> Inputs:
+    """Twelve networks: `accuracy` (12,) float64, `latency` (12,) float64 in seconds; `target` () in seconds and `w` () = −0.07.
+
+    MnasNet's rewards, accuracy · (latency / target)^exponent. Answers:
+
+    soft (12,)               the exponent is w for all
+    hard (12,)               the exponent is 0 where latency ≤ target, else −1
+    best_soft () integer     the network of the highest soft reward
+    best_hard () integer     the network of the highest hard reward
+    """
+    latency = np.round(np.sort(rng.uniform(1e-5, 2e-4, 12)), 7)
+    accuracy = np.round(0.9 + 0.08 * (latency / 2e-4) ** 0.5 + rng.normal(0.0, 0.006, 12), 4)
+    order = rng.permutation(12)
+    target = np.round(np.median(latency), 7)
+    return {
+        "accuracy": accuracy[order],
+        "latency": latency[order],
+        "target": np.array(target),
+        "w": np.array(-0.07),
+    }
+
+
+def kendall(rng: np.random.Generator) -> Inputs:
+    """Does a cheap score know the outcome? `score` (14,), `outcome` (14,) float64 of 14 networks, no two values equal. Answers:
+
+    concordant () integer   pairs of networks that both put in the same order, of 91
+    tau ()                  (concordant − discordant) / 91
+    top () integer          how many of the 4 networks of highest score are among the 4 of highest outcome
+    """
+    outcome = 0.85 + 0.1 * rng.permutation(14) / 14 + rng.uniform(0.0, 0.005, 14)
+    score = np.argsort(np.argsort(outcome + rng.normal(0.0, 0.04, 14))) + rng.uniform(0.1, 0.9, 14)
+    return {"score": np.round(score, 4), "outcome": np.round(outcome, 5)}
+
+
+def distilled_objective(rng: np.random.Generator) -> Inputs:
+    """Eight images: `student_logits` and `teacher_logits` (8, 5), `labels` (8,) int64; `student_features` (8, 4) and
+    `teacher_features` (8, 6); `temperature` () and `alpha` (), float64.
+
+    CKA of A and B, columns centred: ‖AᵀB‖² / (‖AᵀA‖ · ‖BᵀB‖) with Frobenius norms. Answers, each ():
+
+    loss        (1 − α) · cross-entropy(labels) + α · T² · KL(softmax(teacher / T) ‖ softmax(student / T)), means over the images
+    agreement   the share of images on which both have the same class of the highest logit
+    cka         CKA of the two sets of features
+    """
+    labels = rng.integers(0, 5, 8)
+    teacher = rng.normal(0.0, 1.0, (8, 5)) + 4 * np.eye(5)[labels]
+    features = rng.normal(0.0, 1.0, (8, 6))
+    return {
+        "student_logits": np.round(0.5 * teacher + rng.normal(0.0, 1.2, (8, 5)), 3),
+        "teacher_logits": np.round(teacher, 3),
+        "labels": labels,
+        "student_features": np.round(features[:, :4] @ rng.normal(0.0, 1.0, (4, 4)) + rng.normal(0.0, 1.0, (8, 4)), 3),
+        "teacher_features": np.round(features, 3),
+        "temperature": np.array(float(rng.integers(2, 7))),
+        "alpha": np.array(np.round(rng.uniform(0.5, 0.95), 2)),
+    }
+
+
+def soft_targets(rng: np.random.Generator) -> Inputs:
+    """`logits` (8, 6) float64 of a teacher, the `labels` (8,) int64 of the images, and a `temperature` () T. Answers:
+
+    probabilities (8, 6)     softmax(logits / T)
+    entropy (8,)             −Σ p · ln p of each row of `probabilities`, in nats
+    not_the_label (8,)       the sum of the probabilities of all classes but the label
+    runner_up (8,) integer   the most probable class but the label
+    """
+    labels = rng.integers(0, 6, 8)
+    logits = rng.normal(0.0, 2.0, (8, 6))
+    logits[np.arange(8), labels] += rng.uniform(3.0, 8.0, 8)
+    return {
+        "logits": np.round(logits, 3),
+        "labels": labels.astype(np.int64),
+        "temperature": np.array(np.round(rng.uniform(2.0, 8.0), 1)),
+    }
+
+
+def soft_loss(rng: np.random.Generator) -> Inputs:
+    """Logits of a `student` and a `teacher`, (8, 5) float64 each, `labels` (8,) int64, `temperature` () T and `alpha` () α.
+    All logarithms are natural. Answers:
+
+        cross_entropy ()   the mean over the images of −ln softmax(student)[label]
+        divergence ()      the mean over the images of KL(softmax(teacher / T) ‖ softmax(student / T))
+        loss ()            (1 − α) · cross_entropy + α · T² · divergence
+        slope (8, 5)       the gradient of `loss` with respect to `student`: an eighth of (1 − α) · (softmax(student) − one-hot
+                           label) + α · T · (softmax(student / T) − softmax(teacher / T))
+    """
+    student, teacher = rng.normal(0.0, 2.0, (2, 8, 5))
+    return {
+        "student": np.round(student, 3),
+        "teacher": np.round(teacher, 3),
+        "labels": rng.integers(0, 5, 8).astype(np.int64),
+        "temperature": np.array(np.round(rng.uniform(2.0, 6.0), 1)),
+        "alpha": np.array(np.round(rng.uniform(0.3, 0.9), 2)),
+    }
+
+
+def paired_gain(rng: np.random.Generator) -> Inputs:
+    """Seven seeds: the accuracy in percent without a teacher, `plain` (7,), and with one, `taught` (7,), float64; entry k of both
+    is of the same seed. With d = taught − plain, s its sample standard deviation (squares summed, divided by 6, the root) and
+    t = 2.446912, the 97.5 % quantile of Student's t with 6 degrees of freedom. Answers:
+
+        gain ()            the mean of d
+        low (), high ()    gain − t · s / √7 and gain + t · s / √7
+        unpaired ()        t · √((s₁² + s₂²) / 7), s₁ of `plain` and s₂ of `taught`: what one would add and subtract without pairs
+        seeds () integer   how many of the seven have taught > plain
+    """
+    seeds, gains = rng.normal(0.0, 1.5, 7), rng.normal(rng.uniform(-0.3, 1.2), 0.5, 7)
+    plain = rng.uniform(80.0, 95.0) + seeds
+    return {"plain": np.round(plain, 2), "taught": np.round(plain + np.where(np.abs(gains) < 0.05, 0.1, gains), 2)}
+
+
+def decoupled_parts(rng: np.random.Generator) -> Inputs:
+    """Logits of a `student` and a `teacher`, (6, 5) float64 each, `labels` (6,) int64 and a `temperature` () T. With p the
+    teacher's and q the student's softmax of logits / T, and y the label of an image. Answers, each (6,), the last three in nats:
+
+        sure     p_y
+        target   p_y · ln(p_y / q_y) + (1 − p_y) · ln((1 − p_y) / (1 − q_y))
+        others   KL(p̂ ‖ q̂), p̂ and q̂ being p and q without entry y, scaled to sum to 1
+        whole    KL(p ‖ q); it is target + (1 − sure) · others
+    """
+    labels = rng.integers(0, 5, 6)
+    student, teacher = rng.normal(0.0, 2.0, (2, 6, 5))
+    teacher[np.arange(6), labels] += rng.uniform(2.0, 5.0, 6)
+    return {
+        "student": np.round(student, 3),
+        "teacher": np.round(teacher, 3),
+        "labels": labels.astype(np.int64),
+        "temperature": np.array(np.round(rng.uniform(1.5, 5.0), 1)),
+    }
+
+
+def attention_maps(rng: np.random.Generator) -> Inputs:
+    """Features of two networks for the same 3 images: `student` (3, 4, 4, 5) and `teacher` (3, 4, 4, 9) float32, height and width
+    being 4. The map of an image is the sum over the channels of the squared features, divided by the Euclidean length of its
+    16 numbers. Answers:
+
+        student_map, teacher_map (3, 4, 4)   the maps
+        loss ()                              the mean over images and places of (student_map − teacher_map)²
+    """
+    place = rng.uniform(0.2, 2.0, (3, 4, 4, 1))
+    student, teacher = (np.maximum(place * rng.normal(0.4, 1.0, (3, 4, 4, channels)), 0) for channels in (5, 9))
+    return {"student": np.round(student, 4).astype(np.float32), "teacher": np.round(teacher, 4).astype(np.float32)}
+
+
 INPUTS: Mapping[str, Mapping[str, Callable[[np.random.Generator], Inputs]]] = {
     "l00_measurement": {
         "count_layers": count_layers,
@@ -371,5 +602,24 @@ INPUTS: Mapping[str, Mapping[str, Callable[[np.random.Generator], Inputs]]] = {
         "ensemble": ensemble,
         "climb": climb,
         "dense_rest": dense_rest,
+    },
+    "l05_distillation": {
+        "soft_targets": soft_targets,
+        "soft_loss": soft_loss,
+        "paired_gain": paired_gain,
+        "decoupled_parts": decoupled_parts,
+        "attention_maps": attention_maps,
+    },
+    "l06_nas": {
+        "pareto": pareto,
+        "acceptance": acceptance,
+        "tournament": tournament,
+        "simple_regret": simple_regret,
+        "policy_gradient": policy_gradient,
+    },
+    "l07_nas_distillation": {
+        "latency_reward": latency_reward,
+        "kendall": kendall,
+        "distilled_objective": distilled_objective,
     },
 }

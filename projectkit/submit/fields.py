@@ -80,5 +80,8 @@ def check_entry(entry: dict, where: str) -> Entry:
 def show(value: object) -> str:
     """A stranger's value, short and in ASCII, for a sentence."""
     # Not repr of the whole: a number of thousands of digits, or a page of text, would become the message.
-    text = ascii(value) if not isinstance(value, int) or abs(value) < 10**30 else "a huge number"
+    try:
+        text = ascii(value) if not isinstance(value, int) or abs(value) < 10**30 else "a huge number"
+    except RecursionError:
+        return "something nested too deep"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -15,6 +15,9 @@ class Limits:
     manifest_bytes: int = 64 * 1024
     answers_bytes: int = 16 * MEBIBYTE
     report_bytes: int = 64 * 1024
+    study_bytes: int = 2 * MEBIBYTE
+    trials: int = 2000  # of a study
+    blocks: int = 32  # of an architecture in it
     files: int = 24
     directory_bytes: int = 64 * 1024  # the table of contents of a zip
     ratio: int = 100  # unpacked : packed, for files above `ratio_from`

@@ -11,6 +11,8 @@ from projectkit.errors import SubmissionError
 from projectkit.submit.fields import Entry, check_entry, check_fields, check_file, check_object, check_text, show
 from projectkit.submit.limits import LIMITS
 from projectkit.submit.project import REPORT, ProjectEntry, dump_project, parse_project
+from projectkit.submit.strict_json import load_object
+from projectkit.submit.study import STUDY
 from projectkit.types import FORMATS
 
 FORMAT_VERSION = 1
@@ -18,18 +20,19 @@ SCALES = ("quick", "full")
 MANIFEST, ANSWERS = "manifest.json", "answers.npz"
 SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 LAB = re.compile(r"[a-z][a-z0-9_]{0,59}")
-_FIXED = "|".join(map(re.escape, (MANIFEST, ANSWERS, REPORT)))
+_FIXED = "|".join(map(re.escape, (MANIFEST, ANSWERS, REPORT, STUDY)))
 _SUFFIXES = "|".join(map(re.escape, FORMATS))
 MEMBER = re.compile(rf"{_FIXED}|{SLOT.pattern}(?:{_SUFFIXES})")
-_RESERVED = {"answers", "manifest", "report", "con", "prn", "aux", "nul"} | {
+_RESERVED = {"answers", "manifest", "report", "study", "con", "prn", "aux", "nul"} | {
     f"{port}{n}" for port in ("com", "lpt") for n in range(10)
 }
-_FIELDS = {"format", "student", "lab", "scale", "slots", "answers", "claims", "versions", "project"}
+_FIELDS = {"format", "student", "lab", "scale", "slots", "answers", "claims", "versions", "project", "study"}
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a submission says about itself. `answers` is None when no exercise was handed in, `project` for a lab."""
+    """What a submission says about itself. `answers` is None when no exercise was handed in, `project` for a lab, `study` where
+    nothing was searched."""
 
     student: str
     lab: str
@@ -39,6 +42,7 @@ class Manifest:
     claims: Mapping[str, float]
     versions: Mapping[str, str]
     project: ProjectEntry | None = None
+    study: Entry | None = None
 
 
 def dump(manifest: Manifest) -> bytes:
@@ -47,26 +51,27 @@ def dump(manifest: Manifest) -> bytes:
         slot: {"file": entry.file, "sha256": entry.sha256, "size": entry.size, "format": _format(entry.file)}
         for slot, entry in manifest.slots.items()
     }
-    answers = manifest.answers and {"file": ANSWERS, "sha256": manifest.answers.sha256, "size": manifest.answers.size}
     value = {
         "format": FORMAT_VERSION,
         "student": manifest.student,
         "lab": manifest.lab,
         "scale": manifest.scale,
         "slots": slots,
-        "answers": answers,
+        "answers": _file(manifest.answers),
         "claims": dict(manifest.claims),
         "versions": dict(manifest.versions),
         "project": dump_project(manifest.project),
+        "study": _file(manifest.study),
     }
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
 
 
 def parse(content: bytes) -> Manifest:
     """The manifest from its bytes. Raises SubmissionError naming the field that is missing, unknown or of the wrong kind."""
-    value = _load_json(content)
-    # A lab packed before there were projects lacks the field, and is as good as one that says null.
+    value = load_object(content, "manifest")
+    # A lab packed before there were projects or studies lacks the field, and is as good as one that says null.
     value.setdefault("project", None)
+    value.setdefault("study", None)
     check_fields(value, _FIELDS, "manifest")
     if value["format"] != FORMAT_VERSION or isinstance(value["format"], bool):
         raise SubmissionError(
@@ -87,6 +92,7 @@ def parse(content: bytes) -> Manifest:
             for k, v in check_object(value["versions"], "versions").items()
         },
         parse_project(value["project"], lab),
+        None if value["study"] is None else check_file(value["study"], STUDY, "study"),
     )
 
 
@@ -137,29 +143,8 @@ def _slot(slot: str, entry: object) -> Entry:
     return check_entry(entry, where)
 
 
-def _load_json(content: bytes) -> dict:
-    try:
-        return check_object(
-            json.loads(content.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constants), "manifest"
-        )
-    except SubmissionError:
-        raise
-    except RecursionError:
-        raise SubmissionError("manifest: it is nested too deep, expected at most 3 levels. Pack it again.") from None
-    except ValueError as error:
-        raise SubmissionError(f"manifest: not readable as JSON ({str(error)[:100]}). Pack it again.") from error
-
-
-def _no_duplicates(pairs: list[tuple[str, object]]) -> dict:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        twice = next(key for key in result if sum(key == other for other, _ in pairs) > 1)
-        raise SubmissionError(f"manifest: the field {show(twice)} is there twice, expected once. Pack it again.")
-    return result
-
-
-def _no_constants(text: str) -> None:
-    raise SubmissionError(f"manifest: it holds the number {text}, expected finite numbers. Correct or drop that claim.")
+def _file(entry: Entry | None) -> dict | None:
+    return entry and {"file": entry.file, "sha256": entry.sha256, "size": entry.size}
 
 
 def _format(file: str) -> str:

@@ -16,6 +16,7 @@ from projectkit.submit.limits import LIMITS
 from projectkit.submit.manifest import ANSWERS, MANIFEST, Entry, Manifest, check_claims, check_slot, dump
 from projectkit.submit.project import REPORT, ProjectEntry, check_report, unmeasurable_claim
 from projectkit.submit.read import read
+from projectkit.submit.study import STUDY
 from projectkit.types import FORMATS, Project
 
 
@@ -29,14 +30,15 @@ def pack(
     answers: Answers | None = None,
     claims: Mapping[str, float] | None = None,
     project: Project | None = None,
+    study: str | Path | None = None,
 ) -> Path:
     """Writes the submission zip at `path` and returns it.
 
     `artifacts`: slot → model file (.tflite, .onnx or .supermask); `answers[exercise][name]`: arrays of numbers; `claims`:
     numbers you state, by "slot/metric" or any short text, shown beside the measured ones; `project`: what the lab "project"
-    hands in beside its models. The claims of a project are measured again by its jury, so each must name a metric of a model
-    that is handed in. The zip is read back by the reader that the grader uses before it gets its name. Raises SubmissionError
-    when the grader would refuse any part of it.
+    hands in beside its models; `study`: the JSON file of a search, from nas.export_study. The claims of a project are measured
+    again by its jury, so each must name a metric of a model that is handed in. The zip is read back by the reader that the
+    grader uses before it gets its name. Raises SubmissionError when the grader would refuse any part of it.
     """
     files: dict[str, bytes] = {}
     slots = {}
@@ -51,7 +53,10 @@ def pack(
     if project:
         files[REPORT] = _report(project, claims, slots)
     announced = ProjectEntry(project.title, project.dataset, _entry(REPORT, files[REPORT])) if project else None
-    manifest = Manifest(student, lab, scale, slots, entry, claims, _versions(), announced)
+    if study is not None:
+        files[STUDY] = _read(Path(study))
+    searched = _entry(STUDY, files[STUDY]) if study is not None else None
+    manifest = Manifest(student, lab, scale, slots, entry, claims, _versions(), announced, searched)
     try:
         description = dump(manifest)
     except (TypeError, ValueError) as error:
@@ -108,7 +113,7 @@ def _read(source: Path) -> bytes:
             )
         return source.read_bytes()
     except OSError as error:
-        raise SubmissionError(f"{source}: cannot be read ({error.strerror}). Give the path of a model file.") from error
+        raise SubmissionError(f"{source}: cannot be read ({error.strerror}). Give the path of the file.") from error
 
 
 def _entry(name: str, content: bytes) -> Entry:

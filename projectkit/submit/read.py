@@ -12,12 +12,13 @@ from projectkit.submit.content import check_content
 from projectkit.submit.limits import LIMITS
 from projectkit.submit.manifest import ANSWERS, MANIFEST, MEMBER, Entry, Manifest, parse
 from projectkit.submit.project import REPORT, check_report
+from projectkit.submit.study import STUDY, check_study
 from projectkit.types import FORMATS, Artifact, Project, Submission
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What was accepted, and why the rest was not: problems by slot, by "answers", "answers/exercise" or "report"."""
+    """What was accepted, and why the rest was not: problems by slot, by "answers", "answers/exercise", "report" or "study"."""
 
     submission: Submission
     problems: dict[str, str]
@@ -26,8 +27,8 @@ class Intake:
 def read(path: str | Path, destination: str | Path) -> Intake:
     """Reads the zip at `path` and unpacks its accepted model files into the folder `destination`.
 
-    What spoils one slot, the answers or a project's report is in `problems` and spoils nothing else. Raises SubmissionError
-    for what spoils the whole zip: it is not a zip, holds a dangerous or unknown member, or its manifest is wrong.
+    What spoils one slot, the answers, a project's report or a study is in `problems` and spoils nothing else. Raises
+    SubmissionError for what spoils the whole zip: it is not a zip, holds a dangerous or unknown member, or its manifest is wrong.
     """
     path, destination = Path(path), Path(destination)
     size = _size(path)
@@ -59,8 +60,23 @@ def read(path: str | Path, destination: str | Path) -> Intake:
             except SubmissionError as error:
                 report, problems["report"] = "", str(error)
             project = Project(manifest.project.title, manifest.project.dataset, report)
+        study = None
+        if manifest.study:
+            try:
+                study = check_study(_verified(archive, manifest.study, LIMITS.study_bytes))
+            except SubmissionError as error:
+                problems["study"] = str(error)
     submission = Submission(
-        manifest.student, manifest.lab, manifest.scale, str(destination), artifacts, answers, manifest.claims, digest, project
+        manifest.student,
+        manifest.lab,
+        manifest.scale,
+        str(destination),
+        artifacts,
+        answers,
+        manifest.claims,
+        digest,
+        project,
+        study,
     )
     return Intake(submission, problems)
 
@@ -78,6 +94,7 @@ def _manifest(archive: ZipFile) -> Manifest:
     manifest = parse(read_member(archive, MANIFEST, "zip", LIMITS.manifest_bytes))
     announced = {entry.file for entry in manifest.slots.values()} | {MANIFEST, ANSWERS}
     announced |= {REPORT} if manifest.project else set()
+    announced |= {STUDY} if manifest.study else set()
     if names - announced:
         raise SubmissionError(f"zip: {min(names - announced)} is not named in the manifest. {PACK_AGAIN}")
     return manifest

@@ -14,10 +14,15 @@ SLOTS: Mapping[str, Mapping[str, str | None]] = {
     "l02_pruning": dict.fromkeys(("pruned", "sparse", "two_of_four", "clustered", "int8"), "litert"),
     "l03_structured_pruning": {"pruned": "litert", "tiny": "litert"},
     "l04_supermasks": {"accurate": "supermask", "tiny": "supermask"},
+    "l05_distillation": {"student": "litert", "int8": "litert"},
+    "l06_nas": {"best": "litert"},
+    "l07_nas_distillation": {"student": "litert"},
     PROJECT: {"baseline": None, "optimized": None, "variant_a": None, "variant_b": None},
 }
 # More points of a project's trade-off, beside the two models that are asked for.
 OPTIONAL = {PROJECT: ("variant_a", "variant_b")}
+# The labs that ask for the search behind their model, too.
+STUDIES = ("l06_nas", "l07_nas_distillation")
 
 
 def wrong_format(slot: str, artifact: Artifact, wanted: str | None) -> str | None:

@@ -88,6 +88,26 @@ def test_the_history_reports_what_evaluation_finds(trained, digits, small):
     assert history.val_loss[0] == pytest.approx(float(examination), rel=1e-3)
 
 
+@pytest.mark.parametrize("name", ["hinton", "decoupled"])
+def test_a_warm_up_lets_the_teachers_part_grow_epoch_by_epoch(trained, digits, small, name):
+    """The student stands still, so that the loss of each epoch is that of its share alone: 1/3, 2/3, all, all."""
+    model, recipe = student(digits), Recipe(epochs=4, batch_size=128, optimizer="sgd", learning_rate=1e-9, schedule="constant")
+    history = distill(model, trained, small, recipe, loss=LOSSES[name], warm_up=3, progress=False)
+    options = {"hinton": {"alpha": 0.9}, "decoupled": {"alpha": 1.0, "beta": 8.0}}[name]
+    logits, theirs, labels = train.logits(model, small.train.x), train.logits(trained, small.train.x), small.train.y
+    for epoch, share in enumerate((1 / 3, 2 / 3, 1, 1)):
+        weaker = partial(LOSSES[name], **{option: share * weight for option, weight in options.items()})
+        batches = np.random.default_rng((0, epoch)).permutation(256).reshape(2, 128)
+        expected = np.mean([weaker(logits[batch], theirs[batch], labels[batch]) for batch in batches])
+        assert history.loss[epoch] == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("epochs", [-1, 3, 0.5])
+def test_a_warm_up_longer_than_the_training_is_refused(answers, digits, epochs):
+    with pytest.raises(ModelError, match=f"warm-up of {epochs} epochs; expected a whole number from 0 to the recipe's 2. Give"):
+        distill(student(digits), answers, digits, QUICK, warm_up=epochs, progress=False)
+
+
 def test_without_any_label_the_accuracy_is_not_a_number_and_the_student_learns_all_the_same(trained, digits):
     unlabelled = replace(digits, train=Split(digits.train.x, np.full_like(digits.train.y, -1)), digest="none")
     history = distill(
@@ -157,7 +177,7 @@ class Stopped(Exception):
 def test_a_stopped_run_goes_on_to_the_same_weights_with_its_regressor(trained, digits, small, tmp_path):
     arguments = (trained, small, replace(QUICK, epochs=3))
     match = Match("dense", "global_average_pooling2d", FEATURE_LOSSES["hints"], 100.0, regressor=True)
-    options = {"features": [match], "progress": False}
+    options = {"features": [match], "warm_up": 3, "progress": False}
     whole, stopped, resumed = student(digits), student(digits), student(digits, seed=9)
     expected = distill(whole, *arguments, **options)
     epochs = []
@@ -187,6 +207,8 @@ def test_a_checkpoint_of_another_lesson_is_refused(trained, answers, digits, sma
     ):
         with pytest.raises(ModelError, match="written with lesson hinton"):
             distill(student(digits), teacher, small, recipe, loss=loss, checkpoint=path, progress=False)
+    with pytest.raises(ModelError, match=r"written with lesson hinton .*, this run has hinton .* warm-up 1"):
+        distill(student(digits), first, small, recipe, warm_up=1, checkpoint=path, progress=False)
     plain = replace(labelled(small), digest="small")
     with pytest.raises(ModelError, match=r"written with lesson hinton.*this run has None"):
         train.fit(student(digits), plain, recipe, checkpoint=path, progress=False)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from rubrics_by_hand import rubric
 
 from grading.cluster import Cluster
 from grading.engine import Options, grade
@@ -19,6 +18,7 @@ from grading.errors import SandboxError
 from grading.exercises import SOLUTIONS
 from models_by_hand import linear_onnx, linear_tflite, saved
 from projectkit.submit import exercise_inputs, pack
+from rubrics_by_hand import rubric
 
 pytest.importorskip("distributed", reason="Dask is not installed (the extra `cluster`)")
 LAB = "l01_quantization"

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from rubrics_by_hand import rubric
 
 from grading.engine import Options, grade
 from models_by_hand import linear_onnx, linear_tflite, linear_weights, saved
 from projectkit.submit import pack
+from rubrics_by_hand import rubric
 
 LAB = "l02_pruning"
 CHECKS = [

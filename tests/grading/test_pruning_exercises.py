@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 from scipy.cluster.vq import kmeans2
 
-from grading.exercises import SOLUTIONS
-from projectkit.submit import exercise_inputs
+from exercises_by_hand import cases_of
 
 LAB = "l02_pruning"
-
-
-def case(student, exercise):
-    inputs = exercise_inputs(student, LAB, exercise)
-    return inputs, SOLUTIONS[LAB][exercise](inputs)
+case = cases_of(LAB)
 
 
 @pytest.mark.parametrize("student", ["Ann", "Bob", "Cyd"])

@@ -5,17 +5,12 @@ import pytest
 import tf_keras as keras
 from tf_keras import layers
 
-from grading.exercises import SOLUTIONS
+from exercises_by_hand import cases_of
 from projectkit.prune import SCORES, groups, keep_best, remove
-from projectkit.submit import exercise_inputs
 
 LAB = "l03_structured_pruning"
 STUDENTS = ("Ann", "Bob", "Cyd")
-
-
-def case(student, exercise):
-    inputs = exercise_inputs(student, LAB, exercise)
-    return inputs, SOLUTIONS[LAB][exercise](inputs)
+case = cases_of(LAB)
 
 
 @pytest.mark.parametrize("student", STUDENTS)

@@ -3,17 +3,14 @@
 import numpy as np
 import pytest
 
+from exercises_by_hand import cases_of
 from grading.exercises import SOLUTIONS
 from projectkit.runtimes.supermask import Supermask, draw
 from projectkit.submit import exercise_inputs
 
 LAB = "l04_supermasks"
 STUDENTS = ("Ann", "Bob", "Cyd")
-
-
-def case(student, exercise):
-    inputs = exercise_inputs(student, LAB, exercise)
-    return inputs, SOLUTIONS[LAB][exercise](inputs)
+case = cases_of(LAB)
 
 
 @pytest.mark.parametrize("student", STUDENTS)

@@ -9,10 +9,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from rubrics_by_hand import rubric
 
 from grading import sandbox
 from hostile_submissions import EVERYTHING, all_cases, write
+from rubrics_by_hand import rubric
 
 CASES = {case.name: case for case in all_cases()}
 RUBRIC = rubric(

@@ -1,12 +1,16 @@
 """The check cells: right answers pass, and each typical mistake is told what is wrong with it."""
 
 import itertools
+import math
 
 import numpy as np
+import optuna
 import pytest
+from scipy.special import log_softmax, softmax
 from scipy.stats import binom, binomtest
+from scipy.stats import t as students_t
 
-from checks import l00, l01, l02, l03, l04, project
+from checks import l00, l01, l02, l03, l04, l05, l06, l07, project
 from projectkit.prune.supermasks import Found
 from projectkit.types import Artifact, Dataset, Measurement, Profile, Split
 
@@ -211,8 +215,111 @@ def weights_left(units, masks, *, columns=True):
     return sum(a * b for a, b in zip(left if columns else units, left[1:], strict=False))
 
 
+def chains(depths, filters, strides, *, skips=True, added=True):
+    block = filters * strides
+    counted = [block * (block + skips) ** (depth - 1) for depth in depths]
+    return sum(counted) if added else math.prod(counted)
+
+
+def step_taken(worse, temperature, luck, *, sign=-1):
+    with np.errstate(all="ignore"):
+        return worse <= 0 or bool(luck < np.exp(sign * worse / np.float64(temperature)))
+
+
+def aged(population, drawn, child_of, *, dies="oldest", parent=max, over=None):
+    first = parent((population[index] for index in (drawn if over is None else over)), key=lambda member: member[0])
+    gone = population[0] if dies == "oldest" else min(population, key=lambda member: member[0])
+    return [*(member for member in population if member is not gone), child_of(first)]
+
+
+def reinforced(logits, choice, advantage, *, centred=True, softmaxed=True):
+    p = softmax(logits) if softmaxed else np.exp(logits)
+    return advantage * (np.eye(len(p))[choice] - p * centred)
+
+
+def unbeaten(points, *, strict=False, equal_beat=False):
+    def beats(a, b):
+        return np.all(a < b) if strict else np.all(a <= b) and (equal_beat or np.any(a < b))
+
+    pairs = [[i != j and beats(a, b) for i, a in enumerate(points)] for j, b in enumerate(points)]
+    return ~np.array(pairs).any(axis=1)
+
+
+def area(points, *, last=1.0, dominated=False):
+    best = np.unique(points if dominated else points[unbeaten(points)], axis=0)
+    return float(np.sum(np.diff([*best[:, 0], last]) * (1 - best[:, 1])))
+
+
+def rewarded(accuracy, latency, target, w=-0.07, *, power=1):
+    return accuracy * (latency / target) ** (power * w)
+
+
+def limited(accuracy, latency, target, *, both=False):
+    return accuracy * (target / latency if both else np.minimum(1, target / latency))
+
+
+def alike(a, b, *, centred=True, squared=True):
+    a, b = (x - x.mean(axis=0) if centred else x for x in (a, b))
+    return np.linalg.norm(a.T @ b) ** (1 + squared) / np.linalg.norm(a.T @ a) / np.linalg.norm(b.T @ b)
+
+
+def agreed(score, outcome, *, ties=0, difference=True):
+    signs = [np.sign((score[i] - score[j]) * (outcome[i] - outcome[j])) or ties for i, j in itertools.combinations(range(4), 2)]
+    return np.mean(signs) if difference else np.mean(np.array(signs) > 0)
+
+
+def trials(*values):
+    """A study of these trials, and them."""
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    study.add_trials([optuna.create_trial(values=pair) for pair in values])
+    return study.trials, study
+
+
+FOUND, SEARCHED = trials((0.95, 0.5), (0.94, 0.6), (0.5, 0.1))
+
+
 def found(accuracy, removed):
     return Found((), accuracy, removed)
+
+
+def softened(logits, temperature):
+    return softmax(logits / temperature, axis=1)
+
+
+def distilled(student, teacher, labels, temperature, alpha, *, power=2, turned=False, mean=np.mean, entropy=True):
+    ours, theirs = log_softmax(student / temperature, axis=1), log_softmax(teacher / temperature, axis=1)
+    ours, theirs = (theirs, ours) if turned else (ours, theirs)
+    each = (np.exp(theirs) * ((theirs if entropy else 0) - ours)).sum(axis=1)
+    hard = -log_softmax(student, axis=1)[np.arange(len(labels)), labels].mean()
+    return (1 - alpha) * hard + alpha * temperature**power * mean(each)
+
+
+def pull(student, teacher, labels, temperature, alpha, *, power=1, count=None):
+    hard = softmax(student, axis=1) - np.eye(student.shape[1])[labels]
+    soft = softened(student, temperature) - softened(teacher, temperature)
+    return ((1 - alpha) * hard + alpha * temperature**power * soft) / (count or len(student))
+
+
+def of_three(differences, *, ddof=1, root=True, normal=False):
+    n = len(differences)
+    sure = 1.96 if normal else students_t.ppf(0.975, n - 1)
+    return np.mean(differences), sure * np.std(differences, ddof=ddof) / (np.sqrt(n) if root else 1)
+
+
+def two_parts(student, teacher, labels, temperature, *, rest_scaled=True, of="teacher"):
+    p, q = softened(teacher, temperature), softened(student, temperature)
+    mine = np.eye(p.shape[1], dtype=bool)[labels]
+    a, b = p[mine], q[mine]
+    target = a * np.log(a / b) + (1 - a) * np.log((1 - a) / (1 - b))
+    p, q = (rows[~mine].reshape(len(rows), -1) for rows in (p, q))
+    if rest_scaled:
+        p, q = (rows / rows.sum(axis=1, keepdims=True) for rows in (p, q))
+    return (a if of == "teacher" else b), target, (p * np.log(p / q)).sum(axis=1)
+
+
+def looks(features, *, power=2, axes=(1, 2)):
+    squares = (features**2).sum(axis=3)
+    return squares / (squares**power).sum(axis=axes, keepdims=True) ** (1 / power)
 
 
 RIGHT = [
@@ -249,6 +356,28 @@ RIGHT = [
     (l04.gradient, (coin_gradient,)),
     (l04.parameters, (weights_left,)),
     (l04.handed_in, (found(0.7, 0.6), found(0.55, 0.9))),
+    (l05.soften, (softened,)),
+    (l05.soft_loss, (distilled,)),
+    (l05.slope, (pull, distilled)),
+    (l05.interval, (of_three,)),
+    (l05.parts, (two_parts,)),
+    (l05.attention, (looks,)),
+    (l05.generations, ([[0.9, 0.91, 0.92], [0.9, 0.9, 0.9]],)),
+    (l05.small_enough, (0.01, 0.95, 0.99, 0.02)),
+    (l05.eight_bits, (8.2, 0.95, 0.96)),
+    (l06.size, (chains,)),
+    (l06.regret, (lambda a, best: best - np.maximum.accumulate(a),)),
+    (l06.accept, (step_taken,)),
+    (l06.one_round, (aged,)),
+    (l06.policy_gradient, (reinforced,)),
+    (l06.front, (unbeaten,)),
+    (l06.hypervolume, (area,)),
+    (l06.chosen, (FOUND[0], SEARCHED)),
+    (l07.kd_loss, (distilled,)),
+    (l07.rewards, (rewarded, limited)),
+    (l07.cka, (alike,)),
+    (l07.kendall, (agreed,)),
+    (l07.chosen, (FOUND[0], SEARCHED, 0.99)),
     (project.state_of_the_art, (PAPERS,)),
     (project.no_leak, (images([0.1, 0.2], [0.3]),)),
     (project.enough_images, (360, 2.0)),
@@ -342,6 +471,70 @@ WRONG = [
     (l04.handed_in, (found(0.7, 0.4), found(0.55, 0.9)), "half"),
     (l04.handed_in, (found(0.7, 0.6), found(0.55, 0.8)), "removed=0.9"),
     (l04.handed_in, (found(0.7, 0.6), found(0.2, 0.9)), "more steps"),
+    (l05.soften, (lambda z, T: softened(z, T)[0],), "a probability for each logit"),
+    (l05.soften, (lambda z, T: np.exp(z / T) / np.exp(z / T).sum(axis=1, keepdims=True),), "overflows"),
+    (l05.soften, (lambda z, T: softened(z, 1.0),), "changes nothing"),
+    (l05.soften, (lambda z, T: softened(z, 1 / T),), "Divide: hot"),
+    (l05.soften, (lambda z, T: np.exp(z / T - z.max() / T) / np.exp(z / T - z.max() / T).sum(),), "its own sum"),
+    (l05.soft_loss, (lambda s, t, y, T, a: distilled(s, t, y, T, 1 - a),), "only the labels count"),
+    (l05.soft_loss, (lambda *a: distilled(*a, power=0),), "T² is missing"),
+    (l05.soft_loss, (lambda *a: distilled(*a, turned=True),), "other way round"),
+    (l05.soft_loss, (lambda *a: distilled(*a, mean=np.sum),), "not the sum"),
+    (l05.soft_loss, (lambda *a: distilled(*a, mean=lambda x: np.mean(x) / 4),), "Sum over the classes"),
+    (l05.soft_loss, (lambda *a: distilled(*a, entropy=False),), "own entropy"),
+    (l05.soft_loss, (lambda s, t, y, T, a: distilled(s, t, y, T, round(a)),), "α of the teacher"),
+    (l05.slope, (lambda *a: pull(*a, count=1), distilled), "over n"),
+    (l05.slope, (lambda *a: pull(*a, power=2), distilled), "leaves one T"),
+    (l05.slope, (lambda s, t, y, T, a: pull(s, t, y, T, round(a)), distilled), "times the second"),
+    (l05.interval, (lambda d: of_three(d, ddof=0),), "ddof=1"),
+    (l05.interval, (lambda d: of_three(d, root=False),), "Divide by √n"),
+    (l05.interval, (lambda d: of_three(d, normal=True),), "for many samples"),
+    (l05.interval, (lambda d: (np.median(d), 1.0),), "Of the differences"),
+    (l05.parts, (lambda *a: two_parts(*a, rest_scaled=False),), "scale what is left"),
+    (l05.parts, (lambda *a: two_parts(*a, of="student"),), "teacher's softened probability"),
+    (l05.parts, (lambda s, t, y, T: two_parts(s, t, y, 1.0),), "teacher's softened probability"),
+    (l05.parts, (lambda *a: two_parts(*a)[:2],), "you return 2"),
+    (l05.attention, (lambda f: looks(f, power=1),), "sum to 1"),
+    (l05.attention, (lambda f: looks(f, axes=(0, 1, 2)),), "Scale each by its own"),
+    (l05.attention, (lambda f: f,), "Sum over the channels"),
+    (l05.attention, (lambda f: looks(np.sqrt(np.abs(f))),), "Square the features"),
+    (l05.generations, ([[0.9, 0.91]],), "three accuracies"),
+    (l05.generations, ([[0.9, 0.9, 0.9]] * 3,), "fresh student"),
+    (l05.small_enough, (0.03, 0.95, 0.99, 0.02), "narrower"),
+    (l05.small_enough, (0.01, 0.8, 0.99, 0.02), "Train longer"),
+    (l06.size, (lambda *a: chains(*a, skips=False),), r"strides \+ 1"),
+    (l06.size, (lambda *a: chains(*a, added=False),), "depths are added"),
+    (l06.regret, (lambda a, best: best - a,), "so far"),
+    (l06.regret, (lambda a, best: np.maximum.accumulate(best - a),), "so far"),
+    (l06.accept, (lambda *a: step_taken(*a, sign=1),), "hill climbing|luck is above"),
+    (l06.accept, (lambda worse, temperature, luck: worse < 0 or step_taken(worse, temperature, luck, sign=-9),), "0.368"),
+    (l06.accept, (lambda worse, temperature, luck: worse < 0,), "equal one"),
+    (l06.one_round, (lambda *a: aged(*a, dies="worst"),), "also when it is the best"),
+    (l06.one_round, (lambda *a: aged(*a, parent=min),), "is the parent"),
+    (l06.one_round, (lambda *a: aged(*a, over=range(4)),), "is the parent"),
+    (l06.one_round, (lambda *a: aged(*a)[::-1],), "in their order"),
+    (l06.policy_gradient, (lambda *a: reinforced(*a, centred=False),), "one-hot"),
+    (l06.policy_gradient, (lambda *a: reinforced(*a, softmaxed=False),), "changes nothing"),
+    (l06.front, (lambda points: unbeaten(points, strict=True),), "equal in one"),
+    (l06.front, (lambda points: unbeaten(points, equal_beat=True),), "Equal points"),
+    (l06.front, (lambda points: points,), "one bool a point"),
+    (l06.hypervolume, (lambda points: area(points, last=points[:, 0].max()),), "the last to 1"),
+    (l06.hypervolume, (lambda points: area(points, dominated=True),), "dominated points"),
+    (l06.chosen, (FOUND[1], SEARCHED), "beaten by another"),
+    (l06.chosen, (FOUND[2], SEARCHED), "more accurate"),
+    (l07.kd_loss, (lambda s, t, y, T, a: distilled(s, t, y, T, 1 - a),), "Only the cross-entropy"),
+    (l07.kd_loss, (lambda *a: distilled(*a, power=0),), "by T²"),
+    (l07.kd_loss, (lambda *a: distilled(*a, turned=True),), "Σ p"),
+    (l07.rewards, (lambda *a: rewarded(*a, power=-1), limited), r"target\)\^w"),
+    (l07.rewards, (rewarded, lambda *a: limited(*a, both=True)), "Nothing is won"),
+    (l07.cka, (lambda a, b: alike(a, b, centred=False),), "Centre"),
+    (l07.cka, (lambda a, b: alike(a, b, squared=False),), "neither changes"),
+    (l07.kendall, (lambda a, b: agreed(a, b, difference=False),), "concordant"),
+    (l07.kendall, (lambda a, b: agreed(a, b, ties=1),), "as neither"),
+    (l07.chosen, (FOUND[1], SEARCHED, 0.99), "beaten by another"),
+    (l07.chosen, (FOUND[2], SEARCHED, 0.99), "more accurate"),
+    (l05.eight_bits, (32.0, 0.95, 0.96), "precision='int8'"),
+    (l05.eight_bits, (8.0, 0.8, 0.96), "learning rate"),
     (project.state_of_the_art, (PAPERS[:2],), "at least 3"),
     (project.state_of_the_art, ([*PAPERS, PAPERS[0]],), "two lines"),
     (project.state_of_the_art, ([*PAPERS, ("New", "int8", " ", "")],), "four filled cells"),

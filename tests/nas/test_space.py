@@ -18,7 +18,7 @@ WIDE = Space(
     filters=(3, 4, 6),
     kernel=(1, 2, 3, 5, 7),
     stride=(1, 2, 3),
-    activation=("relu", "relu6", "swish", "tanh"),
+    activation=("relu", "relu6", "swish"),
 )
 
 
@@ -198,12 +198,13 @@ def test_a_kernel_wider_than_the_image_was_only_padding():
 def test_every_activation_and_both_kinds_of_convolution_can_be_built_and_trained():
     import tf_keras as keras
 
-    activations = ("relu", "relu6", "swish", "tanh")
+    activations = ("relu", "relu6", "swish")
     blocks = [Block(4, activation=name, depthwise=bool(i % 2), skip=i > 0) for i, name in enumerate(activations)]
     model = build(Architecture(tuple(blocks)), (6, 6, 1), 3)
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     rng = np.random.default_rng(0)
     history = model.fit(rng.random((32, 6, 6, 1)), rng.integers(0, 3, 32), verbose=0, epochs=1)
     assert np.isfinite(history.history["loss"]).all()
+    assert np.isfinite(model.predict(rng.random((5, 6, 6, 1)), verbose=0)).all()
     added = [layer for layer in model.layers if isinstance(layer, keras.layers.Add)]
-    assert len(added) == 3
+    assert len(added) == len(activations) - 1
