@@ -19,14 +19,13 @@ from functools import partial
 from pathlib import Path
 
 import tf_keras as keras
-from scipy import stats
 
-from projectkit import data, models, train
+from projectkit import data, measure, models, train
 from projectkit.distill import distill
 from projectkit.distill.hinton import hinton
 from projectkit.distill.teacher import digest_of_model
 from projectkit.types import Dataset, Recipe
-from record import Raw, row, write_rows
+from record import Raw, interval, percent, row, store_model, write_rows
 
 BUILD = Path(__file__).parent.parent / "build" / "distillation"
 COMMAND = "python benchmarks/distillation.py"
@@ -68,22 +67,15 @@ def chosen_teacher(file: Path | None, dataset: Dataset, folder: Path) -> keras.M
         model = train.in_precision(models.build("resnet", dataset, seed=0, **TEACHER), "mixed_bfloat16")
         checkpoint = own.with_suffix(".npz")
         train.fit(model, dataset, replace(RECIPE, epochs=TEACHER_EPOCHS), checkpoint=checkpoint, progress=False)
-        store(train.in_precision(model, "float32"), own)
+        store_model(train.in_precision(model, "float32"), own)
         checkpoint.unlink()
     return keras.models.load_model(file or own, compile=False)
 
 
-def store(model: keras.Model, path: Path) -> None:
-    """Writes the model whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial_path = path.with_name("partial.keras")
-    model.save(partial_path)
-    partial_path.rename(path)
-
-
 def examined(teacher: keras.Model, dataset: Dataset) -> dict:
-    """Which network it is, and its accuracy on the test images."""
-    return {"digest": digest_of_model(teacher), "name": teacher.name, "accuracy": 100 * train.accuracy(teacher, dataset.test)}
+    """Which network it is, and its accuracy on the test images, [value, low, high, n] in percent."""
+    accuracy = measure.accuracy(train.logits(teacher, dataset.test.x), dataset.test.y)
+    return {"digest": digest_of_model(teacher), "name": teacher.name, "accuracy": percent(accuracy)}
 
 
 def taught(way: str, teacher: keras.Model, dataset: Dataset, recipe: Recipe, folder: Path) -> dict:
@@ -101,13 +93,6 @@ def taught(way: str, teacher: keras.Model, dataset: Dataset, recipe: Recipe, fol
     return {"accuracy": accuracy, "seconds": round(sum(history.seconds))}
 
 
-def interval(samples: list[float]) -> tuple[float, float, float]:
-    """The mean with its 95 % interval by Student's t: (mean, low, high)."""
-    mean = statistics.mean(samples)
-    half = stats.t.ppf(0.975, len(samples) - 1) * statistics.stdev(samples) / len(samples) ** 0.5
-    return mean, mean - half, mean + half
-
-
 def rows(raw: Raw, recipe: Recipe) -> list[dict]:
     """Teacher, plain and distilled students, and the difference from the same seed."""
     teacher = raw.take("teacher", dict)
@@ -119,10 +104,12 @@ def rows(raw: Raw, recipe: Recipe) -> list[dict]:
         f"percent of 10 000 CIFAR-10 test images (re-compressed as JPEG); ResNet-8 taught by {teacher['name']}, {recipe.epochs} "
         f"epochs of SGD with crops and flips, mixed bfloat16; soft targets with T = {TEMPERATURE:g}, α = {ALPHA:g}, the teacher "
         "answers the same crops; "
-        f"mean and 95 % interval by Student's t of {len(SEEDS)} seeds; gain: distilled − student of the same seed, {mean:.2f} "
+        f"mean and 95 % interval by Student's t of {len(SEEDS)} seeds; of the teacher, trained once, that of the "
+        f"images; gain: distilled − student of the same seed, {mean:.2f} "
         f"[{low:.2f}, {high:.2f}] points: the distilled student is {verdict} the plain one"
     )
-    made = [row("distill.cifar10.teacher", [teacher["accuracy"]], "%", COMMAND, note)]
+    value, low, high, n = teacher["accuracy"]
+    made = [row("distill.cifar10.teacher", [value], "%", COMMAND, note) | {"low": low, "high": high, "n": n}]
     for name, samples in accuracies.items():
         beside = {"student": statistics.mean(accuracies["student"])} if name == "distilled" else {}
         mean, low, high = interval(samples)

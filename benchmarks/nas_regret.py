@@ -25,7 +25,7 @@ from projectkit import data
 from projectkit.nas import SAMPLERS, objective, search, supernet, table
 from projectkit.nas.table import Table
 from projectkit.types import Recipe
-from record import Raw, row, write_rows
+from record import Raw, interval, row, write_rows
 
 COMMAND = "python benchmarks/nas_regret.py"
 SEEDS, TRIALS = range(30), 50
@@ -83,15 +83,6 @@ def hypervolume(points: Sequence[Sequence[float]], most: float) -> float:
         area += max(accuracy - reached, 0.0) * np.log10(most / macs)
         reached = max(reached, accuracy)
     return area
-
-
-def interval(samples: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and its 95 % interval by Student's t."""
-    from scipy import stats
-
-    mean = statistics.mean(samples)
-    half = stats.t.ppf(0.975, len(samples) - 1) * statistics.stdev(samples) / np.sqrt(len(samples))
-    return mean, mean - half, mean + half
 
 
 def figure(what: str, samples: Sequence[float], chance: Sequence[float], unit: str, note: str) -> dict:

@@ -3,10 +3,11 @@
 import json
 import os
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from projectkit.measure import device
+from projectkit.types import Measurement
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -46,6 +47,28 @@ def row(what: str, samples: list[float], unit: str, command: str, note: str = ""
         "command": command,
         "note": note,
     }
+
+
+def interval(samples: Sequence[float]) -> tuple[float, float, float]:
+    """The mean and its 95 % interval by Student's t: (mean, low, high)."""
+    from scipy import stats
+
+    mean = statistics.mean(samples)
+    half = stats.t.ppf(0.975, len(samples) - 1) * statistics.stdev(samples) / len(samples) ** 0.5
+    return mean, mean - half, mean + half
+
+
+def percent(measured: Measurement) -> list[float]:
+    """[value, low, high, n] of a share, the first three in percent."""
+    return [100 * measured.value, 100 * measured.low, 100 * measured.high, measured.n]
+
+
+def store_model(model, path: Path) -> None:
+    """Writes a Keras model whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name("partial.keras")
+    model.save(temporary)
+    os.replace(temporary, path)
 
 
 def write_rows(name: str, rows: list[dict]) -> None:

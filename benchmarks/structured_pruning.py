@@ -29,8 +29,8 @@ from projectkit.prune.group_scores import free_groups
 from projectkit.prune.lfe import MASKS_PER_CHANNEL, lfe
 from projectkit.prune.pgbp import Climb, pgbp_loss
 from projectkit.prune.schedules import layer_by_layer, one_shot
-from projectkit.types import Dataset, Measurement, Recipe
-from record import Raw, row, write_rows
+from projectkit.types import Dataset, Recipe
+from record import Raw, percent, row, store_model, write_rows
 
 FOLDER = Path(__file__).parent.parent / "build" / "structured_pruning"
 COMMAND = "python benchmarks/structured_pruning.py"
@@ -97,17 +97,9 @@ def trained(model: keras.Model, dataset: Dataset, recipe: Recipe, path: Path) ->
     history = train.fit(mixed, dataset, recipe, checkpoint=checkpoint, progress=False)
     print(f"{path}: validation {history.val_accuracy[-1]:.4f} after {sum(history.seconds):.0f} s", flush=True)
     result = train.in_precision(mixed, "float32")
-    store(result, path)
+    store_model(result, path)
     checkpoint.unlink()
     return result
-
-
-def store(model: keras.Model, path: Path) -> None:
-    """Writes the model whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial_path = path.with_name("partial.keras")
-    model.save(partial_path)
-    partial_path.rename(path)
 
 
 def stages(model: keras.Model) -> list[list[str]]:
@@ -160,10 +152,6 @@ def outcome(baseline: keras.Model, pruned: keras.Model, dataset: Dataset, folder
         "cuts": cuts(baseline, pruned),
         "latency_ratio": [ratio.value, ratio.low, ratio.high, ratio.n],
     }
-
-
-def percent(measured: Measurement) -> list[float]:
-    return [100 * measured.value, 100 * measured.low, 100 * measured.high, measured.n]
 
 
 def mean_and_interval(values: np.ndarray) -> list[float]:
