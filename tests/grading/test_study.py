@@ -30,42 +30,18 @@ from projectkit.measure import accuracy
 from projectkit.submit import LIMITS, STUDIES, check, pack, read
 from projectkit.submit.study import check_study
 from projectkit.types import Artifact, Measurement, Profile
+from rubrics_by_hand import rubric
 
 LAB, SHAPE, CLASSES = "l06_nas", (8, 8, 1), 10
 SPACE = nas.Space(
     depth=(1, 2), filters=(8, 16), kernel=(1, 3), stride=(1, 2), depthwise=(False, True), activation=("relu",), skip=(False, True)
 )
 HANDED_IN = nas.Architecture((nas.Block(8),))  # the network of `conv_onnx`
-RUBRIC = """
-lab = "l06_nas"
-title = "A small search"
-[limits]
-budget = 0.02
-[scale.quick]
-dataset = "digits"
-[[scale.quick.check]]
-id = "own"
-title = "Accuracy"
-slot = "best"
-metric = "accuracy"
-floor = 0.05
-target = 0.1
-points = 10
-gate = true
-""" + "".join(
-    f"""
-[[scale.quick.check]]
-id = "{claim}"
-title = "The claim {claim}"
-slot = "best"
-metric = "study"
-claim = "{claim}"
-floor = {floor}
-target = {target}
-points = 10
-"""
+CHECKS = [{"id": "own", "slot": "best", "metric": "accuracy", "floor": 0.05, "target": 0.1, "gate": True}] + [
+    {"id": claim, "slot": "best", "metric": "study", "claim": claim, "floor": floor, "target": target}
     for claim, floor, target in (("trials", 2, 10), ("consistent", 0.8, 1.0), ("best", 0.0, 1.0), ("accuracy", 0.0, 1.0))
-)
+]
+RUBRIC = rubric(LAB, "A small search", CHECKS, budget=0.02)
 
 
 @pytest.fixture(scope="module")
