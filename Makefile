@@ -15,7 +15,7 @@ help:
 	@echo "make lint       check the style"
 	@echo "make lock       resolve requirements.lock anew from pyproject.toml"
 	@echo "make baselines  train the reference models of the graders' relative checks anew"
-	@echo "make figures    write the README's table from benchmarks/results"
+	@echo "make figures    write the tables of figures from benchmarks/results"
 
 setup: $(READY)
 

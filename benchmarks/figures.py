@@ -1,45 +1,119 @@
-"""Writes the README's figures from benchmarks/results/*.json: `make figures`; `--check` says whether it is current."""
+"""Writes benchmarks/README.md and the README's table from benchmarks/results/*.json: `make figures`; `--check` for stale ones.
 
+benchmarks/README.md has every figure, program by program; the README those that say most of the project.
+"""
+
+import ast
 import json
+import re
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
 BEGIN, END = "<!-- figures: begin (make figures) -->", "<!-- figures: end -->"
+HEADLINES = {  # key → what it says
+    "grading.hundred": "Grading 100 submissions of four models each",
+    "grading.ratio.nbgrader": "nbgrader's time for one submission, over ours",
+    "grading.ratio.otter": "otter-grader's time for one submission, over ours",
+    "start.grading": "Start of the grader",
+    "l01.mnist.int8.latency_ratio": "Latency of an int8 file over float32's, LiteRT, MNIST",
+    "structured.resnet20.l1.drop": "Accuracy that ResNet-20 loses with half of its work, CIFAR-10, filters by L1",
+    "structured.resnet20.pgbp.drop": "… filters by PGBP",
+    "structured.resnet20.pgbp.latency_ratio": "… its latency, over the whole network's",
+    "masks.lenet300.ratio": "Masks a second, over a loop in Keras, LeNet-300-100",
+    "supermask.lenet300.lfe.iterative": "MNIST accuracy of an untrained LeNet-300-100 under a mask by LFE",
+    "supermask.lenet300.pgbp_loss.iterative": "… by PGBP",
+    "nas.regret.gp": "Regret of Bayesian search after 50 of 342 networks (Gaussian process)",
+}
+ALL = """# Figures
+
+Made by `make figures` from [results/](results), which also has the raw samples. Each section names the program that
+measures it again. A value is the median, beside its range, where nothing else is said; `n` is the number of measurements."""
 
 
-def tables() -> str:
-    """Markdown of all recorded figures. Keys of four parts, family.data.variant.metric, become a matrix: variants down,
-    metrics across."""
-    rows = [
-        row for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")) for row in json.loads(path.read_text("utf-8"))
-    ]
-    single = [row for row in rows if row["what"].count(".") < 3]
-    parts = ["| figure | median | range | n | beside | command |\n|---|---|---|---|---|---|"]
-    parts[0] += "".join("\n" + _line(row) for row in single)
-    families = dict.fromkeys(tuple(row["what"].split(".")[:2]) for row in rows if row["what"].count(".") == 3)
-    parts += [_matrix([row for row in rows if tuple(row["what"].split(".")[:2]) == family]) for family in families]
-    devices = "; ".join(dict.fromkeys(row["device"] for row in rows))
-    return "\n\n".join([*parts, f"Measured on: {devices}."])
+def main() -> int:
+    sections = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))}
+    rows = {row["what"]: row for section in sections.values() for row in section}
+    new = {ROOT / "README.md": _readme(rows), ROOT / "benchmarks" / "README.md": _everything(sections)}
+    stale = [path for path, text in new.items() if not path.exists() or path.read_text("utf-8") != text]
+    if "--check" in sys.argv:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)}: its figures are stale. Run: make figures")
+        return int(bool(stale))
+    for path in stale:
+        path.write_text(new[path], "utf-8")
+    return 0
 
 
-def _line(row: dict) -> str:
-    value, low, high = (number(row[name], row["unit"]) for name in ("value", "low", "high"))
-    numbers = f"{value} | {low} – {high}" if value != low or low != high else f"{value} |"
-    beside = ", ".join(f"{name} {number(other, row['unit'])}" for name, other in row["beside"].items())
-    return f"| `{row['what']}` | {numbers} | {row['n']} | {beside} | `{row['command']}` |"
+def _readme(rows: dict[str, dict]) -> str:
+    """The README with a new table of HEADLINES between its two marks."""
+    before, _, rest = (ROOT / "README.md").read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if not rest or not after:
+        raise SystemExit(f"README.md lacks the lines {BEGIN!r} and {END!r}.")
+    if absent := [key for key in HEADLINES if key not in rows]:
+        raise SystemExit(f"No file of benchmarks/results has {', '.join(absent)}: measure it, or take it out of HEADLINES.")
+    lines = ["| | median or mean | range or 95 % interval | beside | measured by |", "|---|---|---|---|---|"]
+    for key, words in HEADLINES.items():
+        lines.append(f"| {words} | {_value(rows[key])} | {_span(rows[key])} | {_beside(rows[key])} | `{rows[key]['command']}` |")
+    return f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{_devices(rows.values())}\n\n{END}{after}"
+
+
+def _everything(sections: dict[str, list[dict]]) -> str:
+    parts = [ALL]
+    for rows in sections.values():
+        command = rows[0]["command"]
+        parts.append(f"## {_title(ROOT / command.split()[1])}\n\n    {command}")
+        parts += [_group(group) for group in _groups(rows)]
+    parts.append(_devices(row for rows in sections.values() for row in rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def _title(program: Path) -> str:
+    """The first line of the program's docstring."""
+    return ast.get_docstring(ast.parse(program.read_text("utf-8"))).splitlines()[0].rstrip(".")
+
+
+def _groups(rows: list[dict]) -> list[list[dict]]:
+    """Rows whose keys begin alike, where there are at least three of them; the others together after these."""
+    alike: dict[str, list[dict]] = {}
+    for row in rows:
+        parts = row["what"].split(".")
+        alike.setdefault(".".join(parts[: len(parts) - len(parts) // 2]), []).append(row)
+    alone = [row for group in alike.values() if len(group) < 3 for row in group]
+    return [group for group in alike.values() if len(group) >= 3] + ([alone] if alone else [])
+
+
+def _group(rows: list[dict]) -> str:
+    """What the notes of all rows share, and a table with what they don't. Keys of four parts become a matrix."""
+    clauses = [_clauses(row["note"]) for row in rows]
+    shared = [clause for clause in clauses[0] if all(clause in others for others in clauses)] if len(rows) > 1 else []
+    own = ["; ".join(clause for clause in of_row if clause not in shared) for of_row in clauses]
+    words = f"{'; '.join(shared)}."
+    if rows[0]["what"].count(".") == 3:
+        family = ".".join(rows[0]["what"].split(".")[:2])
+        parts = [f"`{family}.*`: {words}" if shared else "", _matrix(rows)]
+        parts.append("\n".join(f"- `{row['what']}`: {note}" for row, note in zip(rows, own, strict=True) if note))
+    else:
+        lines = ["| | value | low – high | n | beside | |", "|---|---|---|---|---|---|"]
+        for row, note in zip(rows, own, strict=True):
+            lines.append(f"| `{row['what']}` | {_value(row)} | {_span(row)} | {row['n']} | {_beside(row)} | {note} |")
+        parts = [words[0].upper() + words[1:] if shared else "", "\n".join(lines)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _clauses(note: str) -> list[str]:
+    return [clause.rstrip(".") for clause in re.split(r"; |\. (?=[A-Z])", note)]
 
 
 def _matrix(rows: list[dict]) -> str:
-    family, data = rows[0]["what"].split(".")[:2]
-    metrics = list(dict.fromkeys(row["what"].split(".")[3] for row in rows))
+    """Variants down, metrics across."""
     by_key = {tuple(row["what"].split(".")[2:]): row for row in rows}
-    lines = [
-        f"`{family}.{data}.*`, `{rows[0]['command']}` ({rows[0]['note']}):",
-        "",
-        "| | " + " | ".join(f"`{metric}`" for metric in metrics) + " |",
-        "|---" * (len(metrics) + 1) + "|",
-    ]
+    metrics = list(dict.fromkeys(metric for _, metric in by_key))
+    units = {metric: next(row["unit"] for (_, other), row in by_key.items() if other == metric) for metric in metrics}
+    heads = [f"`{metric}`" + (f" [{units[metric]}]" if units[metric] else "") for metric in metrics]
+    lines = ["| | " + " | ".join(heads) + " |", "|---" * (len(metrics) + 1) + "|"]
     for variant in dict.fromkeys(variant for variant, _ in by_key):
         texts = [_cell(by_key[variant, metric]) if (variant, metric) in by_key else "" for metric in metrics]
         lines.append(f"| `{variant}` | " + " | ".join(texts) + " |")
@@ -52,26 +126,32 @@ def _cell(row: dict) -> str:
     return (value if low == high else f"{value} ({low} – {high})") + beside
 
 
+def _value(row: dict) -> str:
+    return number(row["value"], row["unit"])
+
+
+def _span(row: dict) -> str:
+    if row["low"] == row["high"]:
+        return ""
+    low, high = number(row["low"], row["unit"]), number(row["high"], row["unit"])
+    unit = high.partition(" ")[2]
+    return f"{low.removesuffix(unit).rstrip()} – {high}"
+
+
+def _beside(row: dict) -> str:
+    return ", ".join(f"{name} {number(other, row['unit'])}" for name, other in row["beside"].items())
+
+
+def _devices(rows) -> str:
+    return f"Measured on: {'; '.join(dict.fromkeys(row['device'] for row in rows))}."
+
+
 def number(value: float, unit: str) -> str:
-    """A value for the table: three digits, its unit behind it; bytes by the million."""
+    """A value for a table: three digits, its unit behind it; bytes by the million."""
     if unit == "B" and value >= 1e6:
         value, unit = value / 1e6, "MB"
-    return f"{value:.3g} {unit}".strip()
-
-
-def main() -> int:
-    readme = ROOT / "README.md"
-    text = readme.read_text("utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    if not rest or not after:
-        raise SystemExit(f"README.md lacks the lines {BEGIN!r} and {END!r}.")
-    new = f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}"
-    if "--check" in sys.argv:
-        print("README.md's figures are current." if new == text else "README.md's figures are stale. Run: make figures")
-        return int(new != text)
-    readme.write_text(new, "utf-8")
-    return 0
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{text} {unit}".strip()
 
 
 if __name__ == "__main__":
