@@ -8,20 +8,19 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
+from exercises_by_hand import cases_of
 from grading.exercises import SOLUTIONS, score
 from projectkit.distill import LOSSES
 from projectkit.nas.annealing import current
 from projectkit.nas.evolution import alive
 from projectkit.nas.history import Seen
-from projectkit.submit import exercise_inputs
 
 STUDENTS = ("Ann", "Bob", "Cyd")
-LAB_OF = {exercise: lab for lab in ("l06_nas", "l07_nas_distillation") for exercise in SOLUTIONS[lab]}
+CASE_OF = {exercise: cases_of(lab) for lab in ("l06_nas", "l07_nas_distillation") for exercise in SOLUTIONS[lab]}
 
 
 def case(student, exercise):
-    inputs = exercise_inputs(student, LAB_OF[exercise], exercise)
-    return inputs, SOLUTIONS[LAB_OF[exercise]][exercise](inputs)
+    return CASE_OF[exercise](student, exercise)
 
 
 @pytest.mark.parametrize("student", STUDENTS)
@@ -118,7 +117,7 @@ def test_distilled_objective(student):
     assert 0 <= found["agreement"] <= 1
 
 
-@pytest.mark.parametrize("exercise", LAB_OF)
+@pytest.mark.parametrize("exercise", CASE_OF)
 def test_another_students_answer_does_not_fit(exercise):
     inputs, mine = case("Ann", exercise)
     assert score({name: np.asarray(array, np.float32) for name, array in mine.items()}, mine).fraction == 1
