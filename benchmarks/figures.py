@@ -94,7 +94,8 @@ def _group(rows: list[dict]) -> str:
     if rows[0]["what"].count(".") == 3:
         family = ".".join(rows[0]["what"].split(".")[:2])
         parts = [f"`{family}.*`: {words}" if shared else "", _matrix(rows)]
-        parts.append("\n".join(f"- `{row['what']}`: {note}" for row, note in zip(rows, own, strict=True) if note))
+        notes = [f"- `{row['what']}`: {note}" for row, note in zip(rows, own, strict=True) if note]
+        parts += ["<details><summary>Each figure's own note</summary>", "\n".join(notes), "</details>"] if notes else []
     else:
         lines = ["| | value | low – high | n | beside | |", "|---|---|---|---|---|---|"]
         for row, note in zip(rows, own, strict=True):

@@ -134,9 +134,10 @@ def rows(results: dict) -> list[dict]:
     made = []
     for name in HIDDEN:
         for method in METHODS:
-            runs = [results[key] for seed in TUNED + FRESH if (key := f"{name}.{method}.{seed}") in results]
-            if len(runs) in (len(TUNED), len(TUNED + FRESH)):
-                made += [figure(f"{name}.{method}.{schedule}", [run[schedule] for run in runs]) for schedule in SCHEDULES]
+            runs = [[results[key] for seed in seeds if (key := f"{name}.{method}.{seed}") in results] for seeds in (TUNED, FRESH)]
+            whole = runs[0] + (runs[1] if len(runs[1]) == len(FRESH) else [])
+            if len(runs[0]) == len(TUNED):
+                made += [figure(f"{name}.{method}.{schedule}", [run[schedule] for run in whole]) for schedule in SCHEDULES]
     return made
 
 
@@ -146,12 +147,12 @@ def figure(key: str, runs: Sequence[dict]) -> dict:
     values = [run["accuracy"] for run in runs]
     published, words = PUBLISHED.get(key, (None, ""))
     removed = ", ".join(f"{run['removed']:.0%}" for run in runs)
-    halves = {"seeds 0–2, seen while the efforts were chosen": values[: len(TUNED)], "seeds 3–5, fresh": values[len(TUNED) :]}
-    means = "; ".join(f"{words} {statistics.mean(half):.1%}" for words, half in halves.items() if half)
+    halves = {"seeds 0–2, seen while the efforts were chosen": values[: len(TUNED)], "fresh seeds 3–5": values[len(TUNED) :]}
+    means = ", ".join(f"{words}: {statistics.mean(half):.1%}" for words, half in halves.items() if half)
     note = (
-        f"784-{'-'.join(map(str, HIDDEN[name]))}-10, untrained: accuracy on MNIST's test images, mean and range ({means}); "
+        f"784-{'-'.join(map(str, HIDDEN[name]))}-10, untrained: accuracy on MNIST's test images, mean and range over seeds; "
         "oneshot: all units scored once, iterative: again and again, tenth: the best of it with at most a tenth of the weights; "
-        f"{method}.{schedule}: weights removed {removed}, units left {'; '.join(' and '.join(run['units']) for run in runs)}"
+        f"{means}; weights removed {removed}, units left {'; '.join(' and '.join(run['units']) for run in runs)}"
     )
     note += f". {NOTES[key]}" if key in NOTES else ""
     beside = {f"published{', ' + words if words else ''}": published} if published else {}
