@@ -45,7 +45,7 @@ SCALES = ("quick", "full")
 # A ratio of these to the baseline means something; a ratio of two sparsities does not.
 RELATIVE = (
     *("accuracy", "size", "compressed_size", "parameters", "nonzero_parameters", "weight_bits", "macs"),
-    *("latency_p50", "peak_memory", "energy"),
+    *("latency_p50", "peak_memory", "peak_activations", "arena", "energy"),
 )
 _CHECK_FIELDS = {field.name: field for field in dataclasses.fields(Check)}
 _REQUIRED = {field.name for field in dataclasses.fields(Check) if field.default is dataclasses.MISSING}

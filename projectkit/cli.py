@@ -1,4 +1,4 @@
-"""The command line of the student's side: `projectkit data | measure | search | pack | check`. Each calls one function."""
+"""The command line of the student's side: `projectkit data | measure | agent | devices | search | schedule | pack | check`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +20,9 @@ data_app = typer.Typer(no_args_is_help=True, help="The datasets of the labs.")
 app.add_typer(data_app, name="data")
 
 WRONG_CALL, REFUSED = 2, 1
+CA_FILE = Annotated[Path | None, typer.Option("--tls-ca-file", help="Certificate of the authority that signed the others.")]
+CERT = Annotated[Path | None, typer.Option("--tls-cert", help="Your own certificate. Default: as Dask is configured.")]
+KEY = Annotated[Path | None, typer.Option("--tls-key", help="The key of your certificate.")]
 CLAIM = "SLOT/METRIC=NUMBER, for example optimized/accuracy=0.97"
 
 
@@ -65,25 +68,41 @@ def measure(
     baseline: Annotated[Path | None, typer.Option(help="Model file whose latency the others are compared with.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 1,
     budget: Annotated[float, typer.Option(min=0.05, help="Seconds of timing a model.")] = 1.0,
+    device: Annotated[
+        str, typer.Option(help="here; tls://HOST:PORT/LABEL: by an agent; a name of `projectkit devices` or a .toml: estimated.")
+    ] = "here",
+    examples: Annotated[int | None, typer.Option(min=1, help="Only so many of the test images.")] = None,
+    ca_file: CA_FILE = None,
+    cert: CERT = None,
+    key: KEY = None,
 ) -> None:
-    """Measure model files side by side: quality, size, work, latency, memory, energy."""
+    """Measure model files side by side: quality, size, work, latency, memory, energy. Here, on another device, or estimated."""
     import shlex
 
     from rich.console import Console
 
     from projectkit import data as room
+    from projectkit import devices
     from projectkit import measure as measuring
+    from projectkit.devices import report
     from projectkit.types import Artifact
 
     with _errors_as_sentences():
+        place = devices.read_device(device, _tls(ca_file, cert, key))
         split = room.load(data).test
-        profiles = measuring.compare(
-            [Artifact.of(path) for path in models],
-            split,
-            threads=threads,
-            budget=budget,
-            baseline=Artifact.of(baseline) if baseline else None,
-        )
+        split = split.take(examples) if examples else split
+        artifacts = [Artifact.of(path) for path in models]
+        against = Artifact.of(baseline) if baseline else None
+        if isinstance(place, devices.Estimated):
+            if html or baseline:
+                raise typer.BadParameter(f"{device} is only estimated: --html and --baseline need measurements. Leave them out.")
+            _estimate(place, artifacts, split.x, threads, budget)
+            return
+        if isinstance(place, devices.Here):
+            profiles = measuring.compare(artifacts, split, threads=threads, budget=budget, baseline=against)
+        else:
+            found = devices.compare_on(place, artifacts, split, threads=threads, budget=budget, baseline=against)
+            profiles = report.told(found)
         Console().print(measuring.table(profiles, title=f"{len(models)} models on the {len(split):,} test images of {data}"))
         if html:
             words = [
@@ -98,8 +117,49 @@ def measure(
                 str(budget),
             ]
             words += ["--baseline", str(baseline)] if baseline else []
+            words += ["--device", device] if device != "here" else []
+            words += ["--examples", str(examples)] if examples else []
             page = measuring.page(profiles, html, title=f"Models on {data}", command=shlex.join(words))
             typer.echo(f"Page: {page}")
+
+
+@app.command()
+def agent(
+    scheduler: Annotated[str, typer.Option(help="tls://HOST:PORT of the Dask scheduler.")],
+    name: Annotated[str, typer.Option(help="This device's name, its own.")],
+    label: Annotated[list[str] | None, typer.Option(help="Another name that it answers to, shared by devices of a kind.")] = None,
+    memory: Annotated[float | None, typer.Option(min=1e6, help="Bytes for a measurement. Default: what is free now.")] = None,
+    ca_file: CA_FILE = None,
+    cert: CERT = None,
+    key: KEY = None,
+) -> None:
+    """Serve this machine as a device for others' measurements, one at a time. Who holds a certificate can run code here."""
+    import psutil
+
+    from projectkit.devices.agent import Agent, run_agent
+
+    with _errors_as_sentences("device"):
+        served = Agent(name, tuple(label or ()), int(memory or psutil.virtual_memory().available))
+        run_agent(scheduler, served, tls=_tls(ca_file, cert, key), say=typer.echo)
+
+
+@app.command()
+def devices(
+    scheduler: Annotated[str | None, typer.Option(help="Also the agents at this scheduler: tls://HOST:PORT.")] = None,
+    ca_file: CA_FILE = None,
+    cert: CERT = None,
+    key: KEY = None,
+) -> None:
+    """The devices that can be estimated, and those that are connected."""
+    from rich.console import Console
+
+    from projectkit.devices import connected, parse_address, report
+
+    with _errors_as_sentences("device"):
+        Console().print(report.known_table())
+        if scheduler:
+            agents = connected(parse_address(scheduler, _tls(ca_file, cert, key)))
+            Console().print(report.connected_table(agents, scheduler))
 
 
 @app.command()
@@ -174,6 +234,49 @@ def search(
             raise typer.BadParameter("no SPACE file is given. `projectkit search --example > my.toml` writes one.")
         else:
             run_search(space, storage=storage, worker=worker, stale_after=stale_after, say=typer.echo)
+
+
+@app.command()
+def schedule(
+    plan: Annotated[Path | None, typer.Argument(help="A TOML file: models, rates and deadlines; see --example.")] = None,
+    example: Annotated[bool, typer.Option("--example", help="Print a PLAN file and do nothing.")] = False,
+) -> None:
+    """Plan how several models share this machine, and prove the plan by a run beside naive ones."""
+    with _errors_as_sentences("search"):
+        from projectkit.schedule.command import run_schedule
+        from projectkit.schedule.settings import EXAMPLE
+
+        if example:
+            typer.echo(EXAMPLE, nl=False)
+        elif plan is None:
+            raise typer.BadParameter("no PLAN file is given. `projectkit schedule --example > plan.toml` writes one.")
+        else:
+            run_schedule(plan, say=typer.echo)
+
+
+def _tls(ca_file: Path | None, cert: Path | None, key: Path | None):
+    """The three files, or None without any of them."""
+    from projectkit.devices.tls import chosen
+
+    return chosen(ca_file, cert, key)
+
+
+def _estimate(device, artifacts: list, x, threads: int, budget: float) -> None:
+    """Prints the layers of each file on an estimated device, and how wrong the same calculation is for this machine."""
+    from rich.console import Console
+
+    from projectkit import devices
+    from projectkit import measure as measuring
+    from projectkit.devices import report
+
+    for artifact in artifacts:
+        Console().print(report.layers_table(artifact, devices.estimate(device, artifact, threads=threads)))
+    profiles = devices.compare_on(device, artifacts, x, threads=threads)
+    Console().print(measuring.table(report.told(profiles), title="Estimates and counts"))
+    roofline = devices.measure_roofline(threads=threads).roofline
+    calibration = devices.calibrate(roofline, artifacts, [x] * len(artifacts), threads=threads, budget=budget)
+    for line in report.calibration_lines(calibration):
+        typer.echo(line)
 
 
 def _pairs(texts: list[str], option: str, expected: str) -> list[tuple[str, str]]:

@@ -7,6 +7,8 @@ ProjectkitError
 ├── ArtifactError     a model file cannot be read, opened or run
 ├── MeasureError      a measurement makes no sense (NaN, outside its own interval, too few samples)
 ├── SearchError       the settings, the study or the storage of an architecture search cannot be used
+├── DeviceError       a device cannot be described, reached or used, or was lost in the middle
+├── ScheduleError     several models cannot be planned or run together as asked
 ├── SubmissionError   a submission cannot be packed or read
 └── NotHere           this machine cannot measure that; the message is the reason that reports print
 """
@@ -38,6 +40,14 @@ class MeasureError(ProjectkitError):
 
 class SearchError(ProjectkitError):
     """The settings, the study or the storage of an architecture search cannot be used."""
+
+
+class DeviceError(ProjectkitError):
+    """A device cannot be described, reached or used, or was lost in the middle."""
+
+
+class ScheduleError(ProjectkitError):
+    """Several models cannot be planned or run together as asked."""
 
 
 class SubmissionError(ProjectkitError):

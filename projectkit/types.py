@@ -139,10 +139,14 @@ METRICS = {
     "two_of_four": Metric("", "Weights in the 2:4 pattern", less_is_better=False),
     "distinct_weights": Metric("", "Different weights in a filter, at most"),
     "macs": Metric("", "Multiply-accumulates per inference"),
+    "operator_count": Metric("", "Operators in the graph"),
     "latency_p50": Metric("s", "Latency, median"),
     "latency_p90": Metric("s", "Latency, 90th percentile"),
     "latency_ratio": Metric("", "Latency, relative to the baseline"),
     "peak_memory": Metric("B", "Peak memory of the runtime"),
+    "peak_activations": Metric("B", "Peak memory of the activations"),
+    "arena": Metric("B", "Arena on a microcontroller"),
+    "symmetric_int8": Metric("", "Weights in symmetric int8", less_is_better=False),
     "energy": Metric("J", "Energy per inference"),
 }
 

@@ -19,12 +19,14 @@ ALLOWED = {
     "models": {"data"},
     "train": {"data", "models"},
     "quantize": {"models", "train"},
-    "nas": {"data", "export", "measure", "models", "runtimes", "train"},  # it also searches by itself, from a file
+    "nas": {"data", "devices", "export", "measure", "models", "runtimes", "train"},  # it also searches by itself, from a file
     "prune": {"models", "train", "runtimes"},  # the untrained network of a .supermask file is drawn there
     "distill": {"models", "train"},
     "export": {"runtimes"},  # to compare a file's answers with the model's
     "runtimes": set(),
     "measure": {"runtimes"},
+    "devices": {"runtimes", "measure"},
+    "schedule": {"runtimes"},
     "submit": set(),
 }
 FOR_ALL = {"types", "errors", "quiet", "scale", "tensorflow_quietly"}
@@ -35,9 +37,11 @@ LIGHT = [
     "projectkit",
     "projectkit.cli",
     "projectkit.data",
+    "projectkit.devices",
     "projectkit.runtimes",
     "projectkit.measure",
     "projectkit.nas",
+    "projectkit.schedule",
     "projectkit.submit",
     "projectkit.quantize",
     "grading.cli",

@@ -1,7 +1,8 @@
 """Makes the models that relative checks compare with: `python grading/baselines/build.py [quick] [full]`.
 
 They are the starting points of the labs, unoptimized: trained networks as float32 .tflite files, and the same as .keras files,
-from which the reference programs go on; and the whole untrained network of l04. full needs MNIST (`projectkit data get mnist`).
+from which the reference programs go on (a plain convnet, and for l09 one with branches); and the whole untrained network of l04.
+full needs MNIST (`projectkit data get mnist`).
 """
 
 import sys
@@ -23,6 +24,8 @@ RECIPES = {
     "full": ("mnist", (32, 64, 128), Recipe(epochs=3, learning_rate=2e-3)),
 }
 
+BRANCHED = {"quick": (24, 48, 96), "full": (16, 32, 64)}
+
 
 def starting_point(scale: str):
     """(dataset, trained convnet, its recipe): where l01, l02 and l03 begin at `scale`."""
@@ -30,11 +33,17 @@ def starting_point(scale: str):
     return data.load(name), keras.models.load_model(HERE / f"{name}_convnet.keras", compile=False), recipe
 
 
-def trained(scale: str):
-    """(dataset, convnet), trained anew."""
+def branched_starting_point(scale: str):
+    """(dataset, trained network with branches, its recipe): where l09 begins at `scale`."""
+    name, _, recipe = RECIPES[scale]
+    return data.load(name), keras.models.load_model(HERE / f"{name}_branched.keras", compile=False), recipe
+
+
+def trained(scale: str, builder: str):
+    """(dataset, network), trained anew."""
     name, widths, recipe = RECIPES[scale]
     dataset: Dataset = data.load(name)
-    model = models.build("convnet", dataset, widths=widths)
+    model = models.build(builder, dataset, widths=BRANCHED[scale] if builder == "branched" else widths)
     train.fit(model, dataset, recipe)
     return dataset, model
 
@@ -46,10 +55,11 @@ def whole_untrained(dataset: Dataset) -> Supermask:
 
 def main(scales: list[str]) -> None:
     for scale in scales:
-        dataset, model = trained(scale)
-        models.copy(model).save(HERE / f"{dataset.name}_convnet.keras")  # the copy has no optimizer to keep
-        print(export.write(model, HERE / f"{dataset.name}_convnet.tflite", compare=dataset.val.x[:200]))
-        print(f"  accuracy on the test split: {train.accuracy(model, dataset.test):.1%}")
+        for builder in ("convnet", "branched"):
+            dataset, model = trained(scale, builder)
+            models.copy(model).save(HERE / f"{dataset.name}_{builder}.keras")  # the copy has no optimizer to keep
+            print(export.write(model, HERE / f"{dataset.name}_{builder}.tflite", compare=dataset.val.x[:200]))
+            print(f"  accuracy on the test split: {train.accuracy(model, dataset.test):.1%}")
         print(write_supermask(whole_untrained(dataset), HERE / f"{dataset.name}_untrained.supermask"))
 
 

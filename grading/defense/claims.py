@@ -14,7 +14,7 @@ from projectkit.measure import format_interval, format_value
 from projectkit.types import METRICS, Measurement
 
 RATIO = "_ratio"
-SHARES = ("accuracy", "sparsity", "two_of_four")  # their differences are in points, not in percent of themselves
+SHARES = ("accuracy", "sparsity", "two_of_four", "symmetric_int8")  # differences in points, not in percent of themselves
 TIMES = ("latency_p50", "latency_p90", "energy")  # they belong to the machine
 SAME_IMAGES = 0.005  # of accuracy, for rounding and another processor: the jury has the test images that the student had
 COUNTED, COUNTED_POINTS = 0.02, 0.01  # room for a number that was rounded to two digits

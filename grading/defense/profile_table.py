@@ -10,7 +10,7 @@ from grading.types import Slot
 from projectkit.measure import format_interval
 from projectkit.types import METRICS
 
-NO_RATIO = ("sparsity", "two_of_four", "distinct_weights", "latency_p90")
+NO_RATIO = ("sparsity", "two_of_four", "distinct_weights", "symmetric_int8", "latency_p90")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,16 +27,21 @@ from projectkit.measure import (
     latency_from,
     ratio_from,
     read_graph,
+    read_lifetimes,
     read_patterns,
+    read_symmetric,
     weights_digest,
 )
+from projectkit.measure.arena_child import measure_arena
 from projectkit.measure.memory_child import measure as measure_memory
 from projectkit.measure.quantiles import quantile_interval
 from projectkit.measure.timing import ROUNDS_MOST
 from projectkit.types import Artifact, Measurement
 
-GRAPH = ("parameters", "nonzero_parameters", "macs", "sparsity", "weight_bits")
+GRAPH = ("parameters", "nonzero_parameters", "macs", "sparsity", "weight_bits", "operator_count")
 PATTERNS = ("two_of_four", "distinct_weights")
+ACTIVATIONS = ("peak_activations",)
+PAIRS = ("symmetric_int8",)
 TIMES = ("latency_p50", "latency_p90")
 TOO_MUCH_MEMORY = "needed more memory than is allowed"
 OUTPUT_BYTES = 64 * 1024**2
@@ -139,9 +144,12 @@ class _Slot:
                 self.record["weights"] = weights_digest(self.artifact)
             self._optional(GRAPH, "reading the graph", self._graph)
             self._optional(PATTERNS, "reading the weights", self._patterns)
+            self._optional(ACTIVATIONS, "reading the lifetimes of the tensors", self._activations)
+            self._optional(PAIRS, "reading the quantization", self._pairs)
             self._optional(TIMES, "timing", functools.partial(self._times, session))
         self._optional(("energy",), "measuring energy", self._energy)
         self._optional(("compressed_size",), "compressing the file", self._compressed)
+        self._optional(("arena",), "measuring the arena", self._arena)
 
     def _memory(self) -> None:
         self._step("measuring memory")
@@ -206,6 +214,16 @@ class _Slot:
 
     def _patterns(self) -> tuple[Measurement, ...]:
         return _counted(read_patterns(self.artifact), PATTERNS)
+
+    def _activations(self) -> tuple[Measurement, ...]:
+        check_shapes(self.artifact)
+        return _counted(read_lifetimes(self.artifact), ACTIVATIONS)
+
+    def _pairs(self) -> tuple[Measurement, ...]:
+        return _counted(read_symmetric(self.artifact), PAIRS)
+
+    def _arena(self) -> tuple[Measurement, ...]:
+        return (Measurement.exact("arena", measure_arena(self.artifact).total),)
 
     def _compressed(self) -> tuple[Measurement, ...]:
         return (Measurement.exact("compressed_size", compressed_size(self.artifact.path)),)

@@ -19,8 +19,10 @@ import tf_keras as keras
 from projectkit import runtimes
 from projectkit.errors import ArtifactError, ExportError
 from projectkit.export.files import write_whole
+from projectkit.export.fusion import fuse  # noqa: F401 — export.fuse, for others
 from projectkit.export.litert import to_litert
 from projectkit.export.onnx import to_onnx
+from projectkit.export.unfuse import unfuse  # noqa: F401 — export.unfuse, for others
 from projectkit.types import FORMATS, Artifact
 
 EXPORTERS = {"litert": to_litert, "onnx": to_onnx}

@@ -4,30 +4,43 @@ A meter is `(artifact, x, *, threads, budget) -> tuple[Measurement, ...]`, or ra
 not an opened session, because memory can only be seen by a process that has not opened the file yet.
 """
 
+from projectkit.measure.arena import arena, read_arena
 from projectkit.measure.compression import compressed_size
 from projectkit.measure.energy_meter import energy
 from projectkit.measure.energy_readers import readers
 from projectkit.measure.formatting import format_interval, format_value
+from projectkit.measure.fusions import fusions
 from projectkit.measure.graph import Graph, Layer, read_graph
 from projectkit.measure.html_page import page
+from projectkit.measure.lifetimes import Buffer, Lifetimes, live_bytes, plan, read_lifetimes
 from projectkit.measure.litert_shapes import check_shapes
 from projectkit.measure.machine import device
 from projectkit.measure.memory import peak_memory
+from projectkit.measure.operator_times import OperatorTime, Timed, operator_times
+from projectkit.measure.operators import Operator, read_operators
 from projectkit.measure.pareto import pareto
 from projectkit.measure.patterns import Patterns, read_patterns
 from projectkit.measure.profiling import METERS, compare, profile
 from projectkit.measure.quality import accuracy
 from projectkit.measure.quantiles import quantile_interval
+from projectkit.measure.symmetric import Symmetric, read_symmetric
 from projectkit.measure.terminal_table import table
 from projectkit.measure.timing import compare_latency, interleave, latency, latency_from, ratio_from
 from projectkit.measure.weights import weights_digest
 
 __all__ = [
     "METERS",
+    "Buffer",
     "Graph",
     "Layer",
+    "Lifetimes",
+    "Operator",
+    "OperatorTime",
     "Patterns",
+    "Symmetric",
+    "Timed",
     "accuracy",
+    "arena",
     "check_shapes",
     "compare",
     "compare_latency",
@@ -36,17 +49,25 @@ __all__ = [
     "energy",
     "format_interval",
     "format_value",
+    "fusions",
     "interleave",
     "latency",
     "latency_from",
+    "live_bytes",
+    "operator_times",
     "page",
     "pareto",
     "peak_memory",
+    "plan",
     "profile",
     "quantile_interval",
     "ratio_from",
+    "read_arena",
     "read_graph",
+    "read_lifetimes",
+    "read_operators",
     "read_patterns",
+    "read_symmetric",
     "readers",
     "table",
     "weights_digest",

@@ -7,22 +7,31 @@ SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 JOULES = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ"))
 BITS = ((1.0, "bit"),)
+CELSIUS = ((1.0, "°C"),)
+HERTZ = ((1e9, "GHz"), (1e6, "MHz"))
 COUNTS = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 SCALES = {
     "size": BYTES,
     "compressed_size": BYTES,
     "peak_memory": BYTES,
+    "peak_activations": BYTES,
+    "arena": BYTES,
     "parameters": COUNTS,
     "nonzero_parameters": COUNTS,
     "weight_bits": BITS,
     "distinct_weights": COUNTS,
     "macs": COUNTS,
+    "operator_count": COUNTS,
     "latency_p50": SECONDS,
     "latency_p90": SECONDS,
+    "latency_estimate": SECONDS,
+    "memory_estimate": BYTES,
+    "temperature": CELSIUS,
+    "clock": HERTZ,
     "energy": JOULES,
 }
-PERCENT = ("accuracy", "sparsity", "two_of_four")
+PERCENT = ("accuracy", "sparsity", "two_of_four", "symmetric_int8")
 RATIO_SUFFIX = "_ratio"
 
 

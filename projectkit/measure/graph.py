@@ -41,6 +41,11 @@ class Graph:
     layers: tuple[Layer, ...]
 
     @property
+    def operator_count(self) -> int:
+        """How many operators the file has: each is started, reads its inputs and writes its output."""
+        return sum(count for _, count in self.operators)
+
+    @property
     def sparsity(self) -> float:
         """The share of parameters that are zero."""
         return 1 - self.nonzero_parameters / self.parameters if self.parameters else 0.0

@@ -12,7 +12,10 @@ from projectkit.types import Profile
 
 COSTS = ("size", "latency_p50")
 # No columns of their own: the table is wide enough.
-SMALL_PRINT = ("nonzero_parameters", "sparsity", "weight_bits", "compressed_size", "two_of_four", "distinct_weights")
+SMALL_PRINT = (
+    *("nonzero_parameters", "sparsity", "weight_bits", "compressed_size", "two_of_four", "distinct_weights"),
+    *("operator_count", "peak_activations", "arena", "symmetric_int8"),
+)
 
 
 def page(profiles: Sequence[Profile], path: str | Path, *, title: str = "Measured models", command: str = "") -> Path:

@@ -43,13 +43,15 @@ class LiteRTTensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiteRTFile:
-    """The main graph. `batch`: how many examples its shapes are for; `options[i]`: `operations[i]` as the flatbuffer has it."""
+    """The main graph. `batch`: how many examples its shapes are for; `options[i]`: `operations[i]` as the flatbuffer has it;
+    `input`, `outputs`: the indices of those tensors."""
 
     tensors: list[LiteRTTensor]
     operations: list[Operation]
     options: list
     outputs: list[int]
     batch: int
+    input: int
 
 
 def parse(content: bytes) -> LiteRTFile:
@@ -66,7 +68,7 @@ def parse(content: bytes) -> LiteRTFile:
     options = [subgraph.Operators(index) for index in range(_bounded(subgraph.OperatorsLength(), content))]
     operations = _operations(options, _operator_names(model, _names(schema.BuiltinOperator), content), len(tensors), content)
     outputs = [int(index) for index in subgraph.OutputsAsNumpy()]
-    return LiteRTFile(tensors, operations, options, outputs, _batch(subgraph, tensors))
+    return LiteRTFile(tensors, operations, options, outputs, _batch(subgraph, tensors), int(subgraph.Inputs(0)))
 
 
 def stored_values(tensor: LiteRTTensor) -> np.ndarray:

@@ -47,7 +47,7 @@ def _child(artifact: Artifact, example: np.ndarray, threads: int) -> dict[str, i
         return answer
     if "missing" in answer:
         raise NotHere(answer["missing"])
-    raise ArtifactError(answer.get("error") or f"{artifact.path}: the runtime died of it ({_how(done.returncode)}).")
+    raise ArtifactError(answer.get("error") or f"{artifact.path}: the runtime died of it ({how_it_ended(done.returncode)}).")
 
 
 def _answer(printed: bytes) -> dict:
@@ -59,7 +59,8 @@ def _answer(printed: bytes) -> dict:
         return {}
 
 
-def _how(code: int) -> str:
+def how_it_ended(code: int) -> str:
+    """The signal's name, or the exit code."""
     if code < 0:
         return signal.Signals(-code).name
     return f"exit code {code}"

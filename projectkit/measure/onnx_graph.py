@@ -119,7 +119,7 @@ def _layers(nodes: list, operations: list[Operation], constants: dict, model) ->
     for index, (node, operation) in enumerate(zip(nodes, operations, strict=True)):
         if node.op_type not in PRODUCTS:
             continue
-        macs = _macs(node, operation, shapes)
+        macs = macs_of(node, operation, shapes)
         names = {
             root(name, producers, PASSING)
             for position, name in enumerate(operation.inputs)
@@ -140,8 +140,8 @@ def _layers(nodes: list, operations: list[Operation], constants: dict, model) ->
     return layers
 
 
-def _macs(node, operation: Operation, shapes: dict[str, tuple[int, ...]]) -> int:
-    """For all examples of the batch."""
+def macs_of(node, operation: Operation, shapes: dict[str, tuple[int, ...]]) -> int:
+    """Of a node of PRODUCTS, for all examples of the batch. Raises ArtifactError where a shape that it needs is unknown."""
     kind, first, second = PRODUCTS[node.op_type]
     needed = (operation.inputs[first], operation.inputs[second], operation.outputs[0])
     unknown = [name for name in needed if name not in shapes]

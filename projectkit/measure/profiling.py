@@ -6,21 +6,27 @@ from contextlib import ExitStack, closing
 import numpy as np
 
 from projectkit.errors import ArtifactError, NotHere
+from projectkit.measure.arena import arena
 from projectkit.measure.compression import compressed_size
 from projectkit.measure.energy_meter import energy
 from projectkit.measure.graph import read_graph
+from projectkit.measure.lifetimes import read_lifetimes
 from projectkit.measure.machine import device
 from projectkit.measure.memory import peak_memory
 from projectkit.measure.patterns import read_patterns
 from projectkit.measure.quality import accuracy
+from projectkit.measure.symmetric import read_symmetric
 from projectkit.measure.timing import interleave, latency, latency_from, ratio_from
 from projectkit.runtimes import open as open_model
 from projectkit.types import Artifact, Measurement, Profile, Split
 
 # (artifact, x, *, threads, budget) -> tuple[Measurement, ...], or raises NotHere(reason)
-METERS = {"latency": latency, "peak_memory": peak_memory, "energy": energy}
-COUNTED = ("parameters", "nonzero_parameters", "sparsity", "weight_bits", "macs")  # attributes of Graph
+METERS = {"latency": latency, "peak_memory": peak_memory, "arena": arena, "energy": energy}
+COUNTED = ("parameters", "nonzero_parameters", "sparsity", "weight_bits", "macs", "operator_count")  # attributes of Graph
 PATTERNS = ("two_of_four", "distinct_weights")  # attributes of Patterns
+ACTIVATIONS = ("peak_activations",)  # of Lifetimes
+PAIRS = ("symmetric_int8",)  # of Symmetric
+READ = ((COUNTED, read_graph), (PATTERNS, read_patterns), (ACTIVATIONS, read_lifetimes), (PAIRS, read_symmetric))
 
 
 def profile(
@@ -36,7 +42,7 @@ def profile(
 
 def compare(
     artifacts: Sequence[Artifact],
-    data: Split,
+    data: Split | np.ndarray,
     *,
     threads: int = 1,
     budget: float = 1.0,
@@ -44,33 +50,37 @@ def compare(
 ) -> list[Profile]:
     """Profiles of several artifacts whose latencies are comparable: all are timed in one loop, one call each a round.
 
-    `budget`: seconds of timing per artifact. Raises what `profile` raises.
+    `data` may be inputs without labels, (n, ...): the accuracy is missing then. `budget`: seconds of timing per artifact. Raises
+    what `profile` raises.
     """
+    labelled = isinstance(data, Split)
+    x = data.x if labelled else data
     timed = [*artifacts, baseline] if baseline else list(artifacts)
     with ExitStack() as stack:
         sessions = [stack.enter_context(closing(open_model(artifact, threads=threads))) for artifact in timed]
-        qualities = [accuracy(session.run(data.x), data.y) for session in sessions[: len(artifacts)]]
-        samples = interleave(sessions, data.x, budget=budget) if artifacts else np.empty((0, 0))
+        qualities = [[accuracy(session.run(x), data.y)] if labelled else [] for session in sessions[: len(artifacts)]]
+        samples = interleave(sessions, x, budget=budget) if artifacts else np.empty((0, 0))
     profiles = []
     for index, artifact in enumerate(artifacts):
-        measured = [qualities[index], *latency_from(samples[:, index])]
+        measured = [*qualities[index], *latency_from(samples[:, index])]
         if baseline:
             measured.append(ratio_from(samples[:, [index, -1]]))
         counted, uncounted = counts(artifact)
-        metered, missing = _metered(artifact, data.x, threads, budget)
+        metered, missing = _metered(artifact, x, threads, budget)
+        missing |= {} if labelled else {"accuracy": "no labels were given, only inputs"}
         values = {value.metric: value for value in (*measured, *counted, *metered)}
         profiles.append(Profile(artifact, device(), values, uncounted | missing))
     return profiles
 
 
 def counts(artifact: Artifact) -> tuple[list[Measurement], dict[str, str]]:
-    """(sizes, the COUNTED and the PATTERNS, exact; why the ones that are not there could not be counted)."""
+    """(sizes and what can be READ, exact; why the ones that are not there could not be counted)."""
     numbers, missing = {"size": artifact.size, "compressed_size": compressed_size(artifact.path)}, {}
-    for metrics, read in ((COUNTED, read_graph), (PATTERNS, read_patterns)):
+    for metrics, read in READ:
         try:
             found = read(artifact)
         except ArtifactError as error:  # such as a file with a loop: it runs, but its work is not in the file
-            missing |= dict.fromkeys(metrics, str(error))
+            missing |= dict.fromkeys(metrics, str(error).removeprefix(f"{artifact.path}: "))
             continue
         for metric in metrics:
             if (number := getattr(found, metric)) is None:

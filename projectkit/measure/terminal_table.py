@@ -18,11 +18,21 @@ HEADINGS = {
     "two_of_four": "2:4 weights",
     "distinct_weights": "Values a filter",
     "macs": "MACs",
+    "operator_count": "Operators",
+    "latency_estimate": "Latency estimate",
     "latency_p50": "Latency p50",
     "latency_p90": "Latency p90",
     "latency_ratio": "Latency ratio",
     "peak_memory": "Memory",
+    "peak_activations": "Activations",
+    "arena": "Arena (micro)",
+    "symmetric_int8": "Symmetric int8",
+    "memory_estimate": "Memory estimate",
+    "memory_fits_estimate": "Fits (estimate)",
     "energy": "Energy",
+    "temperature": "Hottest sensor",
+    "clock": "Clock",
+    "power_mode": "Power mode",
 }
 
 

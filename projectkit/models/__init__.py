@@ -12,6 +12,7 @@ from collections.abc import Callable
 import tf_keras as keras
 
 from projectkit.errors import ModelError
+from projectkit.models.branched import branched
 from projectkit.models.convnet import convnet
 from projectkit.models.dsconv import dsconv
 from projectkit.models.mlp import lenet300, mlp
@@ -25,6 +26,7 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "resnet": resnet,
     "resnet8": resnet8,
     "dsconv": dsconv,
+    "branched": branched,
 }
 
 

@@ -21,6 +21,7 @@ from projectkit.nas.latency import latency_ratio, write_reference
 from projectkit.nas.model_based import gp, tpe
 from projectkit.nas.network import build
 from projectkit.nas.objective import evaluated, objective, search
+from projectkit.nas.on_device import measure_architecture, note_measured
 from projectkit.nas.pruning import hyperband, median, none
 from projectkit.nas.reinforce import reinforce
 from projectkit.nas.repair import cost, repair
@@ -66,6 +67,8 @@ __all__ = [
     "evaluated",
     "export_study",
     "latency_ratio",
+    "measure_architecture",
+    "note_measured",
     "objective",
     "open_storage",
     "parse",

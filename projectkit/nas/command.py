@@ -88,7 +88,7 @@ def _conclude(study: Study, settings: Settings, place: str, path: Path, say: Cal
     if report.front(study):
         Console().print(report.table(study, settings.objectives))
     else:
-        say("No trial came to its end: there is no best network. Look at the reasons above, or widen the limits.")
+        say("No trial came to its end within the limits: there is no best network. Look at the reasons above, or widen them.")
     say(f"Storage: {shown(place)}")
     say(f"As JSON: {export_study(study, path)}")
 

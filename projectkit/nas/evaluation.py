@@ -6,9 +6,12 @@ from pathlib import Path
 
 from optuna.trial import Trial
 
+from projectkit.devices import Remote, connected, read_device
+from projectkit.errors import DeviceError
 from projectkit.nas.latency import latency_ratio, write_reference
 from projectkit.nas.network import build
 from projectkit.nas.objective import Evaluate
+from projectkit.nas.on_device import measure_architecture, note_measured
 from projectkit.nas.settings import Settings
 from projectkit.nas.training import train_and_validate
 from projectkit.nas.types import Architecture
@@ -20,15 +23,21 @@ IMAGES = 64  # of the validation split, for the latency
 def evaluation(settings: Settings, dataset: Dataset, folder: Path) -> Evaluate:
     """(architecture, trial) -> one value an objective, in the order of the settings.
 
-    latency: the exported file's against a fixed network's (`latency_ratio`), whose file is written into `folder`. It is
-    measured before the training, and stands beside the trial with its interval (`latency_ratio`) and the `device`.
+    latency: the exported file's against a fixed network's (`latency_ratio`), whose file is written into `folder`; memory: its
+    peak_memory. Both are measured before the training, on the settings' device, and stand beside the trial with their intervals
+    and the `device`.
     """
     images, classes = dataset.val.x[:IMAGES], len(dataset.classes)
-    reference = write_reference(folder / "reference.tflite", images, classes) if "latency" in settings.objectives else None
+    measured = "latency" in settings.objectives or settings.measures_on_device
+    reference = write_reference(folder / "reference.tflite", images, classes) if measured else None
+    device = read_device(settings.device or "here")
 
     def evaluate(architecture: Architecture, trial: Trial) -> Sequence[float]:
         known = {name: trial.user_attrs[name] for name in ("parameters", "macs")}
-        if reference is not None:
+        if settings.measures_on_device:
+            profile = measure_architecture(architecture, device, reference, images, classes)
+            known |= note_measured(trial, profile, most_memory=settings.most_memory)
+        elif reference is not None:
             from projectkit import measure
 
             ratio = latency_ratio(architecture, reference, images, classes)
@@ -42,9 +51,13 @@ def evaluation(settings: Settings, dataset: Dataset, folder: Path) -> Evaluate:
 
 
 def rehearse(settings: Settings, dataset: Dataset) -> None:
-    """Raises ModelError for a recipe that cannot train any network of the space, before a study is made that holds it."""
+    """Before a study is made that holds the settings: raises ModelError for a recipe that cannot train any network of the space,
+    DeviceError for a device that is not there."""
     from projectkit.train.fit import optimizer_for, refuse_nonsense
 
     model = build(next(settings.space.architectures()), dataset.shape, len(dataset.classes))
     refuse_nonsense(model, dataset, settings.recipe)
+    device = read_device(settings.device or "here")
+    if isinstance(device, Remote) and not connected(device):
+        raise DeviceError(f"{device}: no such device is connected. Start `projectkit agent` on it, or search here.")
     optimizer_for(settings.recipe, dataset)

@@ -18,7 +18,7 @@ REFERENCE = Architecture((Block(16), Block(32, stride=2, depthwise=True), Block(
 
 def write_reference(path: Path, images: np.ndarray, classes: int) -> Artifact:
     """The file of REFERENCE for images (n, height, width, channels), at `path` (.tflite or .onnx)."""
-    return _write(REFERENCE, path, images, classes)
+    return write_untrained(REFERENCE, path, images, classes)
 
 
 def latency_ratio(
@@ -34,14 +34,21 @@ def latency_ratio(
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{architecture.digest}{Path(reference.path).suffix}"
-        artifact = _write(architecture, path, images, classes)
+        artifact = write_untrained(architecture, path, images, classes)
         opened = functools.partial(runtimes.open, threads=threads)
         with closing(opened(artifact)) as session, closing(opened(reference)) as baseline:
             return measure.compare_latency(session, baseline, images, budget=budget)
 
 
-def _write(architecture: Architecture, path: Path, images: np.ndarray, classes: int) -> Artifact:
+def write_untrained(
+    architecture: Architecture, path: Path, images: np.ndarray, classes: int, *, precision: str = "float32"
+) -> Artifact:
+    """The file of the untrained architecture for images (n, height, width, channels), at `path` (.tflite or .onnx), in one of the
+    precisions of `export.write`; the images calibrate it where that is needed."""
     from projectkit import export
 
+    calibrate = images if precision.startswith("int") else None
+
     with quiet():  # Keras warns of networks that are made and answer once, which is what this does
-        return export.write(build(architecture, images.shape[1:], classes), path, compare=images[:8]).artifact
+        model = build(architecture, images.shape[1:], classes)
+        return export.write(model, path, compare=images[:8], precision=precision, calibrate=calibrate).artifact

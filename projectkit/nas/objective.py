@@ -48,6 +48,8 @@ def objective(
         before = evaluated(trial.study, architecture)
         if before is not None:
             trial.set_user_attr("same_as", before.number)
+            for name, value in before.constraints.items():
+                trial.set_constraint(name, value)
             return before.values
         return _evaluate(evaluate, architecture, trial)
 

@@ -8,13 +8,16 @@ from optuna.trial import FrozenTrial, TrialState
 from projectkit.nas.places import lost
 from projectkit.nas.types import parse
 
+MEASURED = ("latency", "memory")  # objectives that only a device can tell
 WORDS = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed", TrialState.RUNNING: "running"}
 
 
 def front(study: Study) -> list[FrozenTrial]:
-    """The best trial; with several objectives the trials that no other beats in all of them, each network once, by the first."""
+    """The best trial; with several objectives the trials that no other beats in all of them, each network once, by the first.
+    Those that break a constraint are left out."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if not complete:
+    fitting = [trial for trial in complete if all(value <= 0 for value in trial.constraints.values())]
+    if not fitting:
         return []
     if len(study.directions) == 1:
         return [study.best_trial]
@@ -23,19 +26,19 @@ def front(study: Study) -> list[FrozenTrial]:
 
 
 def table(study: Study, objectives: tuple[str, ...]):
-    """A rich table of `front`: each trial with its cost and its network. Latency is relative to the fixed network's."""
+    """A rich table of `front`: each trial with its cost and its network. Latency is relative to the fixed network's, memory that
+    of the runtime with the network."""
     from rich.table import Table
 
     title = "The best network" if len(objectives) == 1 else "The Pareto front"
     result = Table(title=f"{title} of {study.study_name}", title_justify="left")
-    for heading in ("trial", "accuracy", *["latency (ratio)"] * ("latency" in objectives), "parameters", "MACs"):
+    for heading in ("trial", "accuracy", *[name for name in objectives if name in MEASURED], "parameters", "MACs"):
         result.add_column(heading, justify="right")
     result.add_column("blocks")
     for trial in front(study):
         known, about = dict(zip(objectives, trial.values, strict=True)), trial.user_attrs
         cells = [str(trial.number), f"{known['accuracy']:.2%}"]
-        if "latency" in objectives:
-            cells.append(f"{known['latency']:.3f}")
+        cells += [shown(name, known[name]) for name in objectives if name in MEASURED]
         result.add_row(*cells, f"{about['parameters']:,}", f"{about['macs']:,}", str(parse(about["architecture"])))
     return result
 
@@ -47,10 +50,18 @@ def line(trial: FrozenTrial, objectives: tuple[str, ...]) -> str:
     if trial.state != TrialState.COMPLETE:
         return f"trial {trial.number}: {WORDS[trial.state]}, {about.get('reason', 'without a reason')}"
     known = dict(zip(objectives, trial.values, strict=True))
-    words = [f"{known['accuracy']:.2%}", *[f"latency ratio {known[name]:.3f}" for name in objectives if name == "latency"], price]
+    measured = [f"{name} {shown(name, known[name])}" for name in objectives if name in MEASURED]
+    words = [f"{known['accuracy']:.2%}", *measured, price]
+    if beyond := [name for name, value in trial.constraints.items() if value > 0]:
+        words.append(f"beyond the limit of {', '.join(beyond)}")
     if "same_as" in about:
         words.append(f"as trial {about['same_as']}")
     return f"trial {trial.number}: {', '.join(words)}"
+
+
+def shown(objective: str, value: float) -> str:
+    """A measured objective for people."""
+    return f"{value / 1e6:.2f} MB" if objective == "memory" else f"ratio {value:.3f}"
 
 
 def summary(study: Study) -> list[str]:

@@ -10,12 +10,19 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 
-from projectkit.errors import ModelError, SearchError
+from projectkit.devices import Estimated, read_device
+from projectkit.errors import DeviceError, ModelError, SearchError
 from projectkit.nas import PRUNERS, SAMPLERS
 from projectkit.nas.space import Space
 from projectkit.types import Recipe
 
-OBJECTIVES = {"accuracy": "maximize", "latency": "minimize", "parameters": "minimize", "macs": "minimize"}
+OBJECTIVES = {
+    "accuracy": "maximize",
+    "latency": "minimize",
+    "memory": "minimize",
+    "parameters": "minimize",
+    "macs": "minimize",
+}
 
 EXAMPLE = """\
 # A search for a small network. Run it:                   projectkit search THIS_FILE
@@ -23,13 +30,15 @@ EXAMPLE = """\
 
 study = "digits-first"         # its name in the storage
 dataset = "digits"             # one of `projectkit data list`, or an .npz
-objectives = ["accuracy"]      # or more: "latency" (against a fixed network, measured), "parameters", "macs"
+objectives = ["accuracy"]      # or more: "latency" (against a fixed network, measured), "memory" (measured), "parameters", "macs"
 strategy = "evolution"         # random grid tpe gp cmaes nsga2 evolution reinforce annealing swarm ants
 pruner = "median"              # none median hyperband; with one objective only
 patience = 4                   # epochs without a better one after which a training ends; 0: none
 trials = 20                    # may be raised later
 seed = 0
 most_parameters = 20_000       # larger ones are refused without training; also: most_macs
+# device = "tls://HOST:PORT/jetson"     latency and memory are measured there; left out: here
+# most_memory = 8_000_000      # bytes that the network may take on the device; who takes more is never among the best
 
 [space]                        # each may be one of these; a single choice is fixed
 depth = [1, 2, 3]
@@ -52,7 +61,8 @@ class Settings:
     """What the file says. Every field but `trials` is part of the study: workers that differ in one of them do not mix.
 
     objectives: names of OBJECTIVES, "accuracy" first. strategy: a member of SAMPLERS. pruner: a member of PRUNERS.
-    patience: that of `train_and_validate`, 0 for none.
+    patience: that of `train_and_validate`, 0 for none. device: where latency and memory are measured, as `devices.read_device`
+    reads it; None: here. most_memory: bytes, see `note_measured`.
     Raises SearchError for what no study can be made of.
     """
 
@@ -68,6 +78,8 @@ class Settings:
     seed: int = 0
     most_parameters: int | None = None
     most_macs: int | None = None
+    device: str | None = None
+    most_memory: int | None = None
 
     def __post_init__(self):
         for name, table in (("strategy", SAMPLERS), ("pruner", PRUNERS)):
@@ -87,6 +99,8 @@ class Settings:
                 raise SearchError(f"The number of {name} is {number}; expected at least 1. Give for example {name} = 20.")
         if self.patience < 0:
             raise SearchError(f"The patience is {self.patience} epochs; expected at least 0, which is none. Give patience = 4.")
+        if self.device is not None:
+            self._check_device()
         self._try_strategy()
 
     def sampler(self) -> BaseSampler:
@@ -101,6 +115,20 @@ class Settings:
     def directions(self) -> list[str]:
         """One an objective."""
         return [OBJECTIVES[name] for name in self.objectives]
+
+    @property
+    def measures_on_device(self) -> bool:
+        """Whether more is asked of a device than the latency on this one."""
+        return self.device is not None or "memory" in self.objectives or self.most_memory is not None
+
+    def _check_device(self) -> None:
+        if isinstance(read_device(self.device), Estimated):
+            raise SearchError(f"The device {self.device} is only estimated; a search measures. Give here, or an agent's address.")
+        if not {"latency", "memory"} & set(self.objectives) and self.most_memory is None:
+            raise SearchError(
+                f"The device {self.device} would have nothing to do: no objective is measured. Add latency or memory to the "
+                "objectives, or a limit most_memory."
+            )
 
     def _try_strategy(self) -> None:
         """In a study that nobody sees: a space without a choice, or too many objectives for the strategy, is refused here."""
@@ -123,7 +151,7 @@ def read_settings(path: Path) -> Settings:
         raise SearchError(f"{path}: is not TOML ({error}). `projectkit search --example` prints one.") from error
     try:
         return _parse({"study": path.stem} | content)
-    except (ModelError, SearchError) as error:
+    except (DeviceError, ModelError, SearchError) as error:
         raise SearchError(f"{path}: {error}") from error
 
 
@@ -144,7 +172,7 @@ def _parse(content: dict[str, Any]) -> Settings:
     if isinstance(content.get("objectives"), list):
         content["objectives"] = tuple(content["objectives"])
     defaults = {each.name: each.default for each in fields(Settings) if each.name not in ("space", "recipe")}
-    defaults |= {"study": "", "most_parameters": 0, "most_macs": 0}
+    defaults |= {"study": "", "most_parameters": 0, "most_macs": 0, "device": "", "most_memory": 0}
     return Settings(space=space, recipe=recipe, **_known(content, defaults, "the file"))
 
 

@@ -4,24 +4,45 @@ with closing(open(Artifact.of("model.tflite"))) as session:
     logits = session.run(images)
 """
 
+from functools import partial
+
 from projectkit.errors import ArtifactError
 from projectkit.runtimes.litert import open_litert
-from projectkit.runtimes.onnx import open_onnx
+from projectkit.runtimes.litert_micro import open_litert_micro
+from projectkit.runtimes.onnx import LEVELS, open_onnx
 from projectkit.runtimes.supermask import open_supermask
+from projectkit.runtimes.tensorrt import open_tensorrt
 from projectkit.types import Artifact, Session
 
 OPENERS = {"litert": open_litert, "onnx": open_onnx, "supermask": open_supermask}
 
+# Format → variant → opener with the same signature. The first of each runs as the one in OPENERS does.
+VARIANTS = {
+    "litert": {"xnnpack": open_litert, "built-in": partial(open_litert, xnnpack=False), "micro": open_litert_micro},
+    "onnx": {
+        **{level: partial(open_onnx, level=level) for level in reversed(LEVELS)},
+        "tensorrt": open_tensorrt,
+    },
+    "supermask": {"numpy": open_supermask},
+}
 
-def open(artifact: Artifact, *, threads: int = 1) -> Session:
+
+def open(artifact: Artifact, *, threads: int = 1, variant: str | None = None) -> Session:
     """Opens `artifact` on `threads` threads (pinned: the runtime never uses more).
 
-    Raises ArtifactError when the runtime refuses the file; the session's `run` raises it for inputs that do not fit, and
-    once it is closed. A hostile file can crash the process: open what strangers hand in inside a sandbox only (grading
-    does).
+    variant: a key of VARIANTS[artifact.format], how it is run; the format's usual runtime when None.
+
+    Raises ArtifactError when the runtime refuses the file, NotHere when this machine lacks what the variant needs; the
+    session's `run` raises ArtifactError for inputs that do not fit, and once it is closed. A hostile file can crash the
+    process: open what strangers hand in inside a sandbox only (grading does).
     """
     if artifact.format not in OPENERS:
         raise ArtifactError(f"{artifact.path}: format {artifact.format!r} has no runtime; known are {', '.join(OPENERS)}.")
     if threads < 1:
         raise ArtifactError(f"{artifact.path}: got {threads} threads; a session runs on at least 1. Give threads=1.")
-    return OPENERS[artifact.format](artifact, threads=threads)
+    if variant is None:
+        return OPENERS[artifact.format](artifact, threads=threads)
+    variants = VARIANTS[artifact.format]
+    if variant not in variants:
+        raise ArtifactError(f"{artifact.path}: {artifact.format} has no variant {variant!r}; known are {', '.join(variants)}.")
+    return variants[variant](artifact, threads=threads)

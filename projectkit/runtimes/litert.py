@@ -1,4 +1,6 @@
-"""Runs a .tflite file with LiteRT on its default CPU kernels (XNNPACK)."""
+"""Runs a .tflite file with LiteRT, on XNNPACK's CPU kernels or on its own."""
+
+import math
 
 import numpy as np
 
@@ -11,13 +13,11 @@ from projectkit.types import Artifact, Tensor
 class LiteRTSession:
     """A loaded .tflite file. The batch axis is resized to what `run` gets."""
 
-    def __init__(self, artifact: Artifact, threads: int):
-        from ai_edge_litert.interpreter import Interpreter
-
+    def __init__(self, artifact: Artifact, threads: int, xnnpack: bool):
         self._path = artifact.path
         try:
             with quiet():
-                self._interpreter = Interpreter(model_path=artifact.path, num_threads=threads)
+                self._interpreter = _interpreter(artifact, threads, xnnpack)
                 self.inputs = tuple(_tensor(detail) for detail in self._interpreter.get_input_details())
                 self.outputs = tuple(_tensor(detail) for detail in self._interpreter.get_output_details())
                 check_signature(self.inputs, self.outputs, artifact.path)
@@ -48,9 +48,32 @@ class LiteRTSession:
         self._interpreter = None
 
 
-def open_litert(artifact: Artifact, *, threads: int = 1) -> LiteRTSession:
-    """Opens a .tflite file. Raises ArtifactError when LiteRT refuses it."""
-    return LiteRTSession(artifact, threads)
+def open_litert(artifact: Artifact, *, threads: int = 1, xnnpack: bool = True) -> LiteRTSession:
+    """Opens a .tflite file. Raises ArtifactError when LiteRT refuses it.
+
+    xnnpack: hand what it can run to the XNNPACK delegate, which is LiteRT's default; without, the built-in kernels run it.
+    """
+    return LiteRTSession(artifact, threads, xnnpack)
+
+
+def describe(artifact: Artifact) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], int]:
+    """(inputs, outputs, bytes of all tensors for one example) of a .tflite file, after LiteRT has looked that it is intact.
+
+    Raises ArtifactError when it is not.
+    """
+    session = LiteRTSession(artifact, 1, False)
+    details = session._interpreter.get_tensor_details()
+    sizes = [math.prod(int(size) for size in detail["shape"]) * np.dtype(detail["dtype"]).itemsize for detail in details]
+    return session.inputs, session.outputs, sum(sizes)
+
+
+def _interpreter(artifact: Artifact, threads: int, xnnpack: bool):
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    if xnnpack:
+        return Interpreter(model_path=artifact.path, num_threads=threads)
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return Interpreter(model_path=artifact.path, num_threads=threads, experimental_op_resolver_type=plain)
 
 
 def _tensor(detail: dict) -> Tensor:

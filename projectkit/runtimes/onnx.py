@@ -1,10 +1,11 @@
-"""Runs an .onnx file with ONNX Runtime on its CPU kernels."""
+"""Runs an .onnx file with ONNX Runtime, on its CPU kernels unless told otherwise."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from projectkit.errors import ArtifactError
+from projectkit.errors import ArtifactError, NotHere
 from projectkit.runtimes.tensors import check_signature, closed, first_line, run_in_chunks
 from projectkit.types import Artifact, Tensor
 
@@ -15,24 +16,31 @@ DTYPES = {
     "tensor(int8)": "int8",
     "tensor(uint8)": "uint8",
 }
+LEVELS = {  # of the optimization of the graph; each does what the one before it does
+    "none": "ORT_DISABLE_ALL",  # runs the graph as it stands
+    "basic": "ORT_ENABLE_BASIC",  # constants folded, what does nothing removed, batch normalization folded
+    "extended": "ORT_ENABLE_EXTENDED",  # operators fused into those of the CPU: activations into convolutions, Q/DQ into int8
+    "all": "ORT_ENABLE_ALL",  # the layout too, which its convolutions compute in blocks of channels
+}
+CPU = "CPUExecutionProvider"
 
 
 class OnnxSession:
     """A loaded .onnx file."""
 
-    def __init__(self, artifact: Artifact, threads: int):
+    def __init__(self, artifact: Artifact, threads: int, level: str, providers: Sequence[str]):
         import onnxruntime
 
+        _check(artifact, level, providers, onnxruntime.get_available_providers())
         options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, LEVELS[level])
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         self._path = artifact.path
         try:
             # Bytes, not a path: a file given as bytes cannot reach for external data beside it.
-            self._session = onnxruntime.InferenceSession(
-                Path(artifact.path).read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(Path(artifact.path).read_bytes(), options, providers=list(providers))
         except MemoryError:
             raise
         except Exception as error:  # onnxruntime's own exceptions share no public base class
@@ -59,6 +67,18 @@ class OnnxSession:
         self._session = None
 
 
-def open_onnx(artifact: Artifact, *, threads: int = 1) -> OnnxSession:
-    """Opens an .onnx file. Raises ArtifactError when ONNX Runtime refuses it."""
-    return OnnxSession(artifact, threads)
+def open_onnx(artifact: Artifact, *, threads: int = 1, level: str = "all", providers: Sequence[str] = (CPU,)) -> OnnxSession:
+    """Opens an .onnx file. Raises ArtifactError when ONNX Runtime refuses it.
+
+    level: a key of LEVELS, how far the graph is optimized before it runs.
+    providers: execution providers by ONNX Runtime's names, the preferred first; what none of them can run, the CPU does.
+    Raises NotHere when the installed ONNX Runtime lacks one of them.
+    """
+    return OnnxSession(artifact, threads, level, providers)
+
+
+def _check(artifact: Artifact, level: str, providers: Sequence[str], available: Sequence[str]) -> None:
+    if level not in LEVELS:
+        raise ArtifactError(f"{artifact.path}: there is no optimization level {level!r}; known are {', '.join(LEVELS)}.")
+    if lacking := [provider for provider in providers if provider not in available]:
+        raise NotHere(f"this ONNX Runtime has no {', '.join(lacking)}, only {', '.join(available)}")

@@ -17,6 +17,9 @@ SLOTS: Mapping[str, Mapping[str, str | None]] = {
     "l05_distillation": {"student": "litert", "int8": "litert"},
     "l06_nas": {"best": "litert"},
     "l07_nas_distillation": {"student": "litert"},
+    "l09_operators": {"fused": "litert", "separable": "litert"},
+    "l10_deployment": {"micro": "litert", "tensorrt": "onnx"},
+    "l11_multi_model": {"camera": "litert", "keyword": "litert"},
     PROJECT: {"baseline": None, "optimized": None, "variant_a": None, "variant_b": None},
 }
 # More points of a project's trade-off, beside the two models that are asked for.

@@ -1,6 +1,7 @@
-"""What every opener promises. A new member of OPENERS is held to it by being there, if an exporter writes its format.
+"""What every opener promises. A new member of VARIANTS is held to it by being there, if an exporter writes its format.
 
-Supermasks have no exporter: nothing of a trained network goes into one.
+Supermasks have no exporter: nothing of a trained network goes into one. A variant that this machine cannot run is skipped, and
+says why.
 """
 
 import subprocess
@@ -12,23 +13,42 @@ import numpy as np
 import pytest
 
 from projectkit import runtimes
-from projectkit.errors import ArtifactError
+from projectkit.errors import ArtifactError, NotHere
 from projectkit.types import FORMATS, Artifact
 
 SUFFIXES = {format: suffix for suffix, format in FORMATS.items()}
 
 
-KINDS = [(format, precision) for format in runtimes.OPENERS for precision in ("float32", "int8") if format != "supermask"]
+FILES = [(format, precision) for format in runtimes.OPENERS for precision in ("float32", "int8") if format != "supermask"]
+FILES.append(("supermask", "as drawn"))
+KINDS = [(*file, variant) for file in FILES for variant in runtimes.VARIANTS[file[0]]]
 RIGHT = {"supermask": 0.45}  # nobody trained it; chance is 0.1, and this search finds 0.58
 
 
-@pytest.fixture(scope="module", params=[*KINDS, ("supermask", "as drawn")], ids="-".join)
-def artifact(request, trained, digits, tmp_path_factory):
+@pytest.fixture(scope="module", params=KINDS, ids="-".join)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def artifacts():
+    """The files that were written already: every variant of a format opens the same."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def artifact(kind, artifacts, trained, digits, tmp_path_factory):
+    format, precision, _ = kind
+    if (format, precision) not in artifacts:
+        artifacts[format, precision] = written(format, precision, trained, digits, tmp_path_factory)
+    return artifacts[format, precision]
+
+
+def written(format, precision, trained, digits, tmp_path_factory):
     from projectkit.export import EXPORTERS
     from projectkit.prune import supermasks
     from projectkit.runtimes.supermask import write_supermask
 
-    format, precision = request.param
     path = tmp_path_factory.mktemp("opened") / f"model{SUFFIXES[format]}"
     if format == "supermask":
         scene = supermasks.prepare(digits, (300, 100))
@@ -38,8 +58,21 @@ def artifact(request, trained, digits, tmp_path_factory):
 
 
 @pytest.fixture
-def session(artifact):
-    with closing(runtimes.open(artifact)) as opened:
+def opener(kind, artifact):
+    """(artifact, threads=1) -> session of the variant."""
+
+    def open(artifact=artifact, threads=1):
+        try:
+            return runtimes.open(artifact, threads=threads, variant=kind[2])
+        except NotHere as reason:
+            pytest.skip(f"{kind[2]}: {reason}")
+
+    return open
+
+
+@pytest.fixture
+def session(opener):
+    with closing(opener()) as opened:
         yield opened
 
 
@@ -96,23 +129,40 @@ def test_runs_on_after_a_refusal(session, digits):
     assert np.array_equal(session.run(digits.test.x[:2]), expected)
 
 
-def test_a_closed_session_refuses_to_run(artifact, digits):
-    session = runtimes.open(artifact)
+def test_a_closed_session_refuses_to_run(opener, digits):
+    session = opener()
     session.close()
     session.close()
     with pytest.raises(ArtifactError, match="closed"):
         session.run(digits.test.x[:1])
 
 
-def test_threads_change_nothing_but_the_time(artifact, session, digits):
-    with closing(runtimes.open(artifact, threads=2)) as other:
+def test_threads_change_nothing_but_the_time(opener, session, digits):
+    with closing(opener(threads=2)) as other:
         np.testing.assert_allclose(other.run(digits.test.x[:80]), session.run(digits.test.x[:80]), atol=1e-5)
     with pytest.raises(ArtifactError, match="at least 1"):
-        runtimes.open(artifact, threads=0)
+        opener(threads=0)
 
 
-def test_damaged_files_are_refused_with_their_name(artifact, tmp_path):
+def test_a_variant_says_what_the_usual_runtime_says(artifact, session, digits):
+    """Each rounds in its own way: int8 kernels differ by a step of the output's grid or two."""
+    with closing(runtimes.open(artifact)) as usual:
+        expected = usual.run(digits.test.x)
+    apart = np.abs(session.run(digits.test.x) - expected)
+    assert apart.max() < 0.03 * np.ptp(expected)
+    assert np.mean(session.run(digits.test.x).argmax(axis=1) == expected.argmax(axis=1)) > 0.98
+
+
+def only_once(kind):
+    """What takes a process of its own is looked at for one file of each variant."""
+    if kind[1] == "int8":
+        pytest.skip("looked at with the float32 file")
+
+
+def test_damaged_files_are_refused_with_their_name(kind, opener, artifact, tmp_path):
     """Opened in a process of its own: a runtime that crashes on a damaged file must not take the tests with it."""
+    only_once(kind)
+    opener().close()
     whole = Path(artifact.path).read_bytes()
     for tenth in range(10):
         (tmp_path / f"cut{tenth}{SUFFIXES[artifact.format]}").write_bytes(whole[: len(whole) * tenth // 10])
@@ -125,32 +175,39 @@ from projectkit.errors import ArtifactError
 from projectkit.types import Artifact
 for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     try:
-        runtimes.open(Artifact.of(path))
+        runtimes.open(Artifact.of(path), variant=sys.argv[2])
         print(path.name, "opened")
     except ArtifactError as error:
         print(path.name, "refused" if path.name in str(error) else f"without its name: {error}")
 """
-    child = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)
+    child = subprocess.run([sys.executable, "-c", program, str(tmp_path), kind[2]], capture_output=True, text=True)
     assert child.returncode == 0, child.stderr
     assert child.stdout.splitlines() == [f"{path.name} refused" for path in sorted(tmp_path.iterdir())]
 
 
-def test_opening_and_running_prints_nothing(artifact):
+def test_opening_and_running_prints_nothing(kind, opener, artifact):
+    only_once(kind)
+    opener().close()
     program = """
 import sys
 import numpy as np
 from projectkit import runtimes
 from projectkit.types import Artifact
-runtimes.open(Artifact.of(sys.argv[1])).run(np.zeros((3, 8, 8, 1), np.float32))
+runtimes.open(Artifact.of(sys.argv[1]), variant=sys.argv[2]).run(np.zeros((3, 8, 8, 1), np.float32))
 """
-    child = subprocess.run([sys.executable, "-c", program, artifact.path], capture_output=True, text=True, check=True)
+    child = subprocess.run([sys.executable, "-c", program, artifact.path, kind[2]], capture_output=True, text=True, check=True)
     assert child.stdout + child.stderr == ""
 
 
-def test_a_file_that_has_vanished_is_refused(artifact, tmp_path):
+def test_a_file_that_has_vanished_is_refused(opener, artifact, tmp_path):
     gone = Artifact(str(tmp_path / f"gone{SUFFIXES[artifact.format]}"), artifact.format, artifact.sha256, artifact.size)
     with pytest.raises(ArtifactError, match="gone"):
-        runtimes.open(gone)
+        opener(gone)
+
+
+def test_an_unknown_variant_is_refused(artifact):
+    with pytest.raises(ArtifactError, match=r"no variant 'fastest'; known are"):
+        runtimes.open(artifact, variant="fastest")
 
 
 def test_an_unknown_format_is_refused(artifact):

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import optuna
@@ -10,8 +11,9 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import binom, binomtest
 from scipy.stats import t as students_t
 
-from checks import l00, l01, l02, l03, l04, l05, l06, l07, project
+from checks import l00, l01, l02, l03, l04, l05, l06, l07, l10, l11, project
 from projectkit.prune.supermasks import Found
+from projectkit.schedule import Plan, jain
 from projectkit.types import Artifact, Dataset, Measurement, Profile, Split
 
 
@@ -322,6 +324,71 @@ def looks(features, *, power=2, axes=(1, 2)):
     return squares / (squares**power).sum(axis=axes, keepdims=True) ** (1 / power)
 
 
+def together(alone, shared, *, count=False):
+    return np.sum(alone / shared) / (len(alone) if count else 1), np.mean(shared / alone)
+
+
+def waits(seconds, rate, *, twice=True, endless=True):
+    rho = rate * seconds
+    return math.inf if endless and rho >= 1 else rho * seconds / ((2 if twice else 1) * (1 - rho) or 1)
+
+
+def played(arrival, seconds, deadline, order, *, jump=True, relative=False, clairvoyant=False):
+    """One request after the other; the mistakes: no pause, deadlines that count from 0, a process that knows who will come."""
+    now, latency, waiting = 0.0, np.zeros(len(arrival)), list(range(len(arrival)))
+    key = deadline if relative else arrival + deadline
+    while waiting:
+        now = max(now, min(arrival[waiting])) if jump else now
+        there = [one for one in waiting if clairvoyant or not jump or arrival[one] <= now]
+        first = there[0] if order == "fifo" else min(there, key=lambda one: key[one])
+        now = max(now, arrival[first]) + seconds[first] if jump else now + seconds[first]
+        latency[first] = now - arrival[first]
+        waiting.remove(first)
+    return latency
+
+
+def best_of_all(choices, orders, evaluate, *, used=slice(None), best=min):
+    plans = [Plan(each, order) for each in itertools.product(*choices) for order in orders[used]]
+    plan = best(plans, key=evaluate)
+    return evaluate(plan), plan, len(plans)
+
+
+BYTES = {share: Artifact("m.tflite", "litert", "", share) for share in (20, 280, 600, 1000)}
+
+
+def to_the_first(samples, middle=np.median, upside_down=False):
+    values = middle(samples, axis=0)
+    return values[0] / values if upside_down else values / values[0]
+
+
+def last_readers(reads, pick=max, output=True):
+    last = [pick(i for i, read in enumerate(reads) if tensor in read) for tensor in range(len(reads))]
+    return [*last, len(reads) - 1 if output is True else output] if output else last
+
+
+def alive(sizes, last, shift=1, until=0):
+    made = np.maximum(np.arange(len(sizes)) - shift, 0)
+    return np.array([sizes[(made <= i) & (i + until <= last)].sum() for i in range(len(sizes) - 1)])
+
+
+def cheapest(orders, peak_of, pick=min):
+    best = pick(orders, key=peak_of)
+    return best, peak_of(best)
+
+
+def printed_medians(text, start=r"(?:^|\] )", unit=1000):
+    names = ("Latency", "GPU Compute Time")
+    found = [re.search(rf"{start}{name}: .*?median = ([\d.e+-]+) ms", text, re.MULTILINE) for name in names]
+    return [float(match[1]) / unit for match in found]
+
+
+def in_places(on_dla, dla, gpu, crossing, ends=True):
+    sides = [0, *on_dla, 0] if ends else on_dla
+    return np.where(on_dla == 1, dla, gpu).sum() + crossing * np.count_nonzero(np.diff(sides))
+
+
+FITS = {"8 int8": (0.95, 0.4, 640), "14 int8": (0.98, 0.5, 1120), "24 float32": (0.99, 0.6, 7680)}
+
 RIGHT = [
     (l00.count, (count,)),
     (l00.median_interval, (median_interval,)),
@@ -378,6 +445,19 @@ RIGHT = [
     (l07.cka, (alike,)),
     (l07.kendall, (agreed,)),
     (l07.chosen, (FOUND[0], SEARCHED, 0.99)),
+    (l10.ratios, (to_the_first,)),
+    (l10.lifetimes, (last_readers,)),
+    (l10.live, (alive,)),
+    (l10.cheapest_order, (cheapest,)),
+    (l10.medians, (printed_medians,)),
+    (l10.placed, (in_places,)),
+    (l10.chosen, ("14 int8", FITS, 1380)),
+    (l11.progress, (together,)),
+    (l11.wait, (waits,)),
+    (l11.serve, (played,)),
+    (l11.fairness, (jain,)),
+    (l11.best_plan, (best_of_all,)),
+    (l11.budget, (BYTES[280], BYTES[20], BYTES[1000], (0.97, 0.93))),
     (project.state_of_the_art, (PAPERS,)),
     (project.no_leak, (images([0.1, 0.2], [0.3]),)),
     (project.enough_images, (360, 2.0)),
@@ -535,6 +615,37 @@ WRONG = [
     (l07.chosen, (FOUND[2], SEARCHED, 0.99), "more accurate"),
     (l05.eight_bits, (32.0, 0.95, 0.96), "precision='int8'"),
     (l05.eight_bits, (8.0, 0.8, 0.96), "learning rate"),
+    (l10.ratios, (lambda samples: to_the_first(samples, np.mean),), "one slow round"),
+    (l10.ratios, (lambda samples: to_the_first(samples, upside_down=True),), "divided by that of the first"),
+    (l10.lifetimes, (lambda reads: last_readers(reads, min),), "a shortcut keeps it alive"),
+    (l10.lifetimes, (lambda reads: [*last_readers(reads, output=None), 0],), "lives to the last operator"),
+    (l10.lifetimes, (lambda reads: last_readers(reads, output=None),), "the input among them"),
+    (l10.live, (lambda *a: alive(*a, shift=0),), "tensor t is made by operator t − 1"),
+    (l10.live, (lambda *a: alive(*a, until=1),), "whose last ≥ i"),
+    (l10.cheapest_order, (lambda *a: cheapest(*a, max),), "The peaks are"),
+    (l10.cheapest_order, (lambda orders, peak: cheapest(orders[::-1], peak),), "take the first"),
+    (l10.medians, (lambda text: printed_medians(text, unit=1),), "not milliseconds"),
+    (l10.medians, (lambda text: printed_medians(text, start=""),), "another line"),
+    (l10.placed, (lambda *a: in_places(*a, ends=False),), "at the end included"),
+    (l10.chosen, ("24 float32", FITS, 1380), "the device has 1,380"),
+    (l10.chosen, ("8 int8", FITS, 1380), "another that fits"),
+    (l10.chosen, ("9 int8", FITS, 1380), "was not measured"),
+    (l11.progress, (lambda *a: together(*a, count=True),), "models' worth of work"),
+    (l11.progress, (lambda *a: together(*a)[::-1],), "sum of alone / shared"),
+    (l11.progress, (lambda *a: together(*a)[0],), "two numbers"),
+    (l11.wait, (lambda *a: waits(*a, twice=False),), r"2 · \(1 − ρ\)"),
+    (l11.wait, (lambda *a: waits(*a, endless=False),), "grows without end"),
+    (l11.serve, (lambda *a: played(*a, jump=False),), "waits for the next arrival"),
+    (l11.serve, (lambda *a: played(*a, relative=True),), "counts from the arrival"),
+    (l11.serve, (lambda *a: played(*a, clairvoyant=True),), "nobody knows who will come"),
+    (l11.serve, (lambda *a: played(*a[:3], "fifo"),), "smallest arrival"),
+    (l11.fairness, (lambda x: x.sum() / len(x),), "n · Σx²"),
+    (l11.fairness, (lambda x: np.sum(x) ** 2 / len(x) / max(np.sum(x**2), 1e-9),), "Nobody gets anything"),
+    (l11.best_plan, (lambda *a: best_of_all(*a, used=slice(1)),), "32 plans"),
+    (l11.best_plan, (lambda *a: best_of_all(*a, best=max),), "Less is better"),
+    (l11.best_plan, (lambda *a: (*best_of_all(*a)[:1], *best_of_all(*a, best=max)[1:]),), "does not have the score"),
+    (l11.budget, (BYTES[600], BYTES[20], BYTES[1000], (0.97, 0.93)), "as int8"),
+    (l11.budget, (BYTES[280], BYTES[20], BYTES[1000], (0.97, 0.8)), "Train it longer"),
     (project.state_of_the_art, (PAPERS[:2],), "at least 3"),
     (project.state_of_the_art, ([*PAPERS, PAPERS[0]],), "two lines"),
     (project.state_of_the_art, ([*PAPERS, ("New", "int8", " ", "")],), "four filled cells"),
