@@ -1,7 +1,6 @@
 """Which devices a text can name, and which addresses are refused: nobody who is not authenticated may have code run."""
 
 import ipaddress
-import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +8,7 @@ from projectkit.devices.known import KNOWN
 from projectkit.devices.roofline import Roofline
 from projectkit.devices.types import Device, Estimated, Here, Remote, Tls
 from projectkit.errors import DeviceError, MeasureError
+from projectkit.toml_file import read_toml
 
 EXPECTED = "here, tls://HOST:PORT, tls://HOST:PORT/LABEL, a name of `projectkit devices`, or a .toml file"
 
@@ -71,12 +71,7 @@ def read_description(path: Path) -> Estimated:
 
     Raises DeviceError when something is missing, unknown or impossible.
     """
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DeviceError(f"{path}: cannot be read ({error.strerror}). Give the path of a device's description.") from error
-    except ValueError as error:  # also text that is not UTF-8
-        raise DeviceError(f"{path}: is not TOML ({error}). Correct it there.") from error
+    content = read_toml(path, DeviceError, advice="Give the path of a device's description in TOML.")
     try:
         roofline = Roofline(content.pop("name"), content.pop("bandwidth"), content.pop("peaks"), content.pop("overhead", 0.0))
         if "operators" in content:

@@ -1,6 +1,5 @@
 """A search as a TOML file: the space, the data, how each network is trained, what counts, and which strategy looks for it."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from projectkit.devices import Estimated, read_device
 from projectkit.errors import DeviceError, ModelError, SearchError
 from projectkit.nas import PRUNERS, SAMPLERS
 from projectkit.nas.space import Space
+from projectkit.toml_file import read_toml
 from projectkit.types import Recipe
 
 OBJECTIVES = {
@@ -143,12 +143,7 @@ class Settings:
 
 def read_settings(path: Path) -> Settings:
     """The settings in a TOML file. Raises SearchError when there is none, or something in it is unknown or of the wrong kind."""
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise SearchError(f"{path}: cannot be read ({error.strerror}). `projectkit search --example` prints one.") from error
-    except ValueError as error:  # also text that is not UTF-8
-        raise SearchError(f"{path}: is not TOML ({error}). `projectkit search --example` prints one.") from error
+    content = read_toml(path, SearchError, advice="`projectkit search --example` prints one.")
     try:
         return _parse({"study": path.stem} | content)
     except (DeviceError, ModelError, SearchError) as error:

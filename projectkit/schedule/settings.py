@@ -1,6 +1,5 @@
 """A workload as a TOML file: the models, what is asked of them, and how the plan is looked for and proven."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from projectkit.errors import ScheduleError
 from projectkit.schedule.arrivals import ARRIVALS
 from projectkit.schedule.optimize import OPTIMIZERS
 from projectkit.schedule.types import Task, Workload
+from projectkit.toml_file import read_toml
 
 EXAMPLE = """\
 # Two models on one device. Find a plan and prove it:      projectkit schedule THIS_FILE
@@ -94,12 +94,7 @@ MODEL_KINDS: Mapping[str, type] = {
 def read_settings(path: Path) -> Settings:
     """The settings in a TOML file; models lie beside it. Raises ScheduleError when there is none, or something in it is
     unknown, of the wrong kind or absent."""
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ScheduleError(f"{path}: cannot be read ({error.strerror}). `projectkit schedule --example` prints one.") from error
-    except ValueError as error:  # also text that is not UTF-8
-        raise ScheduleError(f"{path}: is not TOML ({error}). `projectkit schedule --example` prints one.") from error
+    content = read_toml(path, ScheduleError, advice="`projectkit schedule --example` prints one.")
     try:
         return _parse(content, path.parent)
     except ScheduleError as error:
