@@ -48,7 +48,7 @@ lab: $(READY)
 test: $(READY) lint
 	@$(BIN)/python labs/build.py --check
 	@$(BIN)/python labs/build.py --solved build/solved
-	@PYTHONPATH=$(CURDIR)/labs $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations=15 --nbval-lax tests build/solved
+	@PYTHONPATH=$(CURDIR)/labs $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15 --nbval-lax tests build/solved
 
 lint: $(READY)
 	@$(BIN)/ruff check .

@@ -1,23 +1,16 @@
 """What several folders share. TensorFlow is imported inside the fixtures: most tests of the grader must run without it."""
 
-import re
-
 import pytest
 
 from projectkit import data
 from projectkit.types import Recipe
 
-LONG = ("test_rubrics.py", ".ipynb")  # minutes a piece
+LONG = ("test_rubrics.py", ".ipynb")
 
 
 def pytest_collection_modifyitems(items):
-    """For two processes side by side: a file stays whole, because its tests share fixtures; what takes minutes begins first, and
-    each rubric is a piece of its own."""
+    """What takes minutes begins first, so that two processes end together."""
     items.sort(key=lambda item: not item.path.name.endswith(LONG))
-    for item in items:
-        piece = item.name if item.path.name == "test_rubrics.py" else str(item.path)
-        # In a piece's name, xdist takes "@" and "]" for its own marks.
-        item.add_marker(pytest.mark.xdist_group(re.sub(r"[@\[\]]", " ", piece)))
 
 
 @pytest.fixture(scope="session")
