@@ -1,6 +1,6 @@
 """Trials a minute of one study with 1, 2 and 4 workers: what `projectkit search --worker` gains from another process.
 
-    python benchmarks/nas_throughput.py      about a quarter of an hour on two quiet cores; goes on where it stopped
+    python benchmarks/nas_throughput.py      about ten minutes on two quiet cores; goes on where it stopped
 
 Each worker is a process with one thread, all on this machine, with a journal file between them; tiny networks on digits, so that
 the storage and not the training would be what holds them up. A grid, so that no network comes twice. Counted are the trials
@@ -22,7 +22,7 @@ from record import Raw, row, write_rows
 
 COMMAND = "python benchmarks/nas_throughput.py"
 WORKERS = (1, 2, 4)
-ROUNDS = 5
+ROUNDS = 3
 PROGRAM = "from projectkit.cli import app; app()"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 SEARCH = """
