@@ -26,6 +26,9 @@ HEADLINES = {  # key → what it says
     "supermask.lenet300.pgbp_loss.iterative": "… by PGBP",
     "distill.cifar10.gain": "What a ResNet-20 adds to a ResNet-8 that it teaches, CIFAR-10, 10 epochs",
     "nas.regret.gp": "Regret of Bayesian search after 50 of 342 networks (Gaussian process)",
+    "schedule.misses.naive": "Deadlines missed by three models on two cores, the better of the two naive plans",
+    "schedule.misses.planned": "… by the plan that `projectkit schedule` finds",
+    "estimate.error": "Error of a latency estimated from a roofline, on this machine",
 }
 ALL = """# Figures
 
