@@ -5,7 +5,7 @@
 # multiply-accumulates, as accurate as before) and `tiny.tflite` (at most **15 %** of them). Unlike the zeros of Lab 2 they need no special
 # format and no special kernel: they are simply smaller networks, and an ordinary runtime is faster with them.
 #
-# *90 minutes. A laptop is enough; at the default quick scale everything together takes about a minute.*
+# *90 minutes. A laptop is enough; at the default quick scale everything together takes about a minute and a half.*
 
 # %%
 # %xmode Minimal
