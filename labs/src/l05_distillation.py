@@ -5,7 +5,7 @@
 # multiply-accumulates, 5 % at full scale, and a few points behind it) and `int8.tflite` (the same in 8-bit integers). On the way you find out *when*
 # a teacher helps: with a hundred labels, with all of them, with other signals than its answers, and when the student has been pruned or quantized.
 #
-# *75 minutes. A laptop is enough; at the default quick scale everything together takes little more than a minute.*
+# *75 minutes. A laptop is enough; at the default quick scale everything together takes a minute or two.*
 
 # %%
 # %xmode Minimal
