@@ -1,6 +1,6 @@
 """Two small networks in two runtimes: float32 and int8, fused and not, on one thread and on two, against this machine's roofline.
 
-    python benchmarks/deployment.py      about ten minutes on two quiet cores; goes on where it stopped
+    python benchmarks/deployment.py      about five minutes on two quiet cores; goes on where it stopped
 
 Ratios are of median latencies in one run, timed in turn, to LiteRT in float32 on one thread. Weights are random, because time
 does not depend on them, and inputs are of the size of CIFAR-10's and of the visual wake words'. Not fused means for LiteRT the
@@ -29,6 +29,10 @@ from record import Raw, row, write_rows
 import tf_keras as keras
 
 COMMAND = "python benchmarks/deployment.py"
+NOTE = (
+    "random weights; `latency_ratio`: to LiteRT in float32 on one thread, whose seconds are `latency`, timed in turn in the same run; "
+    "`roofline_share`: the roofline's time over that of the runtime's call, on one thread, above 1 where tensors stay in the cache"
+)
 ROUNDS, BUDGET = 5, 0.5  # seconds of timing for a session in a round
 NETWORKS = {
     "resnet8": partial(models.BUILDERS["resnet8"], (32, 32, 3), 10),
@@ -88,7 +92,7 @@ def one_round(network: str, files: dict, folder: Path) -> dict[str, float]:
         latencies = dict(zip(loop, medians.tolist(), strict=True))
         for way, latency in latencies.items():
             if loop is ONE_THREAD or way != BASELINE:
-                found[f"{name(way)}.latency_ratio"] = latency / latencies[BASELINE]
+                found[key_of(way)] = latency / latencies[BASELINE]
     found["baseline"] = latencies[BASELINE]
     for (runtime, precision), artifact in files.items():
         call = measure.operator_times(artifact, x, budget=BUDGET).whole.value
@@ -96,10 +100,11 @@ def one_round(network: str, files: dict, folder: Path) -> dict[str, float]:
     return found
 
 
-def name(way: tuple) -> str:
-    """ "litert.float32" for the usual way: fused, on one thread; else "litert.float32.unfused.two_threads" and the like."""
+def key_of(way: tuple) -> str:
+    """ "litert.float32.latency_ratio" for the usual way: fused, on one thread; else "….latency_ratio_unfused" and the like."""
     runtime, precision, fused, threads = way
-    return ".".join([runtime, precision] + ["unfused"] * (not fused) + ["two_threads"] * (threads == 2))
+    metric = "_".join(["latency_ratio"] + ["unfused"] * (not fused) + ["two_threads"] * (threads == 2))
+    return f"{runtime}.{precision}.{metric}"
 
 
 def least_seconds(artifact: Artifact, roof) -> float:
@@ -113,16 +118,9 @@ def rows_of(network: str, rounds: list[dict[str, float]]) -> list[dict]:
     for key in rounds[0]:
         samples = [one[key] for one in rounds]
         if key == "baseline":
-            continue
-        runtime = key.split(".")[0]
-        note = f"{'LiteRT' if runtime == 'litert' else 'ONNX Runtime'}; random weights"
-        if key.endswith("latency_ratio"):
-            baseline = median(one["baseline"] for one in rounds)
-            note += "; to LiteRT in float32 on one thread, timed in turn in the same run (beside: its latency in seconds)"
-            rows.append(row(f"deploy.{network}.{key}", samples, "", COMMAND, note, {"baseline": baseline}))
+            rows.append(row(f"deploy.{network}.litert.float32.latency", samples, "s", COMMAND, NOTE))
         else:
-            note += "; the roofline's time / that of the runtime's call, on one thread; above 1 where tensors stay in the cache"
-            rows.append(row(f"deploy.{network}.{key}", samples, "", COMMAND, note))
+            rows.append(row(f"deploy.{network}.{key}", samples, "", COMMAND, NOTE))
     return rows
 
 

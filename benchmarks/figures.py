@@ -26,6 +26,8 @@ HEADLINES = {  # key → what it says
     "supermask.lenet300.pgbp_loss.iterative": "… by PGBP",
     "distill.cifar10.gain": "What a ResNet-20 adds to a ResNet-8 that it teaches, CIFAR-10, 10 epochs",
     "nas.regret.gp": "Regret of Bayesian search after 50 of 342 networks (Gaussian process)",
+    "deploy.resnet8.litert.int8.latency_ratio": "Latency of a ResNet-8 in int8 over float32's, LiteRT",
+    "deploy.mobilenet.litert.float32.latency_ratio_unfused": "… of a MobileNet (0.25) whose layers are not fused, over fused",
     "schedule.misses.naive": "Deadlines missed by three models on two cores, the better of the two naive plans",
     "schedule.misses.planned": "… by the plan that `projectkit schedule` finds",
     "estimate.error": "Error of a latency estimated from a roofline, on this machine",
@@ -81,21 +83,21 @@ def _title(program: Path) -> str:
 
 def _groups(rows: list[dict]) -> list[list[dict]]:
     """Rows whose keys begin alike, where there are at least three of them; the others together after these."""
-    alike: dict[str, list[dict]] = {}
+    alike: dict[tuple[str, ...], list[dict]] = {}
     for row in rows:
         parts = row["what"].split(".")
-        alike.setdefault(".".join(parts[: len(parts) - len(parts) // 2]), []).append(row)
+        alike.setdefault(tuple(parts[: min(2, len(parts) - 1)]), []).append(row)
     alone = [row for group in alike.values() if len(group) < 3 for row in group]
     return [group for group in alike.values() if len(group) >= 3] + ([alone] if alone else [])
 
 
 def _group(rows: list[dict]) -> str:
-    """What the notes of all rows share, and a table with what they don't. Keys of four parts become a matrix."""
+    """What the notes of all rows share, and a table with what they don't. Keys of more than three parts become a matrix."""
     clauses = [_clauses(row["note"]) for row in rows]
     shared = [clause for clause in clauses[0] if all(clause in others for others in clauses)] if len(rows) > 1 else []
     own = ["; ".join(clause for clause in of_row if clause not in shared) for of_row in clauses]
     words = f"{'; '.join(shared)}."
-    if rows[0]["what"].count(".") == 3:
+    if rows[0]["what"].count(".") >= 3:
         family = ".".join(rows[0]["what"].split(".")[:2])
         parts = [f"`{family}.*`: {words}" if shared else "", _matrix(rows)]
         notes = [f"- `{row['what']}`: {note}" for row, note in zip(rows, own, strict=True) if note]
@@ -114,7 +116,7 @@ def _clauses(note: str) -> list[str]:
 
 def _matrix(rows: list[dict]) -> str:
     """Variants down, metrics across."""
-    by_key = {tuple(row["what"].split(".")[2:]): row for row in rows}
+    by_key = {tuple(row["what"].split(".", 2)[2].rsplit(".", 1)): row for row in rows}
     metrics = list(dict.fromkeys(metric for _, metric in by_key))
     units = {metric: next(row["unit"] for (_, other), row in by_key.items() if other == metric) for metric in metrics}
     heads = [f"`{metric}`" + (f" [{units[metric]}]" if units[metric] else "") for metric in metrics]

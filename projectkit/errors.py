@@ -9,6 +9,8 @@ ProjectkitError
 ├── SearchError       the settings, the study or the storage of an architecture search cannot be used
 ├── DeviceError       a device cannot be described, reached or used, or was lost in the middle
 ├── ScheduleError     several models cannot be planned or run together as asked
+├── UncertaintyError  probabilities make no sense, or a method of uncertainty does not fit the model
+├── RobustnessError   an attack, a defense or a corruption does not fit the model or the images
 ├── SubmissionError   a submission cannot be packed or read
 └── NotHere           this machine cannot measure that; the message is the reason that reports print
 """
@@ -48,6 +50,14 @@ class DeviceError(ProjectkitError):
 
 class ScheduleError(ProjectkitError):
     """Several models cannot be planned or run together as asked."""
+
+
+class UncertaintyError(ProjectkitError):
+    """Probabilities make no sense, or a method of uncertainty does not fit the model."""
+
+
+class RobustnessError(ProjectkitError):
+    """An attack, a defense or a corruption does not fit the model or the images."""
 
 
 class SubmissionError(ProjectkitError):

@@ -1,0 +1,1 @@
+"""How a network bears images that were changed: attacks, defenses, corruptions."""

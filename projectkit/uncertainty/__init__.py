@@ -1,0 +1,1 @@
+"""How sure a network is, and whether it should be: samplers, scores, calibration, conformal prediction."""
