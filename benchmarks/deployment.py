@@ -15,7 +15,6 @@ import tempfile
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
@@ -30,8 +29,9 @@ import tf_keras as keras
 
 COMMAND = "python benchmarks/deployment.py"
 NOTE = (
-    "random weights; `latency_ratio`: to LiteRT in float32 on one thread, whose seconds are `latency`, timed in turn in the same run; "
-    "`roofline_share`: the roofline's time over that of the runtime's call, on one thread, above 1 where tensors stay in the cache"
+    "random weights; `latency_ratio`: to LiteRT in float32 on one thread, whose seconds are `latency`, timed in turn in the "
+    "same run; `roofline_share`: the roofline's time over that of the runtime's call, on one thread, above 1 where tensors stay "
+    "in the cache"
 )
 ROUNDS, BUDGET = 5, 0.5  # seconds of timing for a session in a round
 NETWORKS = {
