@@ -4,7 +4,7 @@
 # **You will ship** `best.tflite`, a network for handwritten digits that no person has designed, and `study.json`, the search that has found it. The grader
 # counts and measures the file and holds against it what the study says of it: a claim that is not so earns nothing.
 #
-# *90 minutes. A laptop is enough; at the default quick scale everything together takes about a minute.*
+# *90 minutes. A laptop is enough; at the default quick scale everything together takes about a minute and a half.*
 
 # %%
 # %xmode Minimal

@@ -4,7 +4,7 @@
 # **You will ship** `student.tflite`, a network of a few thousand numbers that a large one has taught and whose architecture was searched *while it was taught*, and
 # `study.json`, the search. Lab 5 had a teacher and a student that a person had drawn; Lab 6 searched without a teacher. Do the two belong together?
 #
-# *75 minutes. A laptop is enough; at the default quick scale everything together takes about a minute.*
+# *75 minutes. A laptop is enough; at the default quick scale everything together takes about a minute and a half.*
 
 # %%
 # %xmode Minimal

@@ -4,7 +4,7 @@
 # **You will ship** `camera.tflite` and `keyword.tflite`, two networks that together fit into 30 % of the bytes of one and stay accurate. On the way
 # you find out why two models that each keep their deadlines alone miss them together, and let a search say who runs where.
 #
-# *75 minutes. A laptop with two cores is enough; at the default quick scale everything together takes about a minute.*
+# *75 minutes. A laptop with two cores is enough; at the default quick scale everything together takes about a minute and a half.*
 
 # %%
 # %xmode Minimal
