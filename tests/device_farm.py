@@ -94,15 +94,16 @@ def start(words: Sequence[str], folder: Path, printed: str, **environment: str) 
 
 
 @contextmanager
-def farm(folder: Path, *, secure: bool = True):
-    """A scheduler without agents."""
+def farm(folder: Path, *, secure: bool = True, **environment: str):
+    """A scheduler without agents; Dask's own settings may stand in its environment."""
     folder.mkdir(exist_ok=True)
     words = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0"]
     if secure:
         make_certificates(folder, ["scheduler", "jetson-1", "ada"])
         words += ["--protocol", "tls", *tls_options(tls_of(folder, "scheduler"))]
     file = folder / "scheduler.json"
-    with ended(start([sys.executable, "-m", "dask", *words, "--scheduler-file", str(file)], folder, "scheduler.txt")):
+    words = [sys.executable, "-m", "dask", *words, "--scheduler-file", str(file)]
+    with ended(start(words, folder, "scheduler.txt", **environment)):
         wait_for(file.exists)
         yield Farm(json.loads(file.read_text())["address"], folder)
 

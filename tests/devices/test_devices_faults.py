@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -78,6 +79,36 @@ def test_a_device_that_dies_in_the_middle_is_replaced_or_missed(running, lite, t
     assert doomed
     wait_for(lambda: not any(process.is_running() for process in doomed))
     wait_for(lambda: not running.left_behind())
+
+
+def test_a_device_that_falls_silent_is_replaced(lite, test_images, tmp_path):
+    """As when its network is cut: nobody closes the connection. The scheduler's worker-ttl says how long that may last."""
+    with (
+        farm(tmp_path / "farm", secure=False, DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="3 s") as made,
+        agents(made, "first", "second") as processes,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        answer = pool.submit(measure_on, made.device("bench"), lite, test_images, budget=2.0)
+        wait_for(lambda: any(measurements(process) for process in processes))
+        silent = next(index for index, process in enumerate(processes) if measurements(process))
+        os.killpg(processes[silent].pid, signal.SIGSTOP)
+        assert answer.result(timeout=120).device.startswith(("second: ", "first: ")[silent])
+
+
+def test_a_measurement_that_ends_devices_is_given_up(lite, test_images, tmp_path):
+    """Whatever kills one device after the other: some must be left for the others' work."""
+    with (
+        farm(tmp_path / "farm", secure=False, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1") as made,
+        agents(made, "first", "second", "third") as processes,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        answer = pool.submit(measure_on, made.device("bench"), lite, test_images, budget=5.0)
+        for _ in range(2):
+            wait_for(lambda: any(measurements(process) for process in processes))
+            kill(next(process for process in processes if measurements(process)))
+        with pytest.raises(DeviceError, match="2 devices disappeared one after the other"):
+            answer.result(timeout=120)
+        assert measure_on(made.device("bench"), lite, test_images, budget=0.05).values["accuracy"]
 
 
 def test_models_that_take_too_much_leave_the_device_to_the_others(running, lite, test_images, tmp_path):
