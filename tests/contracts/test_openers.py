@@ -153,15 +153,13 @@ def test_a_variant_says_what_the_usual_runtime_says(artifact, session, digits):
     assert np.mean(session.run(digits.test.x).argmax(axis=1) == expected.argmax(axis=1)) > 0.98
 
 
-def only_once(kind):
-    """What takes a process of its own is looked at for one file of each variant."""
-    if kind[1] == "int8":
-        pytest.skip("looked at with the float32 file")
+# What takes a process of its own is looked at for one file of each variant.
+once = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind[1] != "int8"], ids="-".join, indirect=True)
 
 
+@once
 def test_damaged_files_are_refused_with_their_name(kind, opener, artifact, tmp_path):
     """Opened in a process of its own: a runtime that crashes on a damaged file must not take the tests with it."""
-    only_once(kind)
     opener().close()
     whole = Path(artifact.path).read_bytes()
     for tenth in range(10):
@@ -186,7 +184,6 @@ for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
 
 
 def test_opening_and_running_prints_nothing(kind, opener, artifact):
-    only_once(kind)
     opener().close()
     program = """
 import sys
