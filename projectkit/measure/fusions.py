@@ -6,6 +6,7 @@ from pathlib import Path
 
 from projectkit.errors import ArtifactError
 from projectkit.measure.graph import count_operators
+from projectkit.measure.litert_file import names_of
 from projectkit.measure.parsing import parse_file
 from projectkit.runtimes.onnx import LEVELS
 from projectkit.runtimes.tensors import first_line
@@ -50,7 +51,7 @@ def _with_activation(name: str, options) -> str:
     function = fields.FusedActivationFunction()
     if function == schema.ActivationFunctionType.NONE:
         return name
-    return f"{name} + {next(key for key, value in vars(schema.ActivationFunctionType).items() if value == function)}"
+    return f"{name} + {names_of(schema.ActivationFunctionType)[function]}"
 
 
 def _of_onnx(content: bytes) -> dict:

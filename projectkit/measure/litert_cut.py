@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from projectkit.errors import ArtifactError
+from projectkit.measure.litert_file import names_of
 from projectkit.measure.litert_graph import PASSING
 
 
@@ -31,13 +32,14 @@ def cut_litert(content: bytes) -> list[Part | None]:
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     if len(model.subgraphs) != 1:
         raise ArtifactError(f"has {len(model.subgraphs)} graphs, expected one: its operators cannot be run on their own.")
-    graph = model.subgraphs[0]
+    graph, names = model.subgraphs[0], names_of(schema.BuiltinOperator)
     constant = {index for index, tensor in enumerate(graph.tensors) if _stored(model.buffers[tensor.buffer])}
     unpacked: dict[int, list] = {}  # tensor → the operators that make it of constants
     parts: list[Part | None] = []
     for operator in graph.operators:
         inputs = [int(index) for index in operator.inputs if index >= 0]
-        name = _name(model.operatorCodes[operator.opcodeIndex], schema)
+        code = model.operatorCodes[operator.opcodeIndex]
+        name = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
         if name in PASSING and all(index in constant or index in unpacked for index in inputs):
             chain = [before for index in inputs for before in unpacked.get(index, [])]
             unpacked |= {int(index): [*chain, operator] for index in operator.outputs}
@@ -53,11 +55,6 @@ def cut_litert(content: bytes) -> list[Part | None]:
 
 def _stored(buffer) -> bool:
     return (buffer.data is not None and len(buffer.data) > 0) or buffer.offset > 1
-
-
-def _name(code, schema) -> str:
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    return next(name for name, value in vars(schema.BuiltinOperator).items() if value == number)
 
 
 def _pack(model, operators: Sequence, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:

@@ -64,9 +64,9 @@ def parse(content: bytes) -> LiteRTFile:
     if not _bounded(model.SubgraphsLength(), content):
         raise ArtifactError("holds no graph. Export it again.")
     subgraph = model.Subgraphs(0)
-    tensors = _tensors(subgraph, _buffers(model, content), content, _names(schema.TensorType))
+    tensors = _tensors(subgraph, _buffers(model, content), content, names_of(schema.TensorType))
     options = [subgraph.Operators(index) for index in range(_bounded(subgraph.OperatorsLength(), content))]
-    operations = _operations(options, _operator_names(model, _names(schema.BuiltinOperator), content), len(tensors), content)
+    operations = _operations(options, _operator_names(model, names_of(schema.BuiltinOperator), content), len(tensors), content)
     outputs = [int(index) for index in subgraph.OutputsAsNumpy()]
     return LiteRTFile(tensors, operations, options, outputs, _batch(subgraph, tensors), int(subgraph.Inputs(0)))
 
@@ -152,7 +152,8 @@ def _tensor(tensor, buffers: list, types: dict[int, str]) -> LiteRTTensor:
     )
 
 
-def _names(enumeration) -> dict[int, str]:
+def names_of(enumeration) -> dict[int, str]:
+    """Number → name of one of the schema's enumerations, a class of ai_edge_litert.schema_py_generated."""
     return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
