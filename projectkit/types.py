@@ -14,6 +14,7 @@ import numpy as np
 
 from projectkit.errors import ArtifactError, MeasureError
 
+Z95 = 1.959963984540054  # the 97.5 % quantile of the standard normal: 95 % lie within as many deviations
 FORMATS = {".tflite": "litert", ".onnx": "onnx", ".supermask": "supermask"}
 
 
@@ -177,6 +178,20 @@ class Measurement:
     def exact(cls, metric: str, value: float) -> "Measurement":
         """A number that was counted, not sampled."""
         return cls(metric, value, value, value)
+
+    @classmethod
+    def share(cls, metric: str, successes: int, trials: int) -> "Measurement":
+        """A share of independent trials, with its 95 % Wilson score interval.
+
+        It keeps its coverage near 0 and 1, where p ± 1.96 √(p(1−p)/n) does not (E. B. Wilson, "Probable inference, the law of
+        succession, and statistical inference", JASA 22, 1927).
+        """
+        share = successes / trials
+        shrink = 1 + Z95**2 / trials
+        center = (share + Z95**2 / (2 * trials)) / shrink
+        half = Z95 / shrink * math.sqrt(share * (1 - share) / trials + Z95**2 / (4 * trials**2))
+        # The interval always contains the share; at 0 and 1 rounding could put it a last bit outside.
+        return cls(metric, share, max(0.0, min(center - half, share)), min(1.0, max(center + half, share)), trials)
 
 
 @dataclass(frozen=True, slots=True)
