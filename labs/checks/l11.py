@@ -91,8 +91,8 @@ def best_plan(student) -> None:
 def budget(camera, keyword, baseline, accuracies) -> None:
     """Artifacts of the two files and of the float network, and the two files' accuracies on the validation images."""
     share = (camera.size + keyword.size) / baseline.size
-    assert share <= 0.3, (
-        f"Together they have {share:.0%} of the bytes of the float32 camera network; the device leaves room for 30 %. "
+    assert share <= 1 / 3, (
+        f"Together they have {share:.0%} of the bytes of the float32 camera network; the device has room for a third. "
         "Write the camera network as int8, and a keyword network of few channels."
     )
     for name, accuracy in zip(("camera", "keyword"), accuracies, strict=True):

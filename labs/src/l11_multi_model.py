@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Lab 11 · Several models on one device
 #
-# **You will ship** `camera.tflite` and `keyword.tflite`, two networks that together fit into 30 % of the bytes of one and stay accurate. On the way
+# **You will ship** `camera.tflite` and `keyword.tflite`, two networks that together fit into a third of the bytes of one and stay accurate. On the way
 # you find out why two models that each keep their deadlines alone miss them together, and let a search say who runs where.
 #
 # *75 minutes. A laptop with two cores is enough; at the default quick scale everything together takes about a minute and a half.*
@@ -356,7 +356,7 @@ plt.show()
 #
 # ## Ship it
 #
-# The device has room for 30 % of the bytes of the float32 camera network, for *both* models. They learn digits here. The camera network may lose little accuracy, the keyword
+# The device has room for a third of the bytes of the float32 camera network, for *both* models. They learn digits here. The camera network may lose little accuracy, the keyword
 # network shall be tiny. Bytes, latency and accuracy of both files are measured again.
 
 # %%
