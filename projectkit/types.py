@@ -151,6 +151,18 @@ METRICS = {
     "energy": Metric("J", "Energy per inference"),
 }
 
+# What answers to labelled images tell beside their accuracy. No profile of a file has these: they need labels, and some of them
+# images of their own, so that the grader measures them where a rubric asks for them.
+QUALITIES = {
+    "nll": Metric("", "Negative log-likelihood"),
+    "ece": Metric("", "Expected calibration error"),
+    "brier": Metric("", "Brier score"),
+    "corrupted_accuracy": Metric("", "Accuracy on corrupted images", less_is_better=False),
+    "corrupted_nll": Metric("", "Negative log-likelihood on corrupted images"),
+    "ood_auroc": Metric("", "Strange images told from known ones (AUROC)", less_is_better=False),
+    "robust_accuracy": Metric("", "Accuracy under a black-box attack", less_is_better=False),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:

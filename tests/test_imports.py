@@ -29,9 +29,12 @@ ALLOWED = {
     "devices": {"runtimes", "measure"},
     "schedule": {"runtimes"},
     "submit": set(),
+    "uncertainty": {"data", "models", "train"},
+    "robustness": {"data", "models", "train"},
 }
 FOR_ALL = {"types", "errors", "quiet", "scale", "tensorflow_quietly", "toml_file"}
-GRADING = {"types", "errors", "data", "runtimes", "measure", "submit"}
+# Of the last two it uses what is NumPy: scores, corruptions, the black-box searches.
+GRADING = {"types", "errors", "data", "runtimes", "measure", "submit", "uncertainty", "robustness"}
 PROGRAMS_THAT_TRAIN = {"baselines", "reference"}  # run by hand and by tests, imported by nothing of the grading path
 
 LIGHT = [
@@ -45,6 +48,8 @@ LIGHT = [
     "projectkit.schedule",
     "projectkit.submit",
     "projectkit.quantize",
+    "projectkit.robustness",
+    "projectkit.uncertainty",
     "grading.cli",
     "grading.engine",
     "grading.colloquy.bank",

@@ -31,7 +31,10 @@ SCALES = {
     "clock": HERTZ,
     "energy": JOULES,
 }
-PERCENT = ("accuracy", "sparsity", "two_of_four", "symmetric_int8")
+PERCENT = (
+    *("accuracy", "sparsity", "two_of_four", "symmetric_int8"),
+    *("ece", "corrupted_accuracy", "ood_auroc", "robust_accuracy"),
+)
 RATIO_SUFFIX = "_ratio"
 
 

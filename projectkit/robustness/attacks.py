@@ -1,0 +1,38 @@
+"""The attacks by the norm that they count in, which `evaluate` looks up here."""
+
+from projectkit.robustness.apgd import apgd_ce, apgd_targeted
+from projectkit.robustness.boundary import boundary
+from projectkit.robustness.carlini_wagner import carlini_wagner
+from projectkit.robustness.deepfool import deepfool
+from projectkit.robustness.fgsm import fgsm
+from projectkit.robustness.hop_skip_jump import hop_skip_jump
+from projectkit.robustness.jsma import jsma
+from projectkit.robustness.pgd import bim, mim, pgd
+from projectkit.robustness.rays import rays
+from projectkit.robustness.square import square
+from projectkit.robustness.strongest import strongest
+from projectkit.robustness.universal import universal
+
+ATTACKS = {
+    "linf": {
+        "fgsm": fgsm,
+        "bim": bim,
+        "pgd": pgd,
+        "mim": mim,
+        "universal": universal,
+        "apgd_ce": apgd_ce,
+        "apgd_targeted": apgd_targeted,
+        "square": square,
+        "rays": rays,
+        "strongest": strongest,
+    },
+    "l2": {
+        "carlini_wagner": carlini_wagner,
+        "deepfool": deepfool,
+        "boundary": boundary,
+        "hop_skip_jump": hop_skip_jump,
+    },
+    "l0": {
+        "jsma": jsma,
+    },
+}
