@@ -7,7 +7,7 @@ from types import MappingProxyType
 from grading.rubric import ANSWER
 from grading.types import ERROR, FAIL, FULL, GATED, PARTIAL, STUDY, Answer, Check, Finding, Rubric, Slot, Verdict
 from projectkit.measure import format_interval, format_value
-from projectkit.types import METRICS, Measurement
+from projectkit.types import METRICS, QUALITIES, Measurement
 
 
 def award(
@@ -107,7 +107,7 @@ def metric_name(check: Check) -> str:
 
 
 def _label(check: Check) -> str:
-    return f"The study's claim “{check.claim}”" if check.metric == STUDY else METRICS[check.metric].label
+    return f"The study's claim “{check.claim}”" if check.metric == STUDY else (METRICS | QUALITIES)[check.metric].label
 
 
 def _value(check: Check, value: float) -> str:

@@ -1,17 +1,20 @@
 """Measures on a Dask cluster instead of on this machine: the same jobs, run by the sandboxed workers of its machines.
 
-Each process of the cluster keeps one warm worker. The hidden inputs are sent once; labels, salt and names stay here. With a
-tls:// address, certificates come from Dask's own configuration (distributed.comm.tls).
+Each process of the cluster keeps one warm worker. The hidden inputs are sent once; labels, salt and names stay here, and so does
+whoever asks the questions of an attack: questions and answers go over the scheduler, one after the other. With a tls:// address,
+certificates come from Dask's own configuration (distributed.comm.tls).
 """
 
 import functools
 import threading
+import uuid
 
 from grading import sandbox
 from grading.errors import SandboxError
-from grading.workers import Ended, Inputs, Job, Workers
+from grading.workers import Ended, Inputs, Job, Talk, Workers
 
 CONNECT = 10.0  # seconds
+SILENCE = 120.0  # seconds without a question after which a machine gives the job up
 ATTEMPTS = 3  # a job whose machine disappears is given to another this often
 
 
@@ -51,18 +54,41 @@ class Cluster:
         self._sent: dict[str, object] = {}
         self._lock = threading.Lock()
 
-    def run(self, job: Job, inputs: Inputs) -> Ended:
-        """Runs the job on a machine of the cluster. Raises SandboxError when none can."""
+    def run(self, job: Job, inputs: Inputs, talk: Talk | None = None) -> Ended:
+        """Runs the job on a machine of the cluster; `talk` asks its questions from here. Raises SandboxError when none can."""
         with self._lock:
             if inputs.digest not in self._sent:
                 self._sent[inputs.digest] = self._client.scatter(inputs, broadcast=True, hash=False)
-        future = self._client.submit(measure_here, job, self._sent[inputs.digest], self._require, pure=False, retries=ATTEMPTS)
+        name = uuid.uuid4().hex if talk else ""
+        future = self._client.submit(
+            measure_here, job, self._sent[inputs.digest], self._require, name, pure=False, retries=ATTEMPTS
+        )
         try:
+            if talk:
+                self._ask(future, name, talk)
             return future.result()
         except SandboxError:
             raise
         except Exception as error:  # whatever became of the machine or the connection
             raise SandboxError(f"--scheduler: a job was lost ({type(error).__name__}: {str(error)[:200]}).") from error
+
+    def _ask(self, future, name: str, talk: Talk) -> None:
+        """Passes answers and questions between the job and `talk` until the job has ended.
+
+        A job that is begun anew on another machine gets its questions through another queue: the one before may still have
+        somebody who waits at its end and is dead.
+        """
+        from distributed import Queue
+
+        answers, questions = Queue(name, client=self._client), {}
+        future.add_done_callback(lambda _: answers.put(None))
+        while message := answers.get():
+            sender, answer = message
+            if answer is None:
+                questions = {sender: Queue(sender, client=self._client)}
+                talk.begin()
+            elif sender in questions:
+                questions[sender].put(talk.reply(answer))
 
     def __enter__(self) -> "Cluster":
         return self
@@ -71,12 +97,32 @@ class Cluster:
         self._client.close()
 
 
-def measure_here(job: Job, inputs: Inputs, require_sandbox: bool) -> Ended:
+def measure_here(job: Job, inputs: Inputs, require_sandbox: bool, name: str) -> Ended:
     """Runs the job with this process's own warm worker; what a process of the cluster executes. A machine that joined later
-    has to have a sandbox as well, where one is required."""
+    has to have a sandbox as well, where one is required. `name`: of the queue for answers to questions, if there are any."""
     if require_sandbox:
         sandbox.require()
-    return _workers().run(job, inputs)
+    return _workers().run(job, inputs, _Far(name) if name else None)
+
+
+class _Far:
+    """Who asks the questions, as seen from a machine of the cluster: at the other end of two queues."""
+
+    def __init__(self, name: str):
+        from distributed import Queue, get_client
+
+        self._answers = Queue(name, client=get_client())
+
+    def begin(self) -> None:
+        from distributed import Queue, get_client
+
+        self._number = uuid.uuid4().hex
+        self._questions = Queue(self._number, client=get_client())
+        self._answers.put([self._number, None])
+
+    def reply(self, answer: bytes) -> bytes:
+        self._answers.put([self._number, answer])
+        return self._questions.get(timeout=SILENCE)
 
 
 @functools.cache

@@ -13,6 +13,7 @@ import numpy as np
 
 from grading import remeasure
 from grading.hidden import Hidden, hidden_data
+from grading.probes import Probes, probes_for
 from grading.rubric import RUBRICS, load_rubric
 from grading.store import FORMAT, digest_of, dump, slot_from_json, slot_to_json, write_atomically
 from grading.types import Rubric, Slot
@@ -41,6 +42,7 @@ class Course:
 
     rubric: Rubric
     hidden: Hidden
+    probes: Probes
     inputs: Inputs  # what workers are given: no labels
     baseline: Artifact | None
     measured: Slot | None  # of the baseline
@@ -53,7 +55,7 @@ def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out
     metrics = {slot: rubric.metrics(slot) for slot in artifacts}
     relative = any(check.relative and check.metric == "latency_p50" for check in rubric.checks)
     baseline = course.baseline if relative else None
-    task = remeasure.Task(artifacts, metrics, course.hidden, course.inputs, rubric.limits, baseline)
+    task = remeasure.Task(artifacts, metrics, course.hidden, course.inputs, rubric.limits, baseline, course.probes)
     key = {
         "format": FORMAT,
         "models": {slot: artifact.sha256 for slot, artifact in artifacts.items()},
@@ -64,6 +66,8 @@ def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out
         "baseline": course.baseline.sha256 if course.baseline else None,
         "limits": asdict(rubric.limits),
     }
+    if rubric.attack:  # a seed's digest, because what is kept may be shown and the seed says how to prepare for the attack
+        key["attack"] = [asdict(rubric.attack), digest_of(str(course.probes.seed))]
     return cached(out, key, lambda: remeasure.measure(task, run, course.measured))
 
 
@@ -90,10 +94,11 @@ def cached(out: Path, key: Mapping, measure: Callable[[], remeasure.Measured]) -
     return json.loads(dump(stored))
 
 
-def inputs_of(hidden: Hidden) -> Inputs:
-    """What workers are given of the hidden data: hidden and plain images, one after the other, and no label."""
+def inputs_of(hidden: Hidden, probes: Probes | None = None) -> Inputs:
+    """What workers are given: hidden, plain, corrupted and strange images, one after the other, and no label."""
+    more = [probes.corrupted.x, probes.strange] if probes else []
     stream = io.BytesIO()
-    np.save(stream, np.concatenate([hidden.split.x, hidden.plain.x]), allow_pickle=False)
+    np.save(stream, np.concatenate([hidden.split.x, hidden.plain.x, *more]), allow_pickle=False)
     content = stream.getvalue()
     return Inputs(hashlib.sha256(content).hexdigest(), content)
 
@@ -120,10 +125,12 @@ class Courses:
     def _make(self, lab: str) -> Course:
         rubric = load_rubric(lab, self._options.scale, self._options.rubrics)
         hidden = hidden_data(rubric.dataset, self._salt, self._options.data)
-        inputs = inputs_of(hidden)
+        probes = probes_for(rubric, hidden, self._salt)
+        inputs = inputs_of(hidden, probes)
         baseline = Artifact.of(rubric.baseline) if rubric.baseline else None
         if baseline is None:
-            return Course(rubric, hidden, inputs, None, None)
+            return Course(rubric, hidden, probes, inputs, None, None)
         key = {"format": FORMAT, "baseline": baseline.sha256, "hidden": hidden.digest, "rubric": rubric.digest}
-        stored = cached(self._out, key, lambda: remeasure.measure_baseline(rubric, hidden, inputs, self._run))
-        return Course(rubric, hidden, inputs, baseline, slot_from_json(stored["slots"][remeasure.BASELINE]))
+        key["inputs"] = inputs.digest
+        stored = cached(self._out, key, lambda: remeasure.measure_baseline(rubric, hidden, probes, inputs, self._run))
+        return Course(rubric, hidden, probes, inputs, baseline, slot_from_json(stored["slots"][remeasure.BASELINE]))

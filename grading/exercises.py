@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from grading import deployment_exercises, operator_exercises
+from grading import deployment_exercises, operator_exercises, robustness_exercises, uncertainty_exercises
 from grading.types import Answer
 
 Arrays = Mapping[str, np.ndarray]
@@ -593,4 +593,6 @@ SOLUTIONS: Mapping[str, Mapping[str, Callable[[Arrays], Arrays]]] = {
         "interference": _interference,
         "placement": _placement,
     },
+    "l15_uncertainty": uncertainty_exercises.SOLUTIONS,
+    "l16_robustness": robustness_exercises.SOLUTIONS,
 }

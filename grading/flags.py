@@ -8,10 +8,11 @@ import numpy as np
 
 from grading.types import Grade
 from projectkit.measure import format_value
-from projectkit.types import METRICS
+from projectkit.types import METRICS, QUALITIES
 
 # Hidden data is harder than a student's own, and machines differ: only a claim beyond both is worth a look.
-FAR = {"accuracy": 0.15}  # a difference; every other metric by a factor
+# A difference for shares; every other metric by a factor.
+FAR = dict.fromkeys(("accuracy", "corrupted_accuracy", "robust_accuracy", "ood_auroc", "ece"), 0.15)
 FACTOR = 2.0
 MEMORIZED = 0.1  # an honest model loses a point or two on hidden images; one that knows the public ones by heart loses more
 
@@ -88,7 +89,7 @@ def _claims(grade: Grade) -> Iterable[Flag]:
         slot, _, metric = name.rpartition("/")
         profile = grade.measured.get("slots", {}).get(slot, {}).get("profile", {})
         found = profile.get("values", {}).get(metric)
-        if found is None or metric not in METRICS or not _far(metric, claimed, found["value"]):
+        if found is None or metric not in METRICS | QUALITIES or not _far(metric, claimed, found["value"]):
             continue
         numbers = [format_value(metric, number) for number in (claimed, found["value"])]
         sentence = f"{grade.student} claims {numbers[0]} for {name}; measured: {numbers[1]}."

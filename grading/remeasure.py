@@ -8,29 +8,32 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from grading.errors import GradingError
 from grading.hidden import Hidden
+from grading.probes import Probes, no_probes
+from grading.quality import quality
 from grading.types import Limits, Rubric, Slot
 from grading.worker_results import Said, said_of
-from grading.workers import MEMORY, MODELS, Ended, Inputs, Job, Model
+from grading.workers import ATTACK, MEMORY, MODELS, Ended, Inputs, Job, Model
 from projectkit.errors import MeasureError
-from projectkit.measure import accuracy
 from projectkit.types import Artifact, Measurement, Profile
+
+if TYPE_CHECKING:
+    from grading.blackbox import BlackBox
 
 BASELINE = "baseline"
 MEMORY_RUNS = 3
 DISTURBED = 0.05  # a share of the time off its core from which a reader should know
 
-Run = Callable[[Job, Inputs], Ended]
+Run = Callable[..., Ended]  # (job, inputs), and who asks its questions, where it has some
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """What is to be measured: models and wanted metrics by slot, on which data, within which limits; `baseline` is timed in
-    turn with each model."""
+    turn with each model. `probes`: what some metrics need beside the hidden data."""
 
     artifacts: Mapping[str, Artifact]
     metrics: Mapping[str, tuple[str, ...]]
@@ -38,6 +41,7 @@ class Task:
     inputs: Inputs
     limits: Limits
     baseline: Artifact | None = None
+    probes: Probes | None = None
 
 
 @dataclass(slots=True)
@@ -64,10 +68,11 @@ class _Found:
         return (self.said.record["problem"] if self.said.record else None) or self.death
 
 
-def measure_baseline(rubric: Rubric, hidden: Hidden, inputs: Inputs, run: Run) -> Measured:
+def measure_baseline(rubric: Rubric, hidden: Hidden, probes: Probes, inputs: Inputs, run: Run) -> Measured:
     """The rubric's baseline, measured once for all submissions. Raises GradingError."""
     metrics = tuple(sorted({check.metric for check in rubric.checks if check.relative and check.metric != "latency_p50"}))
-    measured = measure(Task({BASELINE: Artifact.of(rubric.baseline)}, {BASELINE: metrics}, hidden, inputs, rubric.limits), run)
+    artifacts = {BASELINE: Artifact.of(rubric.baseline)}
+    measured = measure(Task(artifacts, {BASELINE: metrics}, hidden, inputs, rubric.limits, probes=probes), run)
     if measured.problems:
         reason = measured.problems[BASELINE]
         raise GradingError(f"{rubric.baseline.name}: the baseline cannot be measured. {reason} Build it again.")
@@ -75,7 +80,8 @@ def measure_baseline(rubric: Rubric, hidden: Hidden, inputs: Inputs, run: Run) -
 
 
 def measure(task: Task, run: Run, baseline: Slot | None = None) -> Measured:
-    """Measures the slots of `task` by jobs given to `run`: all that a warm child can see, then memory, as far as wanted.
+    """Measures the slots of `task` by jobs given to `run`: all that a warm child can see, then memory and the attack, as far as
+    wanted.
 
     A child works through a job's slots; when a model kills it, that slot is given up and another child goes on with the rest.
     """
@@ -88,20 +94,27 @@ def measure(task: Task, run: Run, baseline: Slot | None = None) -> Measured:
     for slot in task.artifacts:
         try:
             measured.slots[slot] = _slot(task, slot, found[slot], measured.device, baseline)
+            if "robust_accuracy" in task.metrics[slot]:
+                measured.slots[slot] = _attacked(measured.slots[slot], task, slot, run, measured)
         except MeasureError as error:
             measured.problems[slot] = str(error)
     measured.seconds["total"] = time.perf_counter() - start
     return measured
 
 
-def _gather(task: Task, what: str, slots: Sequence[str], run: Run, measured: Measured) -> dict[str, _Found]:
+def _gather(
+    task: Task, what: str, slots: Sequence[str], run: Run, measured: Measured, black_box: "BlackBox | None" = None
+) -> dict[str, _Found]:
     """What each of `slots` said, from as many children as it takes."""
     found: dict[str, _Found] = {}
     remaining = list(slots)
     while remaining:
         models = {slot: _model(task.artifacts[slot], task.metrics[slot]) for slot in remaining}
         baseline = _model(task.baseline) if task.baseline and what == MODELS else None
-        ended = run(Job(what, models, task.limits, baseline), task.inputs)
+        if black_box:
+            ended = run(Job(what, models, task.limits, rounds=black_box.rounds, board=black_box.board), task.inputs, black_box)
+        else:
+            ended = run(Job(what, models, task.limits, baseline), task.inputs)
         said = said_of(ended.stream, remaining)
         unfinished = [slot for slot in remaining if not (said[slot].record and said[slot].record["done"])]
         upto = remaining.index(unfinished[0]) + 1 if unfinished else len(remaining)
@@ -147,8 +160,9 @@ def _slot(task: Task, slot: str, found: Sequence[_Found], device: str, baseline:
     artifact, name, first = task.artifacts[slot], Path(task.artifacts[slot].path).name, found[0]
     if first.said.outputs is None:
         raise MeasureError(_sentence(name, first.reason or "the model gave no readable outputs"))
-    quality, classes, plain = _quality(first.said.outputs, task.hidden, name)
-    values = {"accuracy": quality, "size": Measurement.exact("size", artifact.size)}
+    probes = task.probes or no_probes(task.hidden)
+    found_in = quality(first.said.outputs, task.hidden, probes, task.metrics[slot], name)
+    values = {**found_in.values, "size": Measurement.exact("size", artifact.size)}
     ratios, missing, remarks, weights = {}, {}, [], ""
     wanted = [metric for metric in task.metrics[slot] if metric not in values]
     for one, metrics in zip(found, ([metric for metric in wanted if metric != "peak_memory"], ["peak_memory"]), strict=False):
@@ -163,30 +177,22 @@ def _slot(task: Task, slot: str, found: Sequence[_Found], device: str, baseline:
             missing |= {metric: _sentence(name, one.reason) for metric in metrics}
     missing = {metric: reason for metric, reason in missing.items() if metric in wanted and metric not in values}
     profile = Profile(dataclasses.replace(artifact, path=name), device, values, missing)
-    return Slot(profile, _ratios(values, ratios, baseline), classes, plain, weights, tuple(remarks))
+    return Slot(profile, _ratios(values, ratios, baseline), found_in.classes, found_in.plain, weights, tuple(remarks))
 
 
-Quality = tuple[Measurement, tuple[Measurement | None, ...], Measurement | None]
+def _attacked(slot: Slot, task: Task, name: str, run: Run, measured: Measured) -> Slot:
+    """The slot with its robust accuracy, from a child of its own, or with the reason why it has none."""
+    from grading.blackbox import BlackBox  # which loads a room that few rubrics need
 
-
-def _quality(outputs: np.ndarray, hidden: Hidden, name: str) -> Quality:
-    """Accuracy on the hidden data, of each class on it, and on the plain part. The worker cannot tell the two parts apart."""
-    count = len(hidden.split)
-    expected = (count + len(hidden.plain), hidden.classes)
-    if outputs.shape != expected:
-        raise MeasureError(
-            f"{name}: its outputs have shape {outputs.shape}, expected {expected}: one logit a class for each input."
-        )
-    if np.isfinite(outputs).all() and np.ptp(outputs, axis=0).max() == 0:
-        raise MeasureError(f"{name}: it gives the same output for every input, expected outputs that depend on the image.")
+    black_box = BlackBox(task.hidden.split, task.hidden.classes, task.probes)
+    found = _gather(task, ATTACK, [name], run, measured, black_box)[name]
     try:
-        y, logits = hidden.split.y, outputs[:count]
-        of = [y == label for label in range(hidden.classes)]
-        classes = [accuracy(logits[here], y[here]) if here.any() else None for here in of]
-        plain = accuracy(outputs[count:], hidden.plain.y) if len(hidden.plain) else None
-        return accuracy(logits, y), tuple(classes), plain
+        if found.reason:
+            raise MeasureError(found.reason)
+        more = {"values": dict(slot.profile.values) | {"robust_accuracy": black_box.result()}}
     except MeasureError as error:
-        raise MeasureError(f"{name}: {error}") from error
+        more = {"missing": dict(slot.profile.missing) | {"robust_accuracy": _sentence(slot.profile.artifact.path, str(error))}}
+    return dataclasses.replace(slot, profile=dataclasses.replace(slot.profile, **more))
 
 
 def _ratios(

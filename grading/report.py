@@ -11,7 +11,7 @@ from grading.html import template
 from grading.rubric import ANSWER
 from grading.types import Check, Grade, Verdict
 from projectkit.measure import format_interval, format_value
-from projectkit.types import METRICS
+from projectkit.types import METRICS, QUALITIES
 
 MARGIN = 0.3  # of the way from floor to target, drawn beyond both
 WORDS = {"full": "full points", "partial": "part of the points", "fail": "no points", "error": "not graded", "gated": "locked"}
@@ -137,7 +137,7 @@ def _claims(grade: Grade) -> list[tuple[str, str, str]]:
     for name, claimed in sorted(grade.claims.items()):
         slot, _, metric = name.rpartition("/")
         found = slots.get(slot, {}).get("profile", {}).get("values", {}).get(metric)
-        known = metric if metric in METRICS else ""
+        known = metric if metric in METRICS | QUALITIES else ""
         rows.append((name, format_value(known, claimed), format_value(known, found["value"]) if found else "not measured"))
     return rows
 

@@ -47,9 +47,37 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Attack:
+    """The black box behind robust_accuracy: on the first `images` hidden images, changes of at most `epsilon` of each pixel, by
+    two searches of `queries` forward passes an image each."""
+
+    epsilon: float
+    queries: int
+    images: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Corruption:
+    """The hidden corruptions: `images` hidden images, each under one of `kinds` (names of CORRUPTIONS) at one of `severities`."""
+
+    kinds: tuple[str, ...]
+    severities: tuple[int, ...]
+    images: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Ood:
+    """Images out of distribution: `images` of the test split of another `dataset`, made to fit."""
+
+    dataset: str
+    images: int = 500
+
+
+@dataclass(frozen=True, slots=True)
 class Rubric:
     """The checks of a lab at one scale. `digest` names the content of the file; `baseline` is what `relative` compares with,
-    `formats` the format that a slot asks for (a value of FORMATS), where it asks for one."""
+    `formats` the format that a slot asks for (a value of FORMATS), where it asks for one; `attack`, `corruption` and `ood` say
+    how the metrics are measured that need them."""
 
     lab: str
     title: str
@@ -60,6 +88,9 @@ class Rubric:
     digest: str
     baseline: Path | None = None
     formats: Mapping[str, str] = field(default_factory=dict)
+    attack: Attack | None = None
+    corruption: Corruption | None = None
+    ood: Ood | None = None
 
     def metrics(self, slot: str) -> tuple[str, ...]:
         """The metrics that the checks of `slot` need, sorted."""

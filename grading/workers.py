@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from grading import sandbox, turns
 from grading.errors import SandboxError
@@ -18,7 +19,7 @@ from grading.types import Limits
 from grading.worker.frames import GO, read_exactly, read_header, write_all, write_frame
 from projectkit.measure import device
 
-MODELS, MEMORY = "models", "memory"  # what a job measures
+MODELS, MEMORY, ATTACK = "models", "memory", "attack"  # what a job measures
 START = 60.0  # seconds granted for starting a worker; a laptop's first start reads the runtimes from a slow disk
 GRACE = 5.0  # seconds beyond its own deadline before the worker itself is taken for dead
 
@@ -43,12 +44,25 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one child does: run models and time them (in turn with a baseline), or see what memory they take."""
+    """What one child does: run models and time them (in turn with a baseline), or see what memory they take, or answer at most
+    `rounds` questions, for which and for whose answers there is a `board` of so many bytes."""
 
     what: str
     models: Mapping[str, Model]
     limits: Limits
     baseline: Model | None = None
+    rounds: int = 0
+    board: int = 0
+
+
+class Talk(Protocol):
+    """Who asks the questions of a job: on this side of the pipe, and the only one here who knows a label."""
+
+    def begin(self) -> None:
+        """A child starts to answer: the first one, or another after a worker has died."""
+
+    def reply(self, answer: bytes) -> bytes:
+        """The next question after this answer, the first of which is empty; an empty one ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +91,16 @@ class Workers:
         for worker in self._all:
             self._free.put(worker)
 
-    def run(self, job: Job, inputs: Inputs) -> Ended:
-        """Runs the job when a worker is free and it is its turn. Raises SandboxError when no worker can be started."""
+    def run(self, job: Job, inputs: Inputs, talk: Talk | None = None) -> Ended:
+        """Runs the job when a worker is free and it is its turn; `talk` asks its questions, where it has some.
+
+        Raises SandboxError when no worker can be started.
+        """
         start, before = time.perf_counter(), turns.waited()
         with self._worker() as worker:
             busy = time.perf_counter() - start
             with turns.working() as change:
-                ended = worker.run(job, inputs, change)
+                ended = worker.run(job, inputs, change, talk)
         return replace(ended, waited=busy + turns.waited() - before)
 
     @contextlib.contextmanager
@@ -114,32 +131,38 @@ class _Worker:
         self._known: set[str] = set()  # inputs that it has
         self._last_words = ""
 
-    def run(self, job: Job, inputs: Inputs, change: Callable[[bool], None]) -> Ended:
+    def run(self, job: Job, inputs: Inputs, change: Callable[[bool], None], talk: Talk | None) -> Ended:
         """Runs the job; `change` takes the turn to time alone, and the one to work.
 
         A worker that dies of something else than its child (the machine ran out of memory, somebody killed it) is no student's
         fault: another one tries again, once. Raises SandboxError when that one dies as well.
         """
-        ended = self._try(job, inputs, change)
+        ended = self._try(job, inputs, change, talk)
         if ended is None:
             change(False)  # it may have died while it was timed, with everybody else waiting
-            ended = self._try(job, inputs, change)
+            ended = self._try(job, inputs, change, talk)
         if ended is None:
             raise SandboxError(f"the worker died twice while it measured this submission. {self._last_words}".strip())
         return ended
 
-    def _try(self, job: Job, inputs: Inputs, change: Callable[[bool], None]) -> Ended | None:
+    def _try(self, job: Job, inputs: Inputs, change: Callable[[bool], None], talk: Talk | None) -> Ended | None:
         """How the job ended; None when the worker died of it."""
         self._start()
         stream: list[bytes] = []
+        if talk:
+            talk.begin()
         with _Clock(job.limits.seconds * len(job.models) + GRACE, lambda: sandbox.kill(self._process)) as clock:
 
             def wait_for(timing: bool) -> None:
                 with clock.stopped():
                     change(timing)
 
+            def reply(answer: bytes) -> bytes:
+                with clock.stopped():
+                    return talk.reply(answer) if talk else b""
+
             try:
-                end = self._talk(job, inputs, stream, wait_for)
+                end = self._talk(job, inputs, stream, wait_for, reply)
             except (OSError, EOFError, ValueError):  # it died, or no longer speaks our language
                 end = None
         told = {"device": device(), "protections": sandbox.protections().sentences}
@@ -154,13 +177,20 @@ class _Worker:
             return None
         return Ended(b"".join(stream), code, number, clock.struck, log=log, **told)  # where it forks no child, it is the child
 
-    def _talk(self, job: Job, inputs: Inputs, stream: list[bytes], wait_for: Callable[[bool], None]) -> dict:
-        """Sends the job, collects what its child says into `stream`, waits for its turns; how it ended."""
+    def _talk(
+        self,
+        job: Job,
+        inputs: Inputs,
+        stream: list[bytes],
+        wait_for: Callable[[bool], None],
+        reply: Callable[[bytes], bytes],
+    ) -> dict:
+        """Sends the job, collects what its child says into `stream`, waits for its turns, asks its questions; how it ended."""
         to, back = self._process.stdin.fileno(), self._process.stdout.fileno()
         if inputs.digest not in self._known:
             write_frame(to, {"inputs": inputs.digest, "bytes": len(inputs.content)}, inputs.content)
             self._known.add(inputs.digest)
-        models = [*job.models.values(), *([job.baseline] if job.baseline else [])]
+        rounds, models = 0, [*job.models.values(), *([job.baseline] if job.baseline else [])]
         write_frame(to, {"job": _header(job, inputs, self._core)}, *(model.content for model in models))
         while True:
             header = read_header(back)
@@ -169,6 +199,12 @@ class _Worker:
             if "turn" in header:
                 wait_for(header["turn"])
                 write_all(to, GO)
+            elif "answer" in header:
+                rounds += 1
+                if rounds > job.rounds or header["answer"] > job.board:  # where it forks no child, nobody else has looked
+                    raise EOFError("the worker answers what nobody asked")
+                question = reply(read_exactly(back, header["answer"]))
+                write_frame(to, {"question": len(question)}, question)
             elif "bytes" in header:
                 stream.append(read_exactly(back, header["bytes"]))
             else:
@@ -250,4 +286,6 @@ def _header(job: Job, inputs: Inputs, core: int | None) -> dict:
         "baseline": job.baseline and described(job.baseline),
         "limits": asdict(job.limits),
         "core": core,
+        "rounds": job.rounds,
+        "board": job.board,
     }

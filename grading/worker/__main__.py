@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from grading.worker import cold, confine
-from grading.worker.frames import GO, STARTED, TIME, read_exactly, read_header, write_all, write_frame
+from grading.worker.board import Board
+from grading.worker.frames import ANSWER, GO, STARTED, TIME, read_exactly, read_header, write_all, write_frame
 from grading.worker.measuring import OUTPUT_BYTES, preload, seconds, work
 from projectkit.types import FORMATS
 
@@ -73,6 +74,7 @@ def _run_in_child(job: dict, inputs: np.ndarray, folder: Path, jobs: int, answer
     log, printed = os.pipe()
     asked, asks = os.pipe()
     goes, go = os.pipe()
+    board = Board(job["board"]) if job["rounds"] else None
     child = os.fork()
     if child == 0:
         code = 1
@@ -88,9 +90,15 @@ def _run_in_child(job: dict, inputs: np.ndarray, folder: Path, jobs: int, answer
             if job["what"] == "memory":
                 cold.become(job, files, inputs, told, own)
 
-            def ask(turn: bytes) -> None:
+            def ask(turn: bytes, answer: bytes = b"") -> bytes:
+                if turn == ANSWER:
+                    board.write(answer)
                 write_all(asks, turn)
                 read_exactly(goes, len(GO))
+                if turn != ANSWER:
+                    return b""
+                with board.content() as question:
+                    return bytes(question)
 
             work(job, files, inputs, own, lambda content: write_all(told, content), ask)
             code = 0
@@ -101,9 +109,11 @@ def _run_in_child(job: dict, inputs: np.ndarray, folder: Path, jobs: int, answer
     for descriptor in (told, printed, asks, goes):
         os.close(descriptor)
     relay = _Relay(child, stream, log, answers, _most_bytes(job), time.monotonic() + seconds(job) + SLACK)
-    relay.run(_Turns(asked, go, jobs, answers, len(job["slots"])))
+    relay.run(_Turns(asked, go, jobs, answers, job, board))
     status = _end(child, own)
     relay.drain()
+    if board:
+        board.close()
     if not relay.started:  # nobody knows how much of the job was read: the parent has to start anew
         write_all(2, relay.log)
         raise SystemExit(70)
@@ -183,31 +193,42 @@ class _Relay:
 
 
 class _Turns:
-    """Asks the grader for the turns that a child asks for, and tells the child when it has them."""
+    """Asks the grader for what a child asks for, turns and questions, and tells the child when it has them."""
 
-    def __init__(self, asked: int, go: int, jobs: int, answers: int, slots: int):
-        self._asked, self._go, self._jobs, self._answers = asked, go, jobs, answers
-        self._left = ASKS * slots
+    def __init__(self, asked: int, go: int, jobs: int, answers: int, job: dict, board: Board | None):
+        self._asked, self._go, self._jobs, self._answers, self._board = asked, go, jobs, answers, board
+        self._turns, self._questions = ASKS * len(job["slots"]), job["rounds"]
         self.too_many = False
 
     def open(self) -> list[int]:
         return [self._asked] if self._asked >= 0 else []
 
     def take(self) -> float:
-        """Seconds that the child has waited for one turn."""
+        """Seconds that the child has waited for one turn or question."""
         turn, start = os.read(self._asked, 1), time.monotonic()
         if not turn:
             os.close(self._asked)
             self._asked = -1
             return 0.0
-        self._left -= 1
-        self.too_many = self._left < 0
+        if turn == ANSWER:
+            self._questions -= 1
+        else:
+            self._turns -= 1
+        self.too_many = min(self._turns, self._questions) < 0
         if not self.too_many:
-            write_frame(self._answers, {"turn": turn == TIME})
-            read_exactly(self._jobs, len(GO))
+            self._pass_question() if turn == ANSWER else self._pass_turn(turn)
             with contextlib.suppress(BrokenPipeError):  # it died in the meantime
                 write_all(self._go, GO)
         return time.monotonic() - start
+
+    def _pass_turn(self, turn: bytes) -> None:
+        write_frame(self._answers, {"turn": turn == TIME})
+        read_exactly(self._jobs, len(GO))
+
+    def _pass_question(self) -> None:
+        with self._board.content() as answer:
+            write_frame(self._answers, {"answer": len(answer)}, answer)
+        self._board.receive(self._jobs, read_header(self._jobs)["question"])
 
     def close(self) -> None:
         for descriptor in (*self.open(), self._go):
@@ -234,11 +255,18 @@ def _run_here(job: dict, inputs: np.ndarray, folder: Path, jobs: int, answers: i
     """Without fork: this process is the child, and the parent starts another for the next job."""
     files = _take(job, folder, jobs)
 
-    def ask(turn: bytes) -> None:
+    def ask(turn: bytes, answer: bytes = b"") -> bytes:
+        if turn == ANSWER:
+            write_frame(answers, {"answer": len(answer)}, answer)
+            return read_exactly(jobs, read_header(jobs)["question"])
         write_frame(answers, {"turn": turn == TIME})
-        read_exactly(jobs, len(GO))
+        return read_exactly(jobs, len(GO))
 
-    work(job, files, inputs, False, lambda content: write_frame(answers, {"bytes": len(content)}, content), ask)
+    def tell(content: bytes) -> None:
+        if content != STARTED:  # which is for whoever forks children
+            write_frame(answers, {"bytes": len(content)}, content)
+
+    work(job, files, inputs, False, tell, ask)
     write_frame(answers, {"code": 0, "signal": 0, "timed_out": False, "flooded": False, "log": ""})
 
 

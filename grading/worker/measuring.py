@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from grading.worker.confine import alarm, confine
-from grading.worker.frames import OUTPUTS, RECORD, STARTED, TIME, WORK, part
+from grading.worker.frames import ANSWER, OUTPUTS, RECORD, STARTED, TIME, WORK, pack_array, part
+from grading.worker.state import refuse_memory
 from projectkit import runtimes
 from projectkit.errors import ProjectkitError
 from projectkit.measure import (
@@ -57,6 +58,7 @@ MODULES = (
 )
 
 Tell = Callable[[bytes], None]
+Ask = Callable[..., bytes]  # a turn, or ANSWER and its bytes -> nothing, or the next question
 
 
 def preload() -> None:
@@ -84,11 +86,11 @@ def _run_a_first_model() -> None:
     session.run(None, {"x": np.ones(1, np.float32)})
 
 
-def work(job: dict, files: dict[str, str], inputs: np.ndarray, own: bool, tell: Tell, ask: Tell) -> None:
+def work(job: dict, files: dict[str, str], inputs: np.ndarray, own: bool, tell: Tell, ask: Ask) -> None:
     """Gives up what measuring does not need, says so, and measures the slots of `job` in turn.
 
     `files` are the models' paths by slot, all in the current folder, the baseline's under ""; `own`: see confine; `ask` waits for
-    a turn, to time while nobody works or to work while nobody times.
+    a turn, to time while nobody works or to work while nobody times, or for the next question.
     """
     confine(Path.cwd(), job["limits"], seconds(job), own)
     tell(STARTED)
@@ -116,10 +118,7 @@ class _Slot:
     def run(self) -> None:
         try:
             self._step("opening the model")
-            if self.job["what"] == "memory":
-                self._memory()
-            else:
-                self._model()
+            {"models": self._model, "memory": self._memory, "attack": self._answers}[self.job["what"]]()
         except ProjectkitError as error:
             self.record["problem"] = self._reason(error)
         except MemoryError:
@@ -138,8 +137,7 @@ class _Slot:
             self.record["inference"] = time.perf_counter() - start
             if outputs.nbytes > OUTPUT_BYTES:
                 raise MemoryError
-            header = json.dumps({"shape": outputs.shape}).encode() + b"\n"
-            self._tell(part(OUTPUTS, self.index, header + outputs.astype("<f4", copy=False).tobytes()))
+            self._tell(part(OUTPUTS, self.index, pack_array(outputs)))
             with contextlib.suppress(ProjectkitError):  # only compared with others', so its failure is nobody's problem
                 self.record["weights"] = weights_digest(self.artifact)
             self._optional(GRAPH, "reading the graph", self._graph)
@@ -155,6 +153,18 @@ class _Slot:
         self._step("measuring memory")
         answer = measure_memory(self.artifact, np.ascontiguousarray(self.inputs[:1]), 1)
         self.record["values"]["peak_memory"] = [answer["least"], answer["least"], answer["most"], 1]
+
+    def _answers(self) -> None:
+        """Answers questions, each a batch of images, until one is empty."""
+        refuse_memory(self.artifact)
+        with closing(runtimes.open(self.artifact, threads=1)) as session:
+            self._step("answering the questions of the attack")
+            answer = b""
+            while question := self._wait_for(ANSWER, answer):
+                images = np.frombuffer(question, "<f4").reshape(-1, *self.inputs.shape[1:])
+                start = time.perf_counter()
+                answer = pack_array(session.run(images))
+                self.record["inference"] += time.perf_counter() - start
 
     def _optional(self, metrics: tuple[str, ...], step: str, measure_them: Callable[[], tuple[Measurement, ...]]) -> None:
         """Measures when one of `metrics` is wanted; its failure is a reason for these metrics and spoils no other."""
@@ -203,10 +213,11 @@ class _Slot:
         finally:
             self._wait_for(WORK)
 
-    def _wait_for(self, turn: bytes) -> None:
+    def _wait_for(self, turn: bytes, *answer: bytes) -> bytes:
         left = alarm(0)
-        self._ask(turn)
+        question = self._ask(turn, *answer)
         alarm(left)
+        return question
 
     def _graph(self) -> tuple[Measurement, ...]:
         check_shapes(self.artifact)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from projectkit.errors import SubmissionError
-from projectkit.submit import deployment_exercises, operator_exercises
+from projectkit.submit import deployment_exercises, operator_exercises, robustness_exercises, uncertainty_exercises
 
 Inputs = dict[str, np.ndarray]
 
@@ -723,4 +723,6 @@ INPUTS: Mapping[str, Mapping[str, Callable[[np.random.Generator], Inputs]]] = {
         "interference": interference,
         "placement": placement,
     },
+    "l15_uncertainty": uncertainty_exercises.INPUTS,
+    "l16_robustness": robustness_exercises.INPUTS,
 }

@@ -20,6 +20,8 @@ SLOTS: Mapping[str, Mapping[str, str | None]] = {
     "l09_operators": {"fused": "litert", "separable": "litert"},
     "l10_deployment": {"micro": "litert", "tensorrt": "onnx"},
     "l11_multi_model": {"camera": "litert", "keyword": "litert"},
+    "l15_uncertainty": {"calibrated": "litert", "ensemble": "litert"},
+    "l16_robustness": {"robust": "litert", "robust_small": "litert"},
     PROJECT: {"baseline": None, "optimized": None, "variant_a": None, "variant_b": None},
 }
 # More points of a project's trade-off, beside the two models that are asked for.

@@ -26,13 +26,19 @@ METRICS = {
     "accuracy": {"floor": 0.5, "target": 0.99},
     "macs": {"floor": 2.0, "target": 1.0, "relative": True},
     "latency_p50": {"floor": 100, "target": 50, "relative": True},
+    "nll": {"floor": 3.0, "target": 0.0, "relative": True},
+    "corrupted_accuracy": {"floor": 0.0, "target": 1.0},
+    "robust_accuracy": {"floor": 0.0, "target": 1.0},
 }
 CHECKS = [
     {"id": f"{slot}_{metric}", "slot": slot, "metric": metric} | ends
     for slot in ("first", "lite")
     for metric, ends in METRICS.items()
 ]
-RUBRIC = rubric(LAB, "A course on a cluster", CHECKS, baseline="wide.onnx", seconds=10, budget=0.05)
+PROBES = "[scale.quick.attack]\nepsilon = 0.06\nqueries = 30\nimages = 40\n[scale.quick.corruption]\nimages = 40\n"
+RUBRIC = rubric(LAB, "A course on a cluster", CHECKS, baseline="wide.onnx", seconds=10, budget=0.05).replace(
+    "[[", PROBES + "[[", 1
+)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from grading.worker.frames import MOST_PARTS, OUTPUTS, RECORD, part, parts
 from grading.worker_results import RECORD_BYTES, Said, read_outputs, read_record, said_of
-from projectkit.types import METRICS
+from projectkit.types import METRICS, QUALITIES
 
 HONEST = {
     "step": "timing",
@@ -71,7 +71,8 @@ def test_a_record_that_makes_no_sense_is_no_record(changes):
 
 
 def test_what_the_grader_measures_itself_is_not_taken_from_the_worker():
-    assert record(values={"accuracy": [1, 1, 1, 1], "size": [1, 1, 1, 1], "made_up": [1, 1, 1, 1]})["values"] == {}
+    names = ("accuracy", "size", "made_up", *QUALITIES)
+    assert record(values={name: [1, 1, 1, 1] for name in names})["values"] == {}
 
 
 def test_control_codes_do_not_get_through():

@@ -109,6 +109,16 @@ def ask_for_turns_without_end(aim):
     return "had a thousand turns"
 
 
+def ask_for_questions_that_nobody_has(aim):
+    """Only a child that is under attack gets questions. Past what asks honestly, straight into its pipe."""
+    ask = aim["ask"]
+    pipe = dict(zip(ask.__code__.co_freevars, ask.__closure__, strict=True))["asks"].cell_contents
+    for _ in range(1000):
+        os.write(pipe, b"a")
+        time.sleep(0.001)
+    return "asked a thousand times"
+
+
 def keep_the_turn(aim):
     """Asks to be alone, and does not let go: the others wait until its time is up, and no longer."""
     signal.setitimer(signal.ITIMER_REAL, 0)
