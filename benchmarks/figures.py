@@ -31,6 +31,12 @@ HEADLINES = {  # key → what it says
     "schedule.misses.naive": "Deadlines missed by three models on two cores, the better of the two naive plans",
     "schedule.misses.planned": "… by the plan that `projectkit schedule` finds",
     "estimate.error": "Error of a latency estimated from a roofline, on this machine",
+    "uncertainty.expected.mnist_ece_ratio": "Calibration error (ECE) after temperature scaling, over before, MNIST",
+    "uncertainty.expected.cifar10_ensemble_minus_mc_dropout": "NLL of an ensemble of five, minus MC-dropout's, CIFAR-10",
+    "robust.mnist.pgd_trained.pgd40": "MNIST accuracy under PGD-40, ε = 0.3, of a convnet trained on PGD's images",
+    "robust.mnist.pgd_trained.strongest": "… under the strongest attack",
+    "robust.compressed.pruned.square": "… pruned without attacks in its training, under the black-box Square",
+    "smoothing.mnist.certified": "MNIST accuracy certified at an L2 radius of 0.5, randomized smoothing",
 }
 ALL = """# Figures
 
