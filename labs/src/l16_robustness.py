@@ -513,15 +513,15 @@ for finding in submit.check(package):
 # ## Go further
 #
 # * `robustness.trades` weighs being right and staying so by β. Draw clean against robust accuracy for β = 1, 3, 6, 10: is there a best one?
-# * `robustness.fgsm_training` costs a third. Watch its history with `epsilon=0.3`: an epoch that loses the game at once is taken back. Why does it lose?
+# * `robustness.fgsm_training` costs a third. Train with `epsilon=0.3` and compare its accuracy under its own one step with that under PGD: where does the difference come from?
 # * Attack with other norms: `robustness.carlini_wagner` and `robustness.deepfool` (Euclidean), `robustness.jsma` (few pixels). Does training in one help in the others?
 # * One change for all images: `robustness.universal`. How large must it be before half of them fall?
 # * Prune the hardened network further (Lab 3): when does its robustness fall, and when its accuracy?
 #
 # ## Literature
 #
-# * N. Papernot et al.: *The Limitations of Deep Learning in Adversarial Settings*, EuroS&P 2016.
 # * I. Goodfellow, J. Shlens, C. Szegedy: *Explaining and Harnessing Adversarial Examples*, ICLR 2015.
+# * N. Papernot et al.: *The Limitations of Deep Learning in Adversarial Settings*, EuroS&P 2016.
 # * N. Carlini, D. Wagner: *Towards Evaluating the Robustness of Neural Networks*, S&P 2017.
 # * A. Madry et al.: *Towards Deep Learning Models Resistant to Adversarial Attacks*, ICLR 2018.
 # * A. Athalye, N. Carlini, D. Wagner: *Obfuscated Gradients Give a False Sense of Security*, ICML 2018.

@@ -5,11 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from projectkit.errors import UncertaintyError
-from projectkit.types import Measurement
+from projectkit.types import Z95, Measurement
 from projectkit.uncertainty.novelty import finite_scores
 from projectkit.uncertainty.probabilities import labelled_probabilities
 
-Z95 = 1.959963984540054  # the 97.5 % quantile of the standard normal
 DRAWS = 200
 
 
