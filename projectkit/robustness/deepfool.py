@@ -34,7 +34,9 @@ def deepfool(
     for _ in range(steps):
         if not len(left):
             break
-        way[left] += _to_nearest_border(model, best[left], y[left], classes[left])
+        point = np.clip(x[left] + way[left], 0.0, 1.0)
+        # The overshoot is no part of the way: steps that shrink as they near a border would use it up, and stop on this side.
+        way[left] = point - x[left] + _to_nearest_border(model, point, y[left], classes[left])
         best[left] = np.clip(x[left] + (1 + overshoot) * way[left], 0.0, 1.0)
         left = left[logits(model, best[left]).argmax(axis=1) == y[left]]
     return best

@@ -53,3 +53,9 @@ def test_the_optimizer_finds_images_as_near_as_theirs(trained, digits):
         for attack in (PAIRS["carlini_wagner"].ours, PAIRS["carlini_wagner"].theirs["foolbox"])
     )
     assert np.median(robustness.distances(ours, x[right], "l2")) <= 1.02 * np.median(robustness.distances(theirs, x[right], "l2"))
+
+
+def test_ten_steps_cross_every_border(trained, digits):
+    x, y = digits.test.x[:40], digits.test.y[:40]
+    crossed = robustness.deepfool(trained, x, y, 1.0, steps=10)
+    assert (robustness.margins(robustness.logits(trained, crossed), y) <= 0).all()
