@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from functools import partial
 
 import numpy as np
 import optuna
@@ -11,10 +12,15 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import binom, binomtest
 from scipy.stats import t as students_t
 
-from checks import l00, l01, l02, l03, l04, l05, l06, l07, l10, l11, project
+import answers_l09
+import answers_l15
+import answers_l16
+from checks import l00, l01, l02, l03, l04, l05, l06, l07, l09, l10, l11, l16, project
+from projectkit import models, robustness
+from projectkit.devices.roofline import seconds
 from projectkit.prune.supermasks import Found
 from projectkit.schedule import Plan, jain
-from projectkit.types import Artifact, Dataset, Measurement, Profile, Split
+from projectkit.types import Artifact, Dataset, Measurement, Profile, Recipe, Split
 
 
 def count(kind, height, width, channels_in, channels_out, kernel, stride, *, ceil=True, bias=True, depthwise=True):
@@ -670,6 +676,11 @@ WRONG = [
 ]
 
 
+for _others in (answers_l09, answers_l15, answers_l16):
+    RIGHT += _others.RIGHT
+    WRONG += _others.WRONG
+
+
 @pytest.mark.parametrize(("check", "answer"), RIGHT, ids=lambda value: getattr(value, "__name__", None))
 def test_a_right_answer_is_called_right(check, answer, capsys):
     check(*answer)
@@ -696,3 +707,53 @@ def test_a_score_of_ones_own_needs_a_number_for_each_channel_and_an_order(digits
     for values, hint in (([1.0, 2.0], r"expected \(4,\)"), ([1.0, np.nan, 0.0, 3.0], "finite"), ([1.0] * 4, "no order")):
         with pytest.raises(AssertionError, match=hint):
             l03.score(always(values), model, "conv", digits.val)
+
+
+def test_a_convolution_that_is_none_is_named():
+    x, kernel = np.random.default_rng(0).random((6, 7, 2)), np.random.default_rng(1).random((3, 3, 2, 4))
+    y = np.stack([np.stack([np.tensordot(x[i : i + 3, j : j + 3], kernel, 3) for j in range(5)]) for i in range(4)])
+    l09.convolution(y, x, kernel, "loops")
+    for wrong, hint in ((y[::-1], "another answer"), (y[:, :-1], "shape")):
+        with pytest.raises(AssertionError, match=f"loops.*{hint}"):
+            l09.convolution(wrong, x, kernel, "loops")
+
+
+def test_the_bound_is_held_against_projectkits():
+    l09.same_roof(answers_l09.bound, answers_l09.ROOF, seconds)
+    with pytest.raises(AssertionError, match="this machine"):
+        l09.same_roof(lambda *a: answers_l09.bound(*a, combine=min), answers_l09.ROOF, seconds)
+
+
+class TestAttacksOnNetworks:
+    def test_climbing(self, trained, digits, capsys):
+        l16.climb(answers_l16.climbed, trained, digits.val)
+        assert capsys.readouterr().out.startswith("✓ Right")
+
+    @pytest.mark.parametrize(
+        ("mistake", "hint"),
+        [
+            ({"way": -1}, "an attack climbs"),
+            ({"forget": True}, "outside of the ball"),
+            ({"stay": True}, "at the point where you are|2.5"),
+            ({"size": 0.2}, "20 steps leave"),
+        ],
+        ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+    )
+    def test_climbing_wrongly(self, trained, digits, mistake, hint):
+        with pytest.raises(AssertionError, match=hint):
+            l16.climb(partial(answers_l16.climbed, **mistake), trained, digits.val)
+
+    def test_training_on_attacks(self, trained, digits, capsys):
+        model = models.build("convnet", digits, widths=(8, 16, 32))
+        robustness.fgsm_training(model, digits, Recipe(epochs=4, learning_rate=8e-3), epsilon=0.15, progress=False)
+        l16.hardened([model], [trained], digits.val, 0.15)
+        assert capsys.readouterr().out.startswith("✓ Right")
+        for networks, hint in (
+            ([], "Expected 1 networks"),
+            ([trained], "trained on clean images"),
+            ([models.copy(trained)], "Is epsilon that of the attack"),
+        ):
+            with pytest.raises(AssertionError, match=hint):
+                l16.hardened(networks, [trained], digits.val, 0.15)
+        with pytest.raises(AssertionError, match="are the same"):
+            l16.hardened([model, models.copy(model)], [trained, trained], digits.val, 0.15)
