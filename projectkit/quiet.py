@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import io
 import logging
 import os
 import warnings
@@ -30,8 +31,15 @@ def quiet() -> Iterator[None]:
         yield
 
 
+class _Sink(io.TextIOWrapper):
+    """A library that starts its logging in `quiet` keeps the stream it found, and may close it when logging is set up anew, as
+    absl's handler does. Nobody else could be silenced then."""
+
+    def close(self) -> None:
+        self.flush()
+
+
 @functools.cache
 def _sink() -> TextIO:
-    """Open for the life of the process: a library that starts its logging in here keeps the stream it found, and would complain
-    of a closed file at every later line."""
-    return open(os.devnull, "w")
+    """Open for the life of the process."""
+    return _Sink(open(os.devnull, "wb"))

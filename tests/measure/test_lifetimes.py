@@ -8,6 +8,7 @@ from grading.rubric import HERE
 from models_by_hand import linear_tflite, onnx_model, saved, slow_onnx
 from projectkit.errors import ArtifactError, NotHere
 from projectkit.measure import Buffer, arena, live_bytes, plan, read_arena, read_lifetimes, read_symmetric
+from projectkit.measure.lifetimes import VIEWS
 from projectkit.types import Artifact
 
 BASELINES = sorted((HERE / "baselines").glob("*.tflite"))
@@ -175,8 +176,10 @@ def test_the_interpreter_for_microcontrollers_needs_at_least_the_peak(path):
         pytest.skip(str(reason))
     assert told.head >= read_lifetimes(artifact).peak_activations
     assert told.total == told.head + told.tail
-    # It packs greedily and writes over nothing: what it adds are scratch buffers and alignment.
-    assert found.peak_activations <= told.head <= 1.5 * plan(found.buffers, alignment=16)[1]
+    # It packs greedily and writes over nothing: what it adds are scratch buffers, alignment, and an input that is reshaped, which
+    # is not its own and which it copies.
+    copied = found.buffers[0].size if found.operators[0] in VIEWS else 0
+    assert found.peak_activations <= told.head <= 1.5 * plan(found.buffers, alignment=16)[1] + copied
 
 
 def test_the_arena_of_what_it_cannot_run_is_missing_with_the_reason(tmp_path):

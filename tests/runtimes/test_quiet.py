@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-import logging, os, sys, warnings
+import logging.config, os, sys, warnings
 from projectkit.quiet import quiet
 print("before", flush=True)
 with quiet():
@@ -17,6 +17,8 @@ with quiet():
     logging.getLogger().error("hidden")
     started = logging.getLogger("a library that starts its logging when it is imported")
     started.addHandler(logging.StreamHandler())
+    import absl.logging  # which closes the stream it found as soon as anybody configures logging anew
+logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
 try:
     with quiet():
         raise ValueError("an error arrives")
