@@ -4,7 +4,7 @@ import numpy as np
 
 from projectkit.robustness.answers import Model, logits, refuse_labels
 
-HALVINGS = 12
+HALVINGS = 16  # to 1/65 000 of the way: finer than the radius, 1/pixels of it, in which normals are estimated there
 
 
 def fooled(model: Model, x: np.ndarray, y: np.ndarray) -> np.ndarray:
