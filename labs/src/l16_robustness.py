@@ -151,8 +151,8 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** A person reads the changed digits as before, and so does the network when the same amount of change is random: it is the *direction* that
-# hurts, not the size. Note who counts: `robustness.evaluate` puts every changed image back into the ball and counts an image only if it was right before,
+# **How to read it.** A person reads the changed digits as before. Changes of the same size at random harm the network far less, if at all: it is the *direction*
+# that hurts. Note who counts: `robustness.evaluate` puts every changed image back into the ball and counts an image only if it was right before,
 # too, so that no attack can win by cheating and no network by luck.
 #
 # ## 2 · Training on attacks
