@@ -19,6 +19,7 @@ from grading.flags import answer_digests
 from grading.gradebook import write_grade, write_overview
 from grading.hidden import choose_salt
 from grading.intake import problems_of, score_answers
+from grading.probes import conditions
 from grading.remeasure import Run
 from grading.store import digest_of, remove_unfinished, slot_from_json
 from grading.study import study_findings
@@ -144,6 +145,7 @@ def _awarded(done: Grade, intake: Intake, course: Course, measured: Mapping, pro
         answers=answers,
         study=study,
         problems=problems,
+        conditions=conditions(course.rubric, course.hidden, course.probes),
     )
 
 

@@ -39,6 +39,24 @@ def probes_for(rubric: Rubric, hidden: Hidden, salt: str) -> Probes:
     return Probes(corrupted, strange, rubric.attack, _number(salt, hidden, "attack"))
 
 
+def conditions(rubric: Rubric, hidden: Hidden, probes: Probes) -> dict[str, str]:
+    """How the models were probed, for people: a sentence for each table that the rubric has."""
+    told = {}
+    if attack := rubric.attack:
+        count = min(attack.images, len(hidden.split))
+        told["Attack"] = (
+            f"{count} hidden images, each pixel changed by up to {attack.epsilon:g} of its range; "
+            f"at most {attack.queries} queries an image by Square, then as many by RayS"
+        )
+    if rubric.corruption:
+        kinds = ", ".join(kind.replace("_", " ") for kind in rubric.corruption.kinds)
+        severities = ", ".join(map(str, rubric.corruption.severities))
+        told["Corruptions"] = f"{len(probes.corrupted)} hidden images, each under one of: {kinds}; severity {severities}"
+    if rubric.ood:
+        told["Strange images"] = f"{len(probes.strange)} test images of {rubric.ood.dataset}, made to fit"
+    return told
+
+
 def _corrupted(split: Split, wanted: Corruption, rng: np.random.Generator) -> Split:
     """Images chosen by `rng`, each with a kind and a severity; every pair of them as often as any other, or once more."""
     from projectkit.robustness.corruptions import CORRUPTIONS

@@ -159,7 +159,7 @@ class Grade:
 
     `error` is why the whole file earned nothing, and `ours` whether that was the grader's fault. `measured` holds the JSON
     of the measurements, `answers` the scored exercises, `study` what was found about each claim of a study, `problems` what
-    spoilt a slot, an answer or the study.
+    spoilt a slot, an answer or the study, `conditions` how the models were probed beside the hidden images, in sentences.
     """
 
     file: str
@@ -174,6 +174,7 @@ class Grade:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     study: Mapping[str, Finding] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
     ours: bool = False

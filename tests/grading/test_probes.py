@@ -222,6 +222,12 @@ def test_a_run_shows_them_all_and_can_be_explained(loaded, tmp_path, capsys):
     for metric in QUALITIES.values():
         assert metric.label in page
     assert "first/robust_accuracy" in page and "99.0 %" in page
+    for condition in (
+        "40 hidden images, each pixel changed by up to 0.05 of its range; at most 30 queries an image by Square",
+        "50 hidden images, each under one of: fog, motion blur, stripe; severity 1, 5",
+        "70 test images of shapes",
+    ):
+        assert condition in page
     assert "claims 99.0 % for first/robust_accuracy" in (tmp_path / "out" / "index.html").read_text()
     assert explain(tmp_path / "out" / "results" / "a.json", tmp_path / "rubrics").same
     before = (tmp_path / "out" / "results" / "a.json").read_bytes()
