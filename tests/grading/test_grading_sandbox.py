@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,15 @@ def test_kill_leaves_nothing_of_the_group(tmp_path):
         sandbox.kill(process)
         process.stdin.close()
         process.stdout.close()
-    listed = subprocess.run(["ps", "-eo", "stat,args"], capture_output=True, text=True).stdout
-    assert not [line for line in listed.splitlines() if f"sleep {marker}" in line and not line.startswith("Z")]
+
+    def living() -> list[str]:
+        listed = subprocess.run(["ps", "-eo", "stat,args"], capture_output=True, text=True).stdout
+        return [line for line in listed.splitlines() if f"sleep {marker}" in line and not line.startswith("Z")]
+
+    deadline = time.monotonic() + 10  # what was told to end may still be listed for a moment
+    while living() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not living()
 
 
 @bubblewrap
