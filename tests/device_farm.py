@@ -6,8 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ import psutil
 
 from projectkit import devices
 from projectkit.devices import Remote, Tls
+from waiting import wait_for
 
 COMMAND = [sys.executable, "-c", "from projectkit.cli import app; app()"]
-PATIENCE = 90.0  # seconds: other tests may keep the machine busy
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,6 @@ def tls_of(folder: Path, who: str) -> Tls:
 
 def tls_options(tls: Tls) -> list[str]:
     return ["--tls-ca-file", tls.ca_file, "--tls-cert", tls.cert, "--tls-key", tls.key]
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    stop = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > stop:
-            raise TimeoutError(f"nothing came of it within {PATIENCE:.0f} s")
-        time.sleep(0.02)
 
 
 @contextmanager

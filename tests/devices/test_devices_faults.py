@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("distributed", reason="Dask is not installed (the extra `device`)")
 from typer.testing import CliRunner
 
-from device_farm import agents, ended, farm, kill, measurements, start, wait_for
+from device_farm import agents, ended, farm, kill, measurements, start
 from models_by_hand import huge_onnx, linear_onnx, linear_tflite, saved, slow_onnx
 from projectkit.cli import app
 from projectkit.data import load
@@ -25,6 +25,7 @@ from projectkit.devices.remote import Connected, _fitting
 from projectkit.devices.versions import differences, versions
 from projectkit.errors import ArtifactError, DeviceError
 from projectkit.types import Artifact
+from waiting import wait_for
 
 REFUSED = [
     "tcp://192.168.1.10:8786",

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 pytest.importorskip("distributed", reason="Dask is not installed (the extra `device`)")
-from device_farm import COMMAND, agents, farm, make_certificates, measurements, tls_of, tls_options, wait_for
+from device_farm import COMMAND, agents, farm, make_certificates, measurements, tls_of, tls_options
 from models_by_hand import custom_onnx, linear_onnx, linear_tflite, saved
 from projectkit import devices
 from projectkit.data import load
@@ -20,6 +20,7 @@ from projectkit.devices import KNOWN, Here, Remote, compare_on, connected, measu
 from projectkit.devices.versions import versions
 from projectkit.errors import ArtifactError, DeviceError, MeasureError
 from projectkit.types import METRICS, Artifact, Profile, Split
+from waiting import wait_for
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="certificates are made with openssl, which is not installed")
 ALL = {*METRICS, *devices.METRICS, "power_mode"}

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from grading.exercises import SOLUTIONS
 from models_by_hand import linear_onnx, linear_tflite, saved
 from projectkit.submit import exercise_inputs, pack
 from rubrics_by_hand import rubric
+from waiting import wait_for
 
 pytest.importorskip("distributed", reason="Dask is not installed (the extra `cluster`)")
 LAB = "l01_quantization"
@@ -92,14 +92,6 @@ def running(folder: Path, workers: int, protocol: str, environment: dict[str, st
 def cluster(tmp_path_factory):
     with running(tmp_path_factory.mktemp("dask"), 2, "tcp", {}) as found:
         yield found
-
-
-def wait_for(condition) -> None:
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise TimeoutError("the cluster did not start within a minute")
 
 
 def count_workers(address: str, environment: dict[str, str]) -> int:

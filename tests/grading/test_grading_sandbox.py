@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from grading import sandbox
 from grading.errors import SandboxError
 from grading.worker.confine import python_folders
+from waiting import wait_for
 
 bubblewrap = pytest.mark.skipif(sandbox.protections().kind != sandbox.BUBBLEWRAP, reason="bubblewrap does not work here")
 posix = pytest.mark.skipif(os.name != "posix", reason="needs process groups")
@@ -61,10 +61,7 @@ def test_kill_leaves_nothing_of_the_group(tmp_path):
         listed = subprocess.run(["ps", "-eo", "stat,args"], capture_output=True, text=True).stdout
         return [line for line in listed.splitlines() if f"sleep {marker}" in line and not line.startswith("Z")]
 
-    deadline = time.monotonic() + 10  # what was told to end may still be listed for a moment
-    while living() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not living()
+    wait_for(lambda: not living())  # what was told to end may still be listed for a moment
 
 
 @bubblewrap
