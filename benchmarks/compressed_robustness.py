@@ -21,8 +21,8 @@ from projectkit.distill import distill
 from projectkit.prune.weight_masks import global_masks, masked, unmasked
 from projectkit.robustness import evaluate, logits, pgd, pgd_training, signs_of_masking, square, transfer
 from projectkit.types import Artifact, Dataset, Recipe, Split
-from record import Raw, percent, store_model, write_rows
-from robustness import ATTACKED, BUILD, EPSILON, RECIPE, STEPS, network, strided_convnet, wilson_row
+from record import Raw, percent, row, store_model, write_rows
+from robustness import ATTACKED, BUILD, EPSILON, RECIPE, STEPS, network, strided_convnet
 
 COMMAND = "python benchmarks/compressed_robustness.py"
 QUERIES = 1000
@@ -115,8 +115,10 @@ def rows(raw: Raw) -> list[dict]:
     for name in NOTES:
         figures = {what: raw.take(f"{name}.{what}", list) for what in ("clean", "square")}
         figures |= {f"from_{source}": raw.take(f"transfer.{source}", dict)[name] for source in sources}
-        made += [wilson_row(f"robust.compressed.{name}.{what}", sample, note, {}) for what, sample in figures.items()]
-    return [entry | {"command": COMMAND} for entry in made]
+        for what, (value, low, high, n) in figures.items():
+            over_images = {"low": low, "high": high, "n": n}
+            made.append(row(f"robust.compressed.{name}.{what}", [value], "%", COMMAND, note) | over_images)
+    return made
 
 
 if __name__ == "__main__":
