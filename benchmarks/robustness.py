@@ -27,6 +27,7 @@ from record import Raw, percent, row, store_model, write_rows
 BUILD = Path(__file__).parent.parent / "build" / "robustness"
 COMMAND = "python benchmarks/robustness.py"
 SEEDS = (0, 1, 2)
+SPREAD = f"median of {len(SEEDS)} networks, and from the lowest to the highest end of their 95 % Wilson intervals"
 EPSILON = 0.3  # in L∞, as Madry et al.
 STEPS, WARM_UP = 7, 4
 RECIPE = Recipe(epochs=5, batch_size=128, learning_rate=1e-3)
@@ -119,8 +120,7 @@ def strided_convnet(dataset: Dataset) -> keras.Model:
 
 def attacked_rows(raw: Raw) -> list[dict]:
     note = (
-        f"percent of MNIST's test images (of the first {ATTACKED} under square and strongest), median and range of "
-        f"{len(SEEDS)} networks; L∞, "
+        f"percent of MNIST's test images (of the first {ATTACKED} under square and strongest), {SPREAD}; L∞, "
         f"ε = {EPSILON:g}; two 4×4 convolutions of stride 2 (32, 64) and 512 hidden units; pgd_trained: {PGD_RECIPE.epochs} "
         f"epochs of Adam on PGD of {STEPS} steps of {2.5 / STEPS:.2f} ε, ε growing over the first {WARM_UP}; pgd40: 0.01 a step "
         f"from one random start; square: {QUERIES} queries; strongest: APGD on two losses (100 steps, nine targets), then Square"
@@ -130,14 +130,14 @@ def attacked_rows(raw: Raw) -> list[dict]:
         for attack_name in ("clean", *ATTACKS):
             samples = [raw.take(f"{name}.{seed}.{attack_name}", list) for seed in SEEDS]
             beside = PUBLISHED.get(attack_name, {}) if name == "pgd_trained" else {}
-            said = f"{note}; {over_images(samples[0])}{signs(raw, name)}"
-            made.append(row(f"robust.mnist.{name}.{attack_name}", [sample[0] for sample in samples], "%", COMMAND, said, beside))
+            made.append(spread_row(f"robust.mnist.{name}.{attack_name}", samples, note + signs(raw, name), beside))
     return made
 
 
-def over_images(sample: list[float]) -> str:
-    """The interval of one network, whose images are a sample too."""
-    return f"95 % Wilson interval of the first network over its images {sample[1]:.1f} – {sample[2]:.1f}"
+def spread_row(what: str, samples: list[list[float]], note: str, beside: dict | None = None) -> dict:
+    """Networks and images are both samples: the interval holds what either may change."""
+    ends = {"low": min(sample[1] for sample in samples), "high": max(sample[2] for sample in samples)}
+    return row(what, [sample[0] for sample in samples], "%", COMMAND, note, beside) | ends
 
 
 def signs(raw: Raw, name: str) -> str:
@@ -147,16 +147,15 @@ def signs(raw: Raw, name: str) -> str:
 
 def smoothed_row(raw: Raw) -> dict:
     told = [raw.take(f"certified.{seed}", dict) for seed in SEEDS]
-    shares = {radius: [one[str(radius)][0] for one in told] for radius in RADII}
-    others = ", ".join(f"{statistics.median(shares[radius]):.1f} at {radius:g}" for radius in RADII if radius != 0.5)
+    medians = {radius: statistics.median(one[str(radius)][0] for one in told) for radius in RADII if radius != 0.5}
+    others = ", ".join(f"{median:.1f} at {radius:g}" for radius, median in medians.items())
     without = ", ".join(str(one["abstained"]) for one in told)
     note = (
         f"percent of MNIST's first {CERTIFIED} test images with the right class proven within an L2 radius of 0.5 (others: "
-        f"{others}), median and range of {len(SEEDS)} networks; without a class: {without}; "
-        f"σ = {SIGMA:g}, n0 = 100, n = {COPIES}, α = 0.001; the same network, trained for {RECIPE.epochs} epochs on noise; "
-        f"{over_images(told[0]['0.5'])}"
+        f"{others}), {SPREAD}; without a class: {without}; σ = {SIGMA:g}, n0 = 100, n = {COPIES}, α = 0.001; the same network, "
+        f"trained for {RECIPE.epochs} epochs on noise"
     )
-    return row("smoothing.mnist.certified", shares[0.5], "%", COMMAND, note)
+    return spread_row("smoothing.mnist.certified", [one["0.5"] for one in told], note)
 
 
 if __name__ == "__main__":
