@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from grading import gradescope
 from grading.colloquy import cli as colloquy
 from grading.defense import cli as defense
 from grading.moodle import cli as moodle
-from grading.semester import cli as gradebook
+from grading.results import gradescope
+from grading.semester import cli as semester
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,7 +22,7 @@ app = typer.Typer(
 app.add_typer(moodle.app, name="moodle")
 app.add_typer(colloquy.app, name="colloquy")
 gradescope.register(app)
-gradebook.register(app)
+semester.register(app)
 defense.register(app)
 
 WRONG_CALL, OURS = 2, 1
@@ -51,9 +51,9 @@ def run(
     """
     from grading.engine import Options, grade
     from grading.errors import OutputError
-    from grading.rubric import RUBRICS
-    from grading.sandbox import protections
-    from grading.terminal import progress_bar, score_table, summary
+    from grading.results.terminal import progress_bar, score_table, summary
+    from grading.rubrics.loading import RUBRICS
+    from grading.workers.sandbox import protections
     from projectkit.errors import ProjectkitError
 
     _need_extra()
@@ -88,9 +88,9 @@ def explain(
     rubrics: Annotated[Path | None, typer.Option(help="Folder of rubrics other than the built-in one.")] = None,
 ) -> None:
     """Rebuild the points of a result from its stored measurements, and compare. Exit code 1 when they differ."""
-    from grading.explain import explain as rebuild
-    from grading.report import number
-    from grading.rubric import RUBRICS
+    from grading.points.explain import explain as rebuild
+    from grading.results.report import number
+    from grading.rubrics.loading import RUBRICS
     from projectkit.errors import ProjectkitError
 
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grading.engine import Options, grade
-from grading.rubric import RUBRICS
+from grading.rubrics.loading import RUBRICS
 from grading.types import FULL, PARTIAL, Grade
 
 GRADED = pytest.StashKey[Grade]()

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import numpy as np
 
-from grading import remeasure
-from grading.hidden import Hidden, hidden_data
-from grading.probes import Probes, probes_for
-from grading.rubric import RUBRICS, load_rubric
-from grading.store import FORMAT, digest_of, dump, slot_from_json, slot_to_json, write_atomically
+from grading.hidden.data import Hidden, hidden_data
+from grading.hidden.probes import Probes, probes_for
+from grading.measuring import remeasure
+from grading.results.store import FORMAT, digest_of, dump, slot_from_json, slot_to_json, write_atomically
+from grading.rubrics.loading import RUBRICS, load_rubric
 from grading.types import Rubric, Slot
-from grading.workers import Inputs
+from grading.workers.pool import Inputs
 from projectkit.submit import Intake
 from projectkit.types import Artifact
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run is to be done. `salt` and `data` choose the hidden data (see grading.hidden); 0 workers means one a core;
+    """How a run is to be done. `salt` and `data` choose the hidden data (see grading.hidden.data); 0 workers means one a core;
     `scheduler` is the address of a Dask cluster whose workers measure instead of this machine's."""
 
     scale: str = "quick"

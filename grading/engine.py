@@ -9,22 +9,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from grading import sandbox, turns
-from grading.award import award
-from grading.batch import files_of, shown
-from grading.cluster import Cluster
 from grading.courses import Course, Courses, Options, measured_of
 from grading.errors import GradingError, OutputError
-from grading.flags import answer_digests
-from grading.gradebook import write_grade, write_overview
-from grading.hidden import choose_salt
-from grading.intake import problems_of, score_answers
-from grading.probes import conditions
-from grading.remeasure import Run
-from grading.store import digest_of, remove_unfinished, slot_from_json
-from grading.study import study_findings
+from grading.exercises.scoring import score_answers
+from grading.hidden.data import choose_salt
+from grading.hidden.probes import conditions
+from grading.intake.batch import files_of, shown
+from grading.intake.problems import problems_of
+from grading.measuring.remeasure import Run
+from grading.points.award import award
+from grading.points.flags import answer_digests
+from grading.points.study import study_findings
+from grading.results.files import write_grade, write_overview
+from grading.results.store import digest_of, remove_unfinished, slot_from_json
 from grading.types import Grade
-from grading.workers import Workers
+from grading.workers import sandbox, turns
+from grading.workers.cluster import Cluster
+from grading.workers.pool import Workers
 from projectkit.errors import SubmissionError
 from projectkit.submit import Intake, read
 

@@ -29,7 +29,7 @@ class Check:
     """One line of a rubric: no points at `floor`, all at `target`, linear between; the direction falls out of their order.
 
     Either a `metric` of the model in `slot`, or metric "answer" of an `exercise`, or metric "study": a `claim` of the search that
-    has found the model in `slot` (see grading.study). `relative` compares with the baseline.
+    has found the model in `slot` (see grading.points.study). `relative` compares with the baseline.
     When a `gate` check earns nothing, no other check of its slot earns anything.
     """
 

@@ -15,6 +15,7 @@ import numpy as np
 from projectkit.errors import ArtifactError, MeasureError
 
 Z95 = 1.959963984540054  # the 97.5 % quantile of the standard normal: 95 % lie within as many deviations
+Arrays = Mapping[str, np.ndarray]  # by name: the inputs of an exercise, or its answers
 FORMATS = {".tflite": "litert", ".onnx": "onnx", ".supermask": "supermask"}
 
 

@@ -53,9 +53,9 @@ LIGHT = [
     "grading.cli",
     "grading.engine",
     "grading.colloquy.bank",
-    "grading.gradescope",
+    "grading.results.gradescope",
     "grading.moodle.fill",
-    "grading.report",
+    "grading.results.report",
     "grading.semester.book",
     "grading.worker",
 ]

@@ -8,9 +8,9 @@ import nbformat
 import numpy as np
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from grading.hidden import hidden_data
+from grading.hidden.data import hidden_data
 from grading.reference.build import reference_answers
-from grading.rubric import load_rubric
+from grading.rubrics.loading import load_rubric
 from grading.types import Check, Rubric
 
 LAB, NOTEBOOK, HERE = "l01_quantization", "l01.ipynb", Path(__file__).parent

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.cells import restored
 from grading.colloquy.answers import read_number
 from grading.colloquy.formula import show
 from grading.colloquy.paper import read_paper, rows_of, table
 from grading.colloquy.types import Item, Paper
 from grading.errors import GradingError
-from grading.store import write_atomically
+from grading.results.cells import restored
+from grading.results.store import write_atomically
 
 RIGHT, WRONG, EMPTY, BY_HAND, MARKED = "right", "wrong", "empty", "to mark", "marked"
 SCORE_COLUMNS = ("student", "score", "possible", "right", "wrong", "empty", "to mark")

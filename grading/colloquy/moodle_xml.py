@@ -13,7 +13,7 @@ from grading.colloquy.formula import show, to_html
 from grading.colloquy.paper import asked
 from grading.colloquy.types import Computed, Item, Question
 from grading.errors import GradingError
-from grading.store import write_atomically
+from grading.results.store import write_atomically
 
 ROOT = "$course$/top/Colloquy"
 

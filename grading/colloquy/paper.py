@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from grading.cells import harmless, restored
 from grading.colloquy.bank import BANK, TOPICS, item
 from grading.colloquy.draw import Draw
 from grading.colloquy.formula import show, to_html
 from grading.colloquy.types import Computed, Item, Paper, Question
 from grading.errors import GradingError
-from grading.html import template
-from grading.store import dump, write_atomically
+from grading.results.cells import harmless, restored
+from grading.results.html import template
+from grading.results.store import dump, write_atomically
 
 FORMAT = 1
 ANSWER_COLUMNS = ("student", "number", "question", "unit", "answer")

@@ -87,8 +87,8 @@ def sheets(
     """Merge the jurors' sheets into the project's scores, and point out where jurors are far apart."""
     from grading.defense.merge import component_table, details_table, merge
     from grading.defense.sheets import load_sheet
+    from grading.results.store import write_atomically
     from grading.semester.sources import read_students
-    from grading.store import write_atomically
 
     with _errors():
         sheet = load_sheet(scheme)

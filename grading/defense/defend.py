@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grading import sandbox
-from grading.batch import shown
 from grading.defense.claims import counts, judge_claims
 from grading.defense.measured import LIMITS, Bench, measure_work, project_files, safe_name
 from grading.defense.pages import Entry, dossier_page, index_page, score_page
@@ -17,11 +15,13 @@ from grading.defense.schedule import Plan, calendar, schedule, schedule_table
 from grading.defense.sheets import sheet_table
 from grading.defense.types import ScoreSheet, Work
 from grading.errors import GradingError, OutputError
-from grading.hidden import choose_salt
+from grading.hidden.data import choose_salt
+from grading.intake.batch import shown
+from grading.results.store import remove_unfinished, write_atomically
 from grading.semester.names import key_of
-from grading.store import remove_unfinished, write_atomically
 from grading.types import Limits
-from grading.workers import Workers
+from grading.workers import sandbox
+from grading.workers.pool import Workers
 from projectkit.errors import SubmissionError
 
 

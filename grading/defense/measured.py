@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from grading import remeasure
-from grading.batch import files_of
 from grading.courses import cached, inputs_of
 from grading.defense.types import BASELINE, SLOTS, Work
-from grading.hidden import Hidden, hidden_data
-from grading.store import FORMAT, slot_from_json
+from grading.hidden.data import Hidden, hidden_data
+from grading.intake.batch import files_of
+from grading.measuring import remeasure
+from grading.results.store import FORMAT, slot_from_json
 from grading.types import Limits
-from grading.workers import Inputs
+from grading.workers.pool import Inputs
 from projectkit.data import LOADERS
 from projectkit.errors import ProjectkitError, SubmissionError
 from projectkit.submit import Intake, read

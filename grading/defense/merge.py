@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from grading.cells import harmless, restored
 from grading.defense.sheets import COLUMNS
 from grading.defense.types import ScoreSheet
 from grading.errors import GradingError
+from grading.results.cells import harmless, restored
+from grading.results.tables import read_table
 from grading.semester.names import key_of
-from grading.tables import read_table
 
 NEEDED = {"juror", "student", "criterion", "score"}
 _NUMBER = re.compile(r"[0-9]{1,6}(?:[.,][0-9]{1,6})?")

@@ -10,7 +10,7 @@ from grading.defense.points import Other, points_of
 from grading.defense.profile_table import class_rows, measuring_remarks, metric_rows, missing_reasons
 from grading.defense.report_text import report_html
 from grading.defense.types import CONFIRMED, REFUTED, UNMEASURABLE, Appointment, Asked, ScoreSheet, Work
-from grading.html import template
+from grading.results.html import template
 
 TONES = {CONFIRMED: "full", REFUTED: "fail", UNMEASURABLE: "gated"}
 
@@ -31,7 +31,7 @@ def dossier_page(work: Work, appointment: Appointment, asked: Sequence[Asked], o
 
     points, left_out = points_of(work, others)
     judged = judge_claims(work)
-    return template("dossier.html").render(
+    return _template("dossier.html").render(
         work=work,
         appointment=appointment,
         jury=jury,
@@ -54,7 +54,7 @@ def dossier_page(work: Work, appointment: Appointment, asked: Sequence[Asked], o
 def score_page(work: Work, appointment: Appointment, sheet: ScoreSheet, juror: str) -> str:
     """The page on which one juror scores one project."""
     groups = [(outcome, [one for one in sheet.criteria if one.outcome == outcome]) for outcome in sheet.outcomes]
-    return template("score_sheet.html").render(work=work, appointment=appointment, sheet=sheet, juror=juror, groups=groups)
+    return _template("score_sheet.html").render(work=work, appointment=appointment, sheet=sheet, juror=juror, groups=groups)
 
 
 def index_page(entries: Sequence[Entry], refused: Sequence[tuple[str, str]], sheet: ScoreSheet) -> str:
@@ -63,4 +63,8 @@ def index_page(entries: Sequence[Entry], refused: Sequence[tuple[str, str]], she
         (day.strftime("%A, %d %B %Y"), list(group))
         for day, group in groupby(entries, key=lambda entry: entry.appointment.start.date())
     ]
-    return template("defense_index.html").render(rows=entries, days=days, refused=refused, sheet=sheet, tones=TONES)
+    return _template("index.html").render(rows=entries, days=days, refused=refused, sheet=sheet, tones=TONES)
+
+
+def _template(name: str):
+    return template(name, "grading.defense", "grading.results")

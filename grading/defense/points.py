@@ -6,8 +6,8 @@ from pathlib import Path
 
 from grading.defense.types import BASELINE, Point, Work
 from grading.errors import GradingError
-from grading.gradebook import read_grade
-from grading.store import slot_from_json
+from grading.results.files import read_grade
+from grading.results.store import slot_from_json
 from projectkit.types import Measurement
 
 MACHINE_BOUND = ("latency_p50", "latency_p90", "peak_memory", "energy")

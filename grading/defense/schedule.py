@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from grading.cells import harmless
 from grading.defense.types import Appointment
 from grading.errors import GradingError
+from grading.results.cells import harmless
 
 COLUMNS = ("number", "student", "title", "date", "start", "end")
 _BREAK = re.compile(r"(\d{1,2}:\d{2})-(\d{1,2}:\d{2})")

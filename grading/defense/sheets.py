@@ -26,9 +26,9 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from grading.cells import harmless
 from grading.defense.types import Criterion, ScoreSheet
 from grading.errors import GradingError
+from grading.results.cells import harmless
 from grading.semester.scheme import load_scheme
 
 SHEETS = Path(__file__).parent / "sheets"

@@ -12,7 +12,7 @@ from grading.moodle.cells import replace_cells
 from grading.moodle.names import printable, same_name
 from grading.moodle.outcome import Outcome
 from grading.moodle.worksheet import Person, Worksheet, number_in
-from grading.report import number
+from grading.results.report import number
 from grading.types import FULL, Grade
 
 KEYS = ("identifier", "email", "id_number")

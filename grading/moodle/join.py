@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.cells import is_formula
 from grading.errors import GradingError
-from grading.store import write_atomically
+from grading.results.cells import is_formula
+from grading.results.store import write_atomically
 
 
 @dataclass(frozen=True, slots=True)

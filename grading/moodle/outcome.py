@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading.errors import GradingError
-from grading.gradebook import read_grade
 from grading.moodle.join import Row
 from grading.moodle.names import comparable, natural, printable
+from grading.results.files import read_grade
 from grading.types import Grade
 
 

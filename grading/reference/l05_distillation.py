@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from grading.reference.build import main
-from grading.rubric import load_rubric
+from grading.rubrics.loading import load_rubric
 from projectkit import data, runtimes
 from projectkit.types import Artifact, Recipe
 

@@ -35,11 +35,11 @@ def gradebook(
 
     Who is missing in a source is listed and never dropped; spellings that look alike are listed and never merged.
     """
+    from grading.results.store import write_atomically
     from grading.semester.book import make_book, read_sources
     from grading.semester.page import book_page
     from grading.semester.scheme import load_scheme
     from grading.semester.table import book_table
-    from grading.store import write_atomically
     from projectkit.errors import ProjectkitError
 
     if importlib.util.find_spec("jinja2") is None:

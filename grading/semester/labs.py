@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
-from grading.cells import restored
 from grading.errors import GradingError
-from grading.gradebook import COLUMNS, read_grade
+from grading.results.cells import restored
+from grading.results.files import COLUMNS, read_grade
 from grading.semester.names import key_of
 from grading.semester.sources import read_times
 from grading.semester.types import Component, Item, Source

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from statistics import median
 
-from grading.html import template
+from grading.results.html import template
 from grading.semester.marks import plain
 from grading.semester.types import Book, FinalMark
 
@@ -44,7 +44,7 @@ class Cell:
 def book_page(book: Book) -> str:
     """The gradebook as self-contained HTML."""
     totals = [mark.total for mark in book.marks]
-    return template("gradebook.html", "grading.semester", "grading").render(
+    return template("gradebook.html", "grading.semester", "grading.results").render(
         book=book,
         components=book.scheme.components,
         unit="points" if book.scheme.points else "%",

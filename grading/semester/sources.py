@@ -9,11 +9,11 @@ from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
-from grading.cells import restored
 from grading.errors import GradingError
+from grading.results.cells import restored
+from grading.results.tables import read_table
 from grading.semester.names import key_of
 from grading.semester.types import Component, Item, Source
-from grading.tables import read_table
 
 _NUMBER = re.compile(r"[0-9]{1,9}(?:[.,][0-9]{1,12})?")
 STUDENT, TIMES = {"student"}, ("submitted", "deadline")

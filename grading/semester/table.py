@@ -4,7 +4,7 @@ import csv
 import io
 
 # One definition of what a spreadsheet takes for a formula.
-from grading.cells import harmless
+from grading.results.cells import harmless
 from grading.semester.types import Book
 
 FIXED = ("student", "mark", "passed", "total", "rounded")

@@ -8,7 +8,7 @@ import pytest
 from onnx import helper
 
 from grading.engine import Options, grade
-from grading.hidden import hidden_data
+from grading.hidden.data import hidden_data
 from models_by_hand import linear_onnx, linear_tflite, linear_weights, onnx_model, saved
 from projectkit.submit import pack
 from rubrics_by_hand import rubric

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from grading.cluster import Cluster
 from grading.engine import Options, grade
 from grading.errors import SandboxError
 from grading.exercises import SOLUTIONS
+from grading.workers.cluster import Cluster
 from models_by_hand import linear_onnx, linear_tflite, saved
 from projectkit.submit import exercise_inputs, pack
 from rubrics_by_hand import rubric

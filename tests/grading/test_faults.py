@@ -16,7 +16,7 @@ import pytest
 from grading.engine import Options, grade
 from grading.errors import OutputError
 from grading.exercises import SOLUTIONS
-from grading.store import PART, write_atomically
+from grading.results.store import PART, write_atomically
 from models_by_hand import linear_onnx, saved
 from projectkit.submit import exercise_inputs, pack
 

@@ -9,7 +9,7 @@ from onnx import helper
 
 from grading.engine import Options, grade
 from grading.exercises import SOLUTIONS
-from grading.flags import answer_digests, flags
+from grading.points.flags import answer_digests, flags
 from models_by_hand import linear_onnx, onnx_model, saved
 from projectkit.data import load
 from projectkit.submit import exercise_inputs, pack

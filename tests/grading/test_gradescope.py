@@ -6,8 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from grading.gradebook import write_grade
-from grading.gradescope import register, results
+from grading.results.files import write_grade
+from grading.results.gradescope import register, results
 from grading.types import Check, Grade, Verdict
 
 VISIBILITY = {"hidden", "after_due_date", "after_published", "visible"}

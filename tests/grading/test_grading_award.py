@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grading.award import award, fraction
+from grading.points.award import award, fraction
 from grading.types import Answer, Check, Limits, Rubric, Slot
 from projectkit.types import Artifact, Measurement, Profile
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from grading.worker.frames import MOST_PARTS, OUTPUTS, RECORD, part, parts
-from grading.worker_results import RECORD_BYTES, Said, read_outputs, read_record, said_of
+from grading.workers.results import RECORD_BYTES, Said, read_outputs, read_record, said_of
 from projectkit.types import METRICS, QUALITIES
 
 HONEST = {

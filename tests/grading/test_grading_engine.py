@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from grading import remeasure, sandbox
+import grading
 from grading.engine import Options, grade
 from grading.errors import GradingError
 from grading.exercises import SOLUTIONS
-from grading.explain import explain
+from grading.measuring import remeasure
+from grading.points.explain import explain
+from grading.workers import sandbox
 from models_by_hand import linear_onnx, linear_tflite, onnx_model, saved, slow_onnx
 from projectkit.submit import exercise_inputs, pack
 
@@ -278,7 +280,7 @@ def test_require_sandbox_fails_before_anything_is_opened(course, graded, tmp_pat
 
 
 def test_the_checks_as_pytest_tests(course, graded):
-    folder = Path(remeasure.__file__).parent
+    folder = Path(grading.__file__).parent
     base = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(folder)]
     nothing = subprocess.run(base, capture_output=True, text=True)
     assert nothing.returncode == 5 and "give --submission my.zip" in nothing.stdout

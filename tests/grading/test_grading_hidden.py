@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from grading.errors import GradingError
-from grading.hidden import choose_salt, hidden_data, salted
+from grading.hidden.data import choose_salt, hidden_data, salted
 from models_by_hand import linear_weights
 from projectkit.data import load
 from projectkit.types import Split

@@ -3,7 +3,7 @@
 import pytest
 
 from grading.errors import GradingError
-from grading.rubric import load_rubric
+from grading.rubrics.loading import load_rubric
 from projectkit.errors import SubmissionError
 
 GOOD = """

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from grading import sandbox
 from grading.errors import SandboxError
 from grading.worker.confine import python_folders
+from grading.workers import sandbox
 from waiting import wait_for
 
 bubblewrap = pytest.mark.skipif(sandbox.protections().kind != sandbox.BUBBLEWRAP, reason="bubblewrap does not work here")
@@ -72,7 +72,7 @@ def test_no_file_but_the_programs_is_there(tmp_path):
         "open('/etc/passwd')",
         "open('/etc/new', 'w')",
         "open('/usr/new', 'w')",
-        "import grading.rubric",
+        "import grading.rubrics.loading",
         "import grading.exercises",
         "import os; os.listdir('/home')",
         "import grading, pathlib; assert list(pathlib.Path(grading.__path__[0]).glob('rubrics'))",
@@ -127,7 +127,7 @@ def test_the_sentences_follow_what_the_kernel_has(monkeypatch):
 
 @bubblewrap
 def test_installed_among_other_packages_it_still_shows_the_worker_only(tmp_path, monkeypatch):
-    source = Path(sandbox.__file__).parent.parent
+    source = Path(sandbox.__file__).parent.parent.parent
     monkeypatch.setattr(sandbox, "python_folders", lambda: [*python_folders(), source])  # as site-packages holds everything
     code = "import os, grading, grading.worker.measuring; print(sorted(os.listdir(os.path.dirname(grading.__file__))))"
     status, out, log = run(tmp_path, code)

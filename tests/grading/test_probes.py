@@ -8,11 +8,11 @@ import pytest
 from grading.courses import inputs_of
 from grading.engine import Options, grade
 from grading.errors import GradingError
-from grading.explain import explain
-from grading.hidden import hidden_data
-from grading.probes import Probes, no_probes, probes_for
-from grading.quality import quality
-from grading.rubric import load_rubric
+from grading.hidden.data import hidden_data
+from grading.hidden.probes import Probes, no_probes, probes_for
+from grading.measuring.quality import quality
+from grading.points.explain import explain
+from grading.rubrics.loading import load_rubric
 from grading.types import Attack, Corruption, Ood
 from models_by_hand import linear_onnx, linear_weights, saved
 from projectkit.errors import MeasureError

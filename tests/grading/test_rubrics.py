@@ -12,7 +12,7 @@ import pytest
 from grading.baselines.build import RECIPES
 from grading.engine import Options, grade
 from grading.reference.build import reference_answers
-from grading.rubric import RUBRICS, load_rubric
+from grading.rubrics.loading import RUBRICS, load_rubric
 from projectkit import data
 from projectkit.submit import INPUTS, SLOTS, pack
 

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from grading.engine import Options, grade
 from grading.errors import GradingError
-from grading.explain import explain
-from grading.rubric import RUBRICS, load_rubric
-from grading.study import counts, study_findings
+from grading.points.explain import explain
+from grading.points.study import counts, study_findings
+from grading.rubrics.loading import RUBRICS, load_rubric
 from grading.types import Check, Limits, Rubric, Slot
 from models_by_hand import onnx_model, saved
 from projectkit import nas
@@ -102,7 +102,7 @@ def found(study, *, parameters=None, macs=None, plain=0.6):
 
 
 class Hidden:
-    """The two things that a study is held against, of grading.hidden.Hidden."""
+    """The two things that a study is held against, of grading.hidden.data.Hidden."""
 
     split, classes = load("digits").test, CLASSES
 

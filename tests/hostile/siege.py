@@ -39,15 +39,15 @@ import sklearn
 import taken_over
 
 import grading
-from grading import sandbox, turns
 from grading.errors import SandboxError
-from grading.hidden import SALT_VARIABLE, Hidden
-from grading.remeasure import Task, measure
+from grading.hidden.data import SALT_VARIABLE, Hidden
+from grading.measuring.remeasure import Task, measure
 from grading.types import Limits
 from grading.worker.confine import LANDLOCK, LIMITS, SECCOMP
 from grading.worker.frames import parts
-from grading.worker_results import said_of
-from grading.workers import GRACE, MODELS, Ended, Inputs, Job, Model, Workers
+from grading.workers import sandbox, turns
+from grading.workers.pool import GRACE, MODELS, Ended, Inputs, Job, Model, Workers
+from grading.workers.results import said_of
 from models_by_hand import linear_onnx, linear_weights
 from projectkit.types import Artifact, Split
 

@@ -9,15 +9,15 @@ import numpy as np
 import onnx
 import pytest
 
-from grading import sandbox
-from grading.blackbox import BlackBox
 from grading.courses import inputs_of
-from grading.hidden import Hidden
-from grading.probes import Probes
-from grading.remeasure import Task, measure
+from grading.hidden.data import Hidden
+from grading.hidden.probes import Probes
+from grading.measuring.black_box import BlackBox
+from grading.measuring.remeasure import Task, measure
 from grading.types import Attack, Limits
 from grading.worker.frames import pack_array
-from grading.workers import Workers
+from grading.workers import sandbox
+from grading.workers.pool import Workers
 from models_by_hand import linear_onnx, linear_weights, saved
 from projectkit.data import load
 from projectkit.types import Artifact

@@ -13,9 +13,9 @@ import pytest
 import siege
 import table
 
-from grading import sandbox
 from grading.errors import SandboxError
 from grading.worker.confine import LANDLOCK, SECCOMP, available
+from grading.workers import sandbox
 from hostile_submissions import kinds as kinds_of_files
 from models_by_hand import slow_onnx
 

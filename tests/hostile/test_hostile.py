@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grading import sandbox
+from grading.workers import sandbox
 from hostile_submissions import EVERYTHING, all_cases, write
 from rubrics_by_hand import rubric
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from grading.rubric import HERE
+from grading.rubrics.loading import RUBRICS
 from models_by_hand import linear_tflite, onnx_model, saved, slow_onnx
 from projectkit.errors import ArtifactError, NotHere
 from projectkit.measure import Buffer, arena, live_bytes, plan, read_arena, read_lifetimes, read_symmetric
 from projectkit.measure.lifetimes import VIEWS
 from projectkit.types import Artifact
 
-BASELINES = sorted((HERE / "baselines").glob("*.tflite"))
+BASELINES = sorted((RUBRICS.parent / "baselines").glob("*.tflite"))
 KINDS = ("float32.tflite", "int8.tflite", "float32.onnx")
 FLAT = helper.make_node("Flatten", ["x"], ["flat"], axis=1)  # 64 float32: 256 bytes, in the memory of x
 SQUARE, NARROW = np.eye(64, dtype=np.float32), np.ones((64, 10), np.float32)
@@ -114,7 +114,7 @@ def test_a_layer_of_a_tflite_file(tmp_path):
 
 def test_the_baseline_by_hand():
     """8×8×48 float32 out of the first convolution, and half as many rows and columns out of the pooling behind it."""
-    found = read_lifetimes(Artifact.of(HERE / "baselines" / "digits_convnet.tflite"))
+    found = read_lifetimes(Artifact.of(RUBRICS.parent / "baselines" / "digits_convnet.tflite"))
     assert found.peak_activations == 4 * (8 * 8 * 48 + 4 * 4 * 48)
 
 

@@ -5,9 +5,9 @@ import zipfile
 
 import pytest
 
-from grading.gradebook import write_grade
 from grading.moodle.join import Row
 from grading.moodle.outcome import Outcome
+from grading.results.files import write_grade
 from grading.types import Check, Grade, Verdict
 
 HEADER = (

@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from grading.errors import GradingError
-from grading.gradebook import write_grade, write_overview
+from grading.results.files import write_grade, write_overview
 from grading.semester.book import make_book, read_sources
 from grading.semester.cli import register
 from grading.semester.labs import read_labs

@@ -1,0 +1,1 @@
+"""The data that a grade is measured on: hidden images, and what models are probed with beside them."""

@@ -1,0 +1,93 @@
+"""What models are probed with beside the hidden images, drawn by the salt: corrupted and strange ones, an attack."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from grading.hidden.data import Hidden, salted
+from grading.types import Attack, Corruption, Ood, Rubric
+from projectkit.data import load
+from projectkit.types import Split
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probes:
+    """`corrupted`: hidden images with corruptions, and their labels; `strange`: images out of distribution, of one shape;
+    both empty where no check asks. `attack`: what robust_accuracy is measured by; `seed`: of its chances."""
+
+    corrupted: Split
+    strange: np.ndarray
+    attack: Attack | None = None
+    seed: int = 0
+
+
+def no_probes(hidden: Hidden) -> Probes:
+    """The probes of a rubric that asks for none."""
+    return Probes(hidden.split.take(0), hidden.split.x[:0])
+
+
+def probes_for(rubric: Rubric, hidden: Hidden, salt: str) -> Probes:
+    """What the rubric's tables ask for. Raises DataError when the strange images cannot be loaded."""
+    none = no_probes(hidden)
+    corrupted, strange = none.corrupted, none.strange
+    if rubric.corruption:
+        rng = np.random.default_rng(_number(salt, hidden, "corruption"))
+        corrupted = _corrupted(hidden.split, rubric.corruption, rng)
+    if rubric.ood:
+        strange = _strange(rubric.ood, hidden.split.x.shape[1:], salt)
+    return Probes(corrupted, strange, rubric.attack, _number(salt, hidden, "attack"))
+
+
+def conditions(rubric: Rubric, hidden: Hidden, probes: Probes) -> dict[str, str]:
+    """How the models were probed, for people: a sentence for each table that the rubric has."""
+    told = {}
+    if attack := rubric.attack:
+        count = min(attack.images, len(hidden.split))
+        told["Attack"] = (
+            f"{count} hidden images, each pixel changed by up to {attack.epsilon:g} of its range; "
+            f"at most {attack.queries} queries an image by Square, then as many by RayS"
+        )
+    if rubric.corruption:
+        kinds = ", ".join(kind.replace("_", " ") for kind in rubric.corruption.kinds)
+        severities = ", ".join(map(str, rubric.corruption.severities))
+        told["Corruptions"] = f"{len(probes.corrupted)} hidden images, each under one of: {kinds}; severity {severities}"
+    if rubric.ood:
+        told["Strange images"] = f"{len(probes.strange)} test images of {rubric.ood.dataset}, made to fit"
+    return told
+
+
+def _corrupted(split: Split, wanted: Corruption, rng: np.random.Generator) -> Split:
+    """Images chosen by `rng`, each with a kind and a severity; every pair of them as often as any other, or once more."""
+    from projectkit.robustness.corruptions import CORRUPTIONS
+
+    chosen = rng.permutation(len(split))[: wanted.images]
+    pairs = [(kind, severity) for kind in wanted.kinds for severity in wanted.severities]
+    turns = -(-len(chosen) // len(pairs))
+    pair_of = np.concatenate([rng.permutation(len(pairs)) for _ in range(turns)])[: len(chosen)]
+    images = np.empty_like(split.x[chosen])
+    for index, (kind, severity) in enumerate(pairs):
+        here = pair_of == index
+        images[here] = CORRUPTIONS[kind](split.x[chosen[here]], severity, rng)
+    return Split(images, split.y[chosen])
+
+
+def _strange(wanted: Ood, shape: tuple[int, int, int], salt: str) -> np.ndarray:
+    """Test images of another dataset, altered as hidden images are, with this height, width and number of channels."""
+    other = load(wanted.dataset)
+    images = salted(other.test, f"{salt}\0{other.digest}").x[: wanted.images]
+    if shape[2] != images.shape[3]:
+        images = images.mean(axis=3, keepdims=True).repeat(shape[2], axis=3)
+    down, across = (_resizing(images.shape[1 + axis], shape[axis]) for axis in (0, 1))
+    return np.einsum("ih,nhwc,jw->nijc", down, images, across, optimize=True).astype(np.float32).clip(0.0, 1.0)
+
+
+def _resizing(source: int, target: int) -> np.ndarray:
+    """(target, source): the mean over what each new pixel covers of the old ones."""
+    edges, pixels = np.arange(target + 1) * source / target, np.arange(source)
+    covered = np.clip(np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels), 0.0, None)
+    return covered / covered.sum(axis=1, keepdims=True)
+
+
+def _number(salt: str, hidden: Hidden, purpose: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{salt}\0{hidden.digest}\0{purpose}".encode()).digest(), "big")

@@ -1,0 +1,234 @@
+"""The trusted side of measuring: hands inputs to a sandboxed worker, distrusts what comes back, computes quality with the
+labels that the worker never saw."""
+
+import dataclasses
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from grading.errors import GradingError
+from grading.hidden.data import Hidden
+from grading.hidden.probes import Probes, no_probes
+from grading.measuring.quality import quality
+from grading.types import Limits, Rubric, Slot
+from grading.workers.pool import ATTACK, MEMORY, MODELS, Ended, Inputs, Job, Model
+from grading.workers.results import Said, said_of
+from projectkit.errors import MeasureError
+from projectkit.types import Artifact, Measurement, Profile
+
+if TYPE_CHECKING:
+    from grading.measuring.black_box import BlackBox
+
+BASELINE = "baseline"
+MEMORY_RUNS = 3
+DISTURBED = 0.05  # a share of the time off its core from which a reader should know
+
+Run = Callable[..., Ended]  # (job, inputs), and who asks its questions, where it has some
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be measured: models and wanted metrics by slot, on which data, within which limits; `baseline` is timed in
+    turn with each model. `probes`: what some metrics need beside the hidden data."""
+
+    artifacts: Mapping[str, Artifact]
+    metrics: Mapping[str, tuple[str, ...]]
+    hidden: Hidden
+    inputs: Inputs
+    limits: Limits
+    baseline: Artifact | None = None
+    probes: Probes | None = None
+
+
+@dataclass(slots=True)
+class Measured:
+    """What was found by slot, and why the other slots could not be measured, in sentences; where, and what it took."""
+
+    slots: dict[str, Slot] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    device: str = ""
+    protections: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=lambda: {"total": 0.0, "waited": 0.0, "inference": 0.0, "timing": 0.0})
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one slot said in one job; `death` is why the child died of it, if it did."""
+
+    said: Said
+    death: str | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it did not say more."""
+        return (self.said.record["problem"] if self.said.record else None) or self.death
+
+
+def measure_baseline(rubric: Rubric, hidden: Hidden, probes: Probes, inputs: Inputs, run: Run) -> Measured:
+    """The rubric's baseline, measured once for all submissions. Raises GradingError."""
+    metrics = tuple(sorted({check.metric for check in rubric.checks if check.relative and check.metric != "latency_p50"}))
+    artifacts = {BASELINE: Artifact.of(rubric.baseline)}
+    measured = measure(Task(artifacts, {BASELINE: metrics}, hidden, inputs, rubric.limits, probes=probes), run)
+    if measured.problems:
+        reason = measured.problems[BASELINE]
+        raise GradingError(f"{rubric.baseline.name}: the baseline cannot be measured. {reason} Build it again.")
+    return measured
+
+
+def measure(task: Task, run: Run, baseline: Slot | None = None) -> Measured:
+    """Measures the slots of `task` by jobs given to `run`: all that a warm child can see, then memory and the attack, as far as
+    wanted.
+
+    A child works through a job's slots; when a model kills it, that slot is given up and another child goes on with the rest.
+    """
+    measured, start = Measured(), time.perf_counter()
+    found = {slot: [one] for slot, one in _gather(task, MODELS, list(task.artifacts), run, measured).items()}
+    for slot in [slot for slot in found if found[slot][0].said.outputs is not None]:
+        if "peak_memory" in task.metrics[slot]:
+            runs = [_gather(task, MEMORY, [slot], run, measured)[slot] for _ in range(MEMORY_RUNS)]
+            found[slot].append(_together(runs))
+    for slot in task.artifacts:
+        try:
+            measured.slots[slot] = _slot(task, slot, found[slot], measured.device, baseline)
+            if "robust_accuracy" in task.metrics[slot]:
+                measured.slots[slot] = _attacked(measured.slots[slot], task, slot, run, measured)
+        except MeasureError as error:
+            measured.problems[slot] = str(error)
+    measured.seconds["total"] = time.perf_counter() - start
+    return measured
+
+
+def _gather(
+    task: Task, what: str, slots: Sequence[str], run: Run, measured: Measured, black_box: "BlackBox | None" = None
+) -> dict[str, _Found]:
+    """What each of `slots` said, from as many children as it takes."""
+    found: dict[str, _Found] = {}
+    remaining = list(slots)
+    while remaining:
+        models = {slot: _model(task.artifacts[slot], task.metrics[slot]) for slot in remaining}
+        baseline = _model(task.baseline) if task.baseline and what == MODELS else None
+        if black_box:
+            ended = run(Job(what, models, task.limits, rounds=black_box.rounds, board=black_box.board), task.inputs, black_box)
+        else:
+            ended = run(Job(what, models, task.limits, baseline), task.inputs)
+        said = said_of(ended.stream, remaining)
+        unfinished = [slot for slot in remaining if not (said[slot].record and said[slot].record["done"])]
+        upto = remaining.index(unfinished[0]) + 1 if unfinished else len(remaining)
+        for slot in remaining[:upto]:
+            found[slot] = _Found(said[slot], _death(ended, task.limits, said[slot].record) if slot in unfinished else None)
+        remaining = remaining[upto:]
+        _note(measured, ended, said)
+    return found
+
+
+def _note(measured: Measured, ended: Ended, said: Mapping[str, Said]) -> None:
+    measured.device, measured.protections = ended.device, tuple(ended.protections)
+    measured.seconds["waited"] += ended.waited
+    for one in said.values():
+        for kind in ("inference", "timing") if one.record else ():
+            measured.seconds[kind] += one.record[kind]
+
+
+def _model(artifact: Artifact, metrics: tuple[str, ...] = ()) -> Model:
+    return Model(artifact.format, artifact.sha256, Path(artifact.path).read_bytes(), metrics)
+
+
+def _together(runs: Sequence[_Found]) -> _Found:
+    """Several runs of the memory job as one: the median, the least and the most."""
+    values = [one.said.record["values"].get("peak_memory") if one.said.record else None for one in runs]
+    if None in values or any(one.death for one in runs):
+        return next((one for one in runs if one.death), runs[0])
+    joined = Measurement(
+        "peak_memory",
+        median(one.value for one in values),
+        min(one.low for one in values),
+        max(one.high for one in values),
+        len(values),
+    )
+    return _Found(Said(runs[0].said.record | {"values": {"peak_memory": joined}}))
+
+
+def _slot(task: Task, slot: str, found: Sequence[_Found], device: str, baseline: Slot | None) -> Slot:
+    """One slot's values, from what it said in the job for models and, where there was one, for memory.
+
+    Raises MeasureError when the model gave no usable outputs: then nothing else about it counts.
+    """
+    artifact, name, first = task.artifacts[slot], Path(task.artifacts[slot].path).name, found[0]
+    if first.said.outputs is None:
+        raise MeasureError(_sentence(name, first.reason or "the model gave no readable outputs"))
+    probes = task.probes or no_probes(task.hidden)
+    found_in = quality(first.said.outputs, task.hidden, probes, task.metrics[slot], name)
+    values = {**found_in.values, "size": Measurement.exact("size", artifact.size)}
+    ratios, missing, remarks, weights = {}, {}, [], ""
+    wanted = [metric for metric in task.metrics[slot] if metric not in values]
+    for one, metrics in zip(found, ([metric for metric in wanted if metric != "peak_memory"], ["peak_memory"]), strict=False):
+        if record := one.said.record:
+            values |= {metric: value for metric, value in record["values"].items() if metric in wanted}
+            missing |= record["missing"]
+            ratios |= record["ratios"]
+            weights = weights or record["weights"]
+            if record["off_core"] > DISTURBED:
+                remarks.append(f"Timed while other programs took {100 * record['off_core']:.0f} % of its core.")
+        if one.reason:
+            missing |= {metric: _sentence(name, one.reason) for metric in metrics}
+    missing = {metric: reason for metric, reason in missing.items() if metric in wanted and metric not in values}
+    profile = Profile(dataclasses.replace(artifact, path=name), device, values, missing)
+    return Slot(profile, _ratios(values, ratios, baseline), found_in.classes, found_in.plain, weights, tuple(remarks))
+
+
+def _attacked(slot: Slot, task: Task, name: str, run: Run, measured: Measured) -> Slot:
+    """The slot with its robust accuracy, from a child of its own, or with the reason why it has none."""
+    from grading.measuring.black_box import BlackBox  # which loads a room that few rubrics need
+
+    black_box = BlackBox(task.hidden.split, task.hidden.classes, task.probes)
+    found = _gather(task, ATTACK, [name], run, measured, black_box)[name]
+    try:
+        if found.reason:
+            raise MeasureError(found.reason)
+        more = {"values": dict(slot.profile.values) | {"robust_accuracy": black_box.result()}}
+    except MeasureError as error:
+        more = {"missing": dict(slot.profile.missing) | {"robust_accuracy": _sentence(slot.profile.artifact.path, str(error))}}
+    return dataclasses.replace(slot, profile=dataclasses.replace(slot.profile, **more))
+
+
+def _ratios(
+    values: Mapping[str, Measurement], interleaved: Mapping[str, Measurement], baseline: Slot | None
+) -> dict[str, Measurement]:
+    """Each value over the baseline's. Latency comes from timing both in turn, which is worth more than a quotient."""
+    ratios = {}
+    for metric, base in (baseline.profile.values if baseline else {}).items():
+        if metric in values and base.low > 0:
+            value = values[metric]
+            ratios[metric] = Measurement(
+                f"{metric}_ratio", value.value / base.value, value.low / base.high, value.high / base.low, value.n
+            )
+    return ratios | dict(interleaved)
+
+
+def _death(ended: Ended, limits: Limits, record: dict | None) -> str:
+    """Why the child died, in words for the student."""
+    step = record["step"] if record else "opening the model"
+    if ended.flooded:
+        return f"{step} made the worker say more than any model needs to, and was stopped"
+    if ended.timed_out or ended.signal in (_number("SIGALRM"), _number("SIGXCPU")):
+        return f"{step} took longer than the {limits.seconds:g} s that are allowed, and was stopped"
+    if "MemoryError" in ended.log or "bad_alloc" in ended.log:
+        return f"{step} needed more memory than the {limits.memory / 1e9:.1f} GB that are allowed"
+    if ended.signal == _number("SIGXFSZ"):
+        return f"{step} wrote more than the {limits.file_bytes / 1e6:.0f} MB that are allowed"
+    names = {number.value: number.name for number in signal.Signals}
+    how = names.get(ended.signal, f"exit code {ended.code}")
+    return f"{step} crashed the runtime ({how}); the file is damaged, or needs more memory than is allowed"
+
+
+def _number(name: str) -> int:
+    return getattr(signal, name, -1)  # Windows has few of them
+
+
+def _sentence(name: str, reason: str) -> str:
+    text = reason if reason.startswith(name) else f"{name}: {reason}"
+    return text if text.endswith(".") else text + "."

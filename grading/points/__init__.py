@@ -1,0 +1,1 @@
+"""Measurements into points, and what an instructor may want to look at."""

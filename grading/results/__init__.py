@@ -1,0 +1,1 @@
+"""What a grading run writes: results as JSON, pages, tables, and the points for Gradescope."""

@@ -1,0 +1,291 @@
+"""Warm workers: processes in the sandbox that have the runtimes loaded, one job at a time each, started when first needed."""
+
+import contextlib
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from grading.errors import SandboxError
+from grading.types import Limits
+from grading.worker.frames import GO, read_exactly, read_header, write_all, write_frame
+from grading.workers import sandbox, turns
+from projectkit.measure import device
+
+MODELS, MEMORY, ATTACK = "models", "memory", "attack"  # what a job measures
+START = 60.0  # seconds granted for starting a worker; a laptop's first start reads the runtimes from a slow disk
+GRACE = 5.0  # seconds beyond its own deadline before the worker itself is taken for dead
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The inputs of all jobs of a course, as the bytes of an .npy file, and a digest that names them. No labels."""
+
+    digest: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model file's content, its format and what is to be measured of it."""
+
+    format: str
+    sha256: str
+    content: bytes
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one child does: run models and time them (in turn with a baseline), or see what memory they take, or answer at most
+    `rounds` questions, for which and for whose answers there is a `board` of so many bytes."""
+
+    what: str
+    models: Mapping[str, Model]
+    limits: Limits
+    baseline: Model | None = None
+    rounds: int = 0
+    board: int = 0
+
+
+class Talk(Protocol):
+    """Who asks the questions of a job: on this side of the pipe, and the only one here who knows a label."""
+
+    def begin(self) -> None:
+        """A child starts to answer: the first one, or another after a worker has died."""
+
+    def reply(self, answer: bytes) -> bytes:
+        """The next question after this answer, the first of which is empty; an empty one ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a child said, and how it ended: exit code, the number of the signal that killed it (else 0), the end of its log."""
+
+    stream: bytes
+    code: int = 0
+    signal: int = 0
+    timed_out: bool = False
+    flooded: bool = False
+    log: str = ""
+    waited: float = 0.0  # seconds until it was its turn
+    device: str = ""
+    protections: tuple[str, ...] = ()
+
+
+class Workers:
+    """Up to `count` workers of this machine, each kept on a core of its own where cores can be chosen. A context manager."""
+
+    def __init__(self, count: int = 0):
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None] * (os.cpu_count() or 1)
+        self.count = count or len(cores)
+        self._free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._all = [_Worker(cores[index % len(cores)]) for index in range(self.count)]
+        for worker in self._all:
+            self._free.put(worker)
+
+    def run(self, job: Job, inputs: Inputs, talk: Talk | None = None) -> Ended:
+        """Runs the job when a worker is free and it is its turn; `talk` asks its questions, where it has some.
+
+        Raises SandboxError when no worker can be started.
+        """
+        start, before = time.perf_counter(), turns.waited()
+        with self._worker() as worker:
+            busy = time.perf_counter() - start
+            with turns.working() as change:
+                ended = worker.run(job, inputs, change, talk)
+        return replace(ended, waited=busy + turns.waited() - before)
+
+    @contextlib.contextmanager
+    def _worker(self) -> Iterator["_Worker"]:
+        worker = self._free.get()
+        try:
+            yield worker
+        finally:
+            self._free.put(worker)
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_) -> None:
+        for worker in self._all:
+            worker.stop()
+
+
+class _Worker:
+    """One warm process, started anew when it has died."""
+
+    program = ("-m", "grading.worker")
+
+    def __init__(self, core: int | None):
+        self._core = core
+        self._process: subprocess.Popen | None = None
+        self._scratch: tempfile.TemporaryDirectory | None = None
+        self._known: set[str] = set()  # inputs that it has
+        self._last_words = ""
+
+    def run(self, job: Job, inputs: Inputs, change: Callable[[bool], None], talk: Talk | None) -> Ended:
+        """Runs the job; `change` takes the turn to time alone, and the one to work.
+
+        A worker that dies of something else than its child (the machine ran out of memory, somebody killed it) is no student's
+        fault: another one tries again, once. Raises SandboxError when that one dies as well.
+        """
+        ended = self._try(job, inputs, change, talk)
+        if ended is None:
+            change(False)  # it may have died while it was timed, with everybody else waiting
+            ended = self._try(job, inputs, change, talk)
+        if ended is None:
+            raise SandboxError(f"the worker died twice while it measured this submission. {self._last_words}".strip())
+        return ended
+
+    def _try(self, job: Job, inputs: Inputs, change: Callable[[bool], None], talk: Talk | None) -> Ended | None:
+        """How the job ended; None when the worker died of it."""
+        self._start()
+        stream: list[bytes] = []
+        if talk:
+            talk.begin()
+        with _Clock(job.limits.seconds * len(job.models) + GRACE, lambda: sandbox.kill(self._process)) as clock:
+
+            def wait_for(timing: bool) -> None:
+                with clock.stopped():
+                    change(timing)
+
+            def reply(answer: bytes) -> bytes:
+                with clock.stopped():
+                    return talk.reply(answer) if talk else b""
+
+            try:
+                end = self._talk(job, inputs, stream, wait_for, reply)
+            except (OSError, EOFError, ValueError):  # it died, or no longer speaks our language
+                end = None
+        told = {"device": device(), "protections": sandbox.protections().sentences}
+        if end is not None:
+            if not self._forks:
+                self.stop()
+            return Ended(b"".join(stream), **end, **told)
+        code, log = self._bury()
+        number = -code if code < 0 else code - 128 if code > 128 else 0
+        if self._forks:
+            self._last_words = f"Exit code {code}: {log[-500:]}"
+            return None
+        return Ended(b"".join(stream), code, number, clock.struck, log=log, **told)  # where it forks no child, it is the child
+
+    def _talk(
+        self,
+        job: Job,
+        inputs: Inputs,
+        stream: list[bytes],
+        wait_for: Callable[[bool], None],
+        reply: Callable[[bytes], bytes],
+    ) -> dict:
+        """Sends the job, collects what its child says into `stream`, waits for its turns, asks its questions; how it ended."""
+        to, back = self._process.stdin.fileno(), self._process.stdout.fileno()
+        if inputs.digest not in self._known:
+            write_frame(to, {"inputs": inputs.digest, "bytes": len(inputs.content)}, inputs.content)
+            self._known.add(inputs.digest)
+        rounds, models = 0, [*job.models.values(), *([job.baseline] if job.baseline else [])]
+        write_frame(to, {"job": _header(job, inputs, self._core)}, *(model.content for model in models))
+        while True:
+            header = read_header(back)
+            if header is None:
+                raise EOFError("the worker ended")
+            if "turn" in header:
+                wait_for(header["turn"])
+                write_all(to, GO)
+            elif "answer" in header:
+                rounds += 1
+                if rounds > job.rounds or header["answer"] > job.board:  # where it forks no child, nobody else has looked
+                    raise EOFError("the worker answers what nobody asked")
+                question = reply(read_exactly(back, header["answer"]))
+                write_frame(to, {"question": len(question)}, question)
+            elif "bytes" in header:
+                stream.append(read_exactly(back, header["bytes"]))
+            else:
+                return header
+
+    def _start(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        if self._process is not None:
+            self._bury()
+        self._scratch = tempfile.TemporaryDirectory(prefix="grading-worker-", ignore_cleanup_errors=True)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 — it lives as long as the process
+        command = [sys.executable, "-P", *self.program, sandbox.protections().kind]
+        self._process = sandbox.start(command, Path(self._scratch.name), self._log)
+        with _Clock(START, lambda: sandbox.kill(self._process)):
+            try:
+                ready = read_header(self._process.stdout.fileno())
+            except (OSError, EOFError, ValueError):
+                ready = None
+        if ready is None:
+            code, log = self._bury()
+            raise SandboxError(f"the worker did not start (exit code {code}): {log[-500:]}")
+        self._forks = ready["forks"]
+
+    def _bury(self) -> tuple[int, str]:
+        """Collects the dead or dying process: exit code and the end of what it printed."""
+        sandbox.kill(self._process)
+        code = self._process.returncode
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 2000))
+        log = self._log.read().decode(errors="replace")
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._log.close()
+        self._scratch.cleanup()
+        self._process, self._known = None, set()
+        return code, log
+
+    def stop(self) -> None:
+        """Ends the process, if there is one."""
+        if self._process is not None:
+            self._bury()
+
+
+class _Clock:
+    """Calls `strike` once its seconds have passed; while it is stopped they do not. A context manager."""
+
+    def __init__(self, seconds: float, strike: Callable[[], None]):
+        self._left, self._strike, self.struck = seconds, strike, False
+
+    def __enter__(self) -> "_Clock":
+        self._since = time.monotonic()
+        self._timer = threading.Timer(self._left, self._ring)
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._timer.cancel()
+        self._left -= time.monotonic() - self._since
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        self.__exit__()
+        yield
+        self.__enter__()
+
+    def _ring(self) -> None:
+        self.struck = True
+        self._strike()
+
+
+def _header(job: Job, inputs: Inputs, core: int | None) -> dict:
+    def described(model: Model) -> dict:
+        return {"format": model.format, "sha256": model.sha256, "size": len(model.content), "metrics": list(model.metrics)}
+
+    return {
+        "what": job.what,
+        "inputs": inputs.digest,
+        "slots": {slot: described(model) for slot, model in job.models.items()},
+        "baseline": job.baseline and described(job.baseline),
+        "limits": asdict(job.limits),
+        "core": core,
+        "rounds": job.rounds,
+        "board": job.board,
+    }
