@@ -23,8 +23,9 @@ sys.path = [str(HERE.parent), *(path for path in sys.path if Path(path or ".").r
 import psutil  # noqa: E402
 from measure import nbgrader_seconds, otter_seconds  # noqa: E402
 
-from grading import engine, turns  # noqa: E402
+from grading import engine  # noqa: E402
 from grading.reference.build import reference_answers  # noqa: E402
+from grading.workers import turns  # noqa: E402
 from projectkit.submit import pack, read  # noqa: E402
 from record import Raw, row, write_rows  # noqa: E402
 

@@ -102,7 +102,7 @@ def test_there_is_no_network_and_no_other_process(tmp_path):
 def test_without_bubblewrap_it_degrades_and_require_fails_closed(tmp_path):
     """In another process whose PATH holds no bwrap and no unshare."""
     code = (
-        "from grading import sandbox; import sys, pathlib, tempfile\n"
+        "from grading.workers import sandbox; import sys, pathlib, tempfile\n"
         "print(sandbox.protections().kind)\n"
         "log = tempfile.TemporaryFile()\n"
         "process = sandbox.start([sys.executable, '-c', 'open(\"a\", \"w\")'], pathlib.Path('.').absolute(), log)\n"
