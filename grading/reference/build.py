@@ -10,6 +10,7 @@ from projectkit.submit import exercise_inputs, pack
 from projectkit.submit.study import STUDY
 
 STUDENT = "reference@example.edu"
+KEPT = Path(__file__).parent / "kept"  # a submission of every lab at quick scale; `make references` builds them anew
 
 
 def reference_answers(lab: str, student: str = STUDENT) -> dict[str, dict]:
