@@ -2,7 +2,7 @@
 
     pip install . ./grading        # in the clone
 
-In a clone the version is read from ../projectkit/__init__.py; in a source distribution, which has no such file, from its PKG-INFO.
+In a clone the version is read from ../projectkit/__init__.py; in a source distribution, which lacks that file, from PKG-INFO.
 """
 
 import re
@@ -27,6 +27,7 @@ def students(*extras: str) -> str:
 
 setup(
     version=version(),
+    script_name="setup.py",  # so that it is not taken for a module of the package in whose folder it lies
     package_dir={"grading": "."},
     packages=["grading", *(f"grading.{name}" for name in find_packages(HERE))],
     package_data={
@@ -51,7 +52,8 @@ setup(
         "cluster": ["distributed>=2026.8"],
         # The programs that train: grading.reference and grading.baselines.build.
         "reference": [students("search", "bayes")],
-        # Everything that is here. foolbox and the Adversarial Robustness Toolbox are oracles: our attacks are at least as strong as theirs.
+        # What the repository's tests need. foolbox and the Adversarial Robustness Toolbox are oracles: our attacks are at least
+        # as strong as theirs.
         "test": [
             students("device", "labs", "micro", "nvidia", "postgres"),
             "projectkit-grading[cluster,reference]",

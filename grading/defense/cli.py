@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from grading import DISTRIBUTION
+from projectkit.install_hint import install_hint
+
 WRONG_CALL, OURS = 2, 1
 
 
@@ -45,7 +48,7 @@ def defend(
     Run again, it goes on where it was; sheets that somebody filled in are left alone. Exit code 2: called wrongly.
     """
     if importlib.util.find_spec("jinja2") is None:
-        typer.echo("The defense needs jinja2. Install projectkit with its extra `grading`.", err=True)
+        typer.echo(f"The defense needs jinja2: {install_hint(distribution=DISTRIBUTION)}", err=True)
         raise typer.Exit(WRONG_CALL)
     from grading.defense.defend import Settings
     from grading.defense.defend import defend as run

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from grading import DISTRIBUTION
+from projectkit.install_hint import install_hint
+
 WRONG_CALL = 2
 CSV, PAGE = "gradebook.csv", "gradebook.html"
 
@@ -43,7 +46,7 @@ def gradebook(
     from projectkit.errors import ProjectkitError
 
     if importlib.util.find_spec("jinja2") is None:
-        typer.echo("The gradebook needs jinja2. Install projectkit with its extra `grading`.", err=True)
+        typer.echo(f"The gradebook needs jinja2: {install_hint(distribution=DISTRIBUTION)}", err=True)
         raise typer.Exit(WRONG_CALL)
     try:
         rules = load_scheme(scheme)

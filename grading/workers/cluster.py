@@ -9,9 +9,11 @@ import functools
 import threading
 import uuid
 
+from grading import DISTRIBUTION
 from grading.errors import SandboxError
 from grading.workers import sandbox
 from grading.workers.pool import Ended, Inputs, Job, Talk, Workers
+from projectkit.install_hint import install_hint
 
 CONNECT = 10.0  # seconds
 SILENCE = 120.0  # seconds without a question after which a machine gives the job up
@@ -30,7 +32,7 @@ class Cluster:
             from distributed import Client
         except ImportError as error:
             raise SandboxError(
-                f"--scheduler {address}: needs Dask, which is not installed. Install projectkit with its extra `cluster`."
+                f"--scheduler {address}: needs Dask, which is not installed: {install_hint('cluster', DISTRIBUTION)}"
             ) from error
         try:
             self._client = Client(address, timeout=CONNECT, set_as_default=False)

@@ -57,7 +57,7 @@ def _scikit_learn() -> Path:
     if found is None or not found.submodule_search_locations:
         raise DataError(
             "digits: scikit-learn, which carries this set, is not installed. "
-            "Install projectkit with its extra `grading` or `train`, or choose `shapes`, which needs nothing."
+            "Install it (pip install scikit-learn), or choose `shapes`, which needs nothing."
         )
     return Path(next(iter(found.submodule_search_locations)))
 

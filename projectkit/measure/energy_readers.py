@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from projectkit.errors import NotHere
+from projectkit.install_hint import install_hint
 
 PERIOD = 0.01  # seconds between two readings of a power sensor; an INA3221 averages over about as long
 BOARD_RAILS = ("VDD_IN", "POM_5V_IN")  # the rails through which everything else on a Jetson module is supplied
@@ -90,7 +91,7 @@ def nvml() -> list[Reader]:
     try:
         import pynvml
     except ImportError as error:
-        raise NotHere("no NVIDIA GPU can be asked (`pip install nvidia-ml-py`)") from error
+        raise NotHere(f"no NVIDIA GPU can be asked ({install_hint('nvidia')})") from error
     try:
         pynvml.nvmlInit()
         handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
