@@ -18,7 +18,7 @@ import tf_keras as keras
 
 from projectkit import runtimes
 from projectkit.errors import ArtifactError, ExportError
-from projectkit.export.files import write_whole
+from projectkit.export.files import write_artifact
 from projectkit.export.fusion import fuse  # noqa: F401 — export.fuse, for others
 from projectkit.export.litert import to_litert
 from projectkit.export.onnx import to_onnx
@@ -89,7 +89,7 @@ def write(
             model, Path(folder) / path.name, precision=precision, calibrate=calibrate, **options
         )
         moved = difference(model, draft, compare)
-        artifact = write_whole(path, Path(draft.path).read_bytes())
+        artifact = write_artifact(path, Path(draft.path).read_bytes())
     return Exported(artifact, precision if isinstance(precision, str) else "mixed", moved)
 
 
