@@ -1,6 +1,7 @@
 """Who may import whom, and who must never load TensorFlow."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,32 @@ def test_a_room_imports_only_what_stands_before_it(room):
         extra = imported_rooms(path) - ALLOWED[room] - FOR_ALL - {room}
         assert not extra, f"{path.relative_to(ROOT)} imports {sorted(extra)}"
         assert "import grading" not in path.read_text("utf-8") and "from grading" not in path.read_text("utf-8")
+
+
+def imported_modules(path: Path, modules: set[str]) -> set[str]:
+    """Which of `modules` a file imports, anywhere in it; of `from package import name` the module `name` if it is one."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import, which the rules above would overlook. Give the whole name."
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in modules else node.module for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & modules
+
+
+@pytest.mark.parametrize("package", ["projectkit", "grading"])
+def test_no_modules_import_each_other_in_a_circle(package):
+    """Not even by imports inside functions: what both sides need lies below both."""
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (ROOT / package).rglob("*.py")
+    }
+    graph = {module: imported_modules(path, set(files)) - {module} for module, path in files.items()}
+    assert sum(map(len, graph.values())) > len(files) / 2, "the imports were not found"
+    order = tuple(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+    assert set(order) == set(files)
 
 
 def test_every_room_has_a_rule():
