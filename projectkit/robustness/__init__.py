@@ -30,20 +30,6 @@ from projectkit.robustness.transfer import transfer
 from projectkit.robustness.transformations import bit_depth, defended, jpeg, median, resize_and_pad
 from projectkit.robustness.universal import universal
 
-TRAININGS = {
-    "fgsm": fgsm_training,
-    "pgd": pgd_training,
-    "free": free_training,
-    "trades": trades,
-}
-
-TRANSFORMATIONS = {
-    "bit_depth": bit_depth,
-    "median": median,
-    "jpeg": jpeg,
-    "resize_and_pad": resize_and_pad,
-}
-
 __all__ = [
     "ABSTAIN",
     "ATTACKS",
@@ -62,6 +48,7 @@ __all__ = [
     "apgd_targeted",
     "attacked",
     "bim",
+    "bit_depth",
     "boundary",
     "carlini_wagner",
     "certify",
@@ -74,10 +61,12 @@ __all__ = [
     "free_training",
     "gradient",
     "hop_skip_jump",
+    "jpeg",
     "jsma",
     "logits",
     "margins",
     "mean_corruption_error",
+    "median",
     "mim",
     "noise_training",
     "pgd",
@@ -85,6 +74,7 @@ __all__ = [
     "project",
     "ray_queries",
     "rays",
+    "resize_and_pad",
     "signs_of_masking",
     "square",
     "square_queries",
@@ -93,3 +83,18 @@ __all__ = [
     "transfer",
     "universal",
 ]
+
+
+TRAININGS = {
+    "fgsm": fgsm_training,
+    "pgd": pgd_training,
+    "free": free_training,
+    "trades": trades,
+}
+
+TRANSFORMATIONS = {
+    "bit_depth": bit_depth,
+    "median": median,
+    "jpeg": jpeg,
+    "resize_and_pad": resize_and_pad,
+}
