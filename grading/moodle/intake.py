@@ -7,11 +7,11 @@ from pathlib import Path
 
 from grading.errors import GradingError
 from grading.moodle.archive import open_batch, take
-from grading.moodle.files import write_bytes
-from grading.moodle.join import Row, write_join
+from grading.moodle.join import JoinRow, write_join
 from grading.moodle.names import Place, comparable, file_stem, is_litter, natural, place_of, printable, same_name
 from grading.moodle.worksheet import Person, Worksheet
 from projectkit.errors import SubmissionError
+from projectkit.files import write_whole
 
 FOLDER, JOIN = "submissions", "join.csv"
 _NOTHING = "Handed in nothing."
@@ -21,7 +21,7 @@ _NOTHING = "Handed in nothing."
 class Batch:
     """What was unpacked: the rows of the join table, and sentences about what could not be told or does not belong."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[JoinRow, ...]
     remarks: tuple[str, ...]
 
 
@@ -101,10 +101,12 @@ def _unpack_bundle(archive: zipfile.ZipFile, bundle: _Bundle, folder: Path) -> l
         # Numbers for all when there are several: the grader lets the last by name count.
         file = f"{stem}.zip" if len(bundle.zips) == 1 else f"{stem}-{count}.zip"
         try:
-            write_bytes(folder / file, take(archive, member))
+            content = take(archive, member)
         except SubmissionError as error:
             files.append(("", printable(name), f"Cannot be unpacked: {printable(str(error), 300)}"))
             continue
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / file, content)
         several = f"One of {len(bundle.zips)} zips: the last by name that can be graded counts."
         files.append((file, printable(name), several if len(bundle.zips) > 1 else ""))
     if files:
@@ -139,9 +141,9 @@ def _names(text: str, name: str, words: set[str]) -> bool:
     return bool(text) and (text.casefold() in words or comparable(text) == name != "")
 
 
-def _row(place: Place | None, person: Person | None, file: str, handed_in: str, note: str) -> Row:
+def _row(place: Place | None, person: Person | None, file: str, handed_in: str, note: str) -> JoinRow:
     if person is None:
         group = "" if place.number else place.name
-        return Row(place.number, place.name, "", "", group, file, handed_in, note)
+        return JoinRow(place.number, place.name, "", "", group, file, handed_in, note)
     name = person.name or (place.name if place and not person.group else person.label)
-    return Row(person.number, name, person.email, person.id_number, person.group, file, handed_in, note)
+    return JoinRow(person.number, name, person.email, person.id_number, person.group, file, handed_in, note)

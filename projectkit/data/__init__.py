@@ -17,6 +17,7 @@ from projectkit.types import Dataset
 
 __all__ = ["LOADERS", "About", "Listing", "data_folder", "describe", "get", "load"]
 
+
 LOADERS = {
     "digits": digits.load,
     "shapes": shapes.load,

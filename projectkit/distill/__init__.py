@@ -24,6 +24,29 @@ from projectkit.distill.relational import relational, relational_angle, relation
 from projectkit.distill.taught import Match
 from projectkit.distill.teacher import teacher_logits
 
+__all__ = [
+    "FEATURE_LOSSES",
+    "LOSSES",
+    "FeatureLoss",
+    "Generation",
+    "Loss",
+    "Match",
+    "attention_transfer",
+    "born_again",
+    "decoupled",
+    "distill",
+    "hide_labels",
+    "hinton",
+    "hints",
+    "labelled",
+    "logit_matching",
+    "relational",
+    "relational_angle",
+    "relational_distance",
+    "teacher_logits",
+]
+
+
 LOSSES: dict[str, Loss] = {
     "hinton": hinton,
     "logit_matching": logit_matching,
@@ -37,15 +60,3 @@ FEATURE_LOSSES: dict[str, FeatureLoss] = {
     "relational_angle": relational_angle,
     "relational": relational,
 }
-
-__all__ = [
-    "FEATURE_LOSSES",
-    "LOSSES",
-    "Generation",
-    "Match",
-    "born_again",
-    "distill",
-    "hide_labels",
-    "labelled",
-    "teacher_logits",
-]

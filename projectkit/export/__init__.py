@@ -18,12 +18,15 @@ import tf_keras as keras
 
 from projectkit import runtimes
 from projectkit.errors import ArtifactError, ExportError
-from projectkit.export.files import write_whole
-from projectkit.export.fusion import fuse  # noqa: F401 — export.fuse, for others
+from projectkit.export import files
+from projectkit.export.fusion import fuse
 from projectkit.export.litert import to_litert
 from projectkit.export.onnx import to_onnx
-from projectkit.export.unfuse import unfuse  # noqa: F401 — export.unfuse, for others
+from projectkit.export.unfuse import unfuse
 from projectkit.types import FORMATS, Artifact
+
+__all__ = ["EXPORTERS", "Difference", "Exported", "difference", "fuse", "to_litert", "to_onnx", "unfuse", "write"]
+
 
 EXPORTERS = {"litert": to_litert, "onnx": to_onnx}
 
@@ -89,7 +92,7 @@ def write(
             model, Path(folder) / path.name, precision=precision, calibrate=calibrate, **options
         )
         moved = difference(model, draft, compare)
-        artifact = write_whole(path, Path(draft.path).read_bytes())
+        artifact = files.write_artifact(path, Path(draft.path).read_bytes())
     return Exported(artifact, precision if isinstance(precision, str) else "mixed", moved)
 
 

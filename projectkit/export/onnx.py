@@ -7,7 +7,7 @@ import numpy as np
 import tf_keras as keras
 
 from projectkit.errors import ExportError
-from projectkit.export.files import check_suffix, write_whole
+from projectkit.export.files import check_suffix, write_artifact
 from projectkit.export.litert import check_calibration, convert, is_quantization_aware
 from projectkit.quiet import quiet
 from projectkit.runtimes.tensors import first_line
@@ -56,7 +56,7 @@ def to_onnx(
             proto = _proto(model, precision, calibrate, method, preset)
     except Exception as error:  # tf2onnx and ONNX Runtime's quantizer raise many unrelated classes
         raise ExportError(f"{model.name}: cannot be converted to ONNX {precision} ({first_line(error)}).") from error
-    return write_whole(path, proto.SerializeToString())
+    return write_artifact(path, proto.SerializeToString())
 
 
 def _refuse_nonsense(path: Path, model: keras.Model, precision: str, method: str, preset: str) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from projectkit.measure.formatting import format_value
 from projectkit.measure.pareto import pareto
-from projectkit.types import METRICS, Profile
+from projectkit.metrics import METRICS
+from projectkit.types import Profile
 
 # Placeholders that matplotlib accepts as colours; the finished SVG gets the page's own instead, light or dark.
 INK, FAINT, ACCENT, MUTED = "#010203", "#010204", "#010205", "#010206"

@@ -19,6 +19,20 @@ from projectkit.models.mlp import lenet300, mlp
 from projectkit.models.resnet import resnet, resnet8
 from projectkit.types import Dataset
 
+__all__ = [
+    "BUILDERS",
+    "branched",
+    "build",
+    "convnet",
+    "copy",
+    "dsconv",
+    "lenet300",
+    "mlp",
+    "resnet",
+    "resnet8",
+]
+
+
 BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "mlp": mlp,
     "lenet300": lenet300,

@@ -34,6 +34,48 @@ from projectkit.nas.types import Architecture, Block, Cost, parse
 from projectkit.nas.uniform import grid, random
 from projectkit.nas.worker import work
 
+__all__ = [
+    "PRUNERS",
+    "SAMPLERS",
+    "Architecture",
+    "Block",
+    "Cost",
+    "Space",
+    "StudyRecord",
+    "TrialRecord",
+    "annealing",
+    "ants",
+    "build",
+    "cmaes",
+    "cost",
+    "evaluated",
+    "evolution",
+    "export_study",
+    "gp",
+    "grid",
+    "hyperband",
+    "latency_ratio",
+    "measure_architecture",
+    "median",
+    "none",
+    "note_measured",
+    "nsga2",
+    "objective",
+    "open_storage",
+    "parse",
+    "random",
+    "read_study",
+    "reinforce",
+    "repair",
+    "search",
+    "swarm",
+    "tpe",
+    "train_and_validate",
+    "work",
+    "write_reference",
+]
+
+
 # (space = None, *, seed) -> sampler. The space is a dict of Optuna's distributions; without one it is found in the trials,
 # except by the grid. Served by random, grid, tpe and nsga2 only: studies of several objectives.
 SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
@@ -52,30 +94,3 @@ SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
 
 # (*, epochs) -> pruner, for trials that report once an epoch, as `train_and_validate` does.
 PRUNERS: dict[str, Callable[..., BasePruner]] = {"none": none, "median": median, "hyperband": hyperband}
-
-__all__ = [
-    "PRUNERS",
-    "SAMPLERS",
-    "Architecture",
-    "Block",
-    "Cost",
-    "Space",
-    "StudyRecord",
-    "TrialRecord",
-    "build",
-    "cost",
-    "evaluated",
-    "export_study",
-    "latency_ratio",
-    "measure_architecture",
-    "note_measured",
-    "objective",
-    "open_storage",
-    "parse",
-    "read_study",
-    "repair",
-    "search",
-    "train_and_validate",
-    "work",
-    "write_reference",
-]

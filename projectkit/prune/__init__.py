@@ -20,6 +20,28 @@ from projectkit.prune.surgery import keep_best, remove
 from projectkit.prune.taylor import taylor
 from projectkit.prune.types import Group, Place
 
+__all__ = [
+    "SCORES",
+    "Group",
+    "Place",
+    "Score",
+    "compute",
+    "fpgm",
+    "groups",
+    "keep_best",
+    "keep_by_validation",
+    "l1",
+    "l2",
+    "lfe",
+    "pgbp_accuracy",
+    "pgbp_exponential",
+    "pgbp_loss",
+    "random",
+    "remove",
+    "taylor",
+]
+
+
 SCORES: dict[str, Score] = {
     "random": random,
     "l1": l1,
@@ -31,5 +53,3 @@ SCORES: dict[str, Score] = {
     "pgbp_accuracy": pgbp_accuracy,
     "pgbp_exponential": pgbp_exponential,
 }
-
-__all__ = ["SCORES", "Group", "Place", "compute", "groups", "keep_best", "keep_by_validation", "remove"]

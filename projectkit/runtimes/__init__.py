@@ -14,6 +14,19 @@ from projectkit.runtimes.supermask import open_supermask
 from projectkit.runtimes.tensorrt import open_tensorrt
 from projectkit.types import Artifact, Session
 
+__all__ = [
+    "LEVELS",
+    "OPENERS",
+    "VARIANTS",
+    "open",
+    "open_litert",
+    "open_litert_micro",
+    "open_onnx",
+    "open_supermask",
+    "open_tensorrt",
+]
+
+
 OPENERS = {"litert": open_litert, "onnx": open_onnx, "supermask": open_supermask}
 
 # Format → variant → opener with the same signature. The first of each runs as the one in OPENERS does.

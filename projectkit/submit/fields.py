@@ -10,7 +10,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FileEntry:
     """One file as the manifest announces it: its name in the zip, SHA-256 and size in bytes."""
 
     file: str
@@ -55,7 +55,7 @@ def check_fields(value: object, expected: set[str], where: str) -> dict:
     return value
 
 
-def check_file(value: object, file: str, where: str) -> Entry:
+def check_file(value: object, file: str, where: str) -> FileEntry:
     """The entry of a file that can have one name only, such as answers.npz."""
     entry = check_fields(value, {"file", "sha256", "size"}, where)
     if entry["file"] != file:
@@ -63,7 +63,7 @@ def check_file(value: object, file: str, where: str) -> Entry:
     return check_entry(entry, where)
 
 
-def check_entry(entry: dict, where: str) -> Entry:
+def check_entry(entry: dict, where: str) -> FileEntry:
     """The entry of a file whose name is checked already: its digest and its size."""
     if not isinstance(entry["sha256"], str) or not _SHA256.fullmatch(entry["sha256"]):
         raise SubmissionError(
@@ -74,7 +74,7 @@ def check_entry(entry: dict, where: str) -> Entry:
         raise SubmissionError(
             f"manifest: {where}.size is {show(size)}, expected bytes from 0 to {LIMITS.zip_bytes}. Hand in a smaller file."
         )
-    return Entry(entry["file"], entry["sha256"], size)
+    return FileEntry(entry["file"], entry["sha256"], size)
 
 
 def show(value: object) -> str:

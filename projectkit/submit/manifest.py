@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from projectkit.errors import SubmissionError
-from projectkit.submit.fields import Entry, check_entry, check_fields, check_file, check_object, check_text, show
+from projectkit.submit.fields import FileEntry, check_entry, check_fields, check_file, check_object, check_text, show
 from projectkit.submit.limits import LIMITS
 from projectkit.submit.project import REPORT, ProjectEntry, dump_project, parse_project
 from projectkit.submit.strict_json import load_object
@@ -37,12 +37,12 @@ class Manifest:
     student: str
     lab: str
     scale: str
-    slots: Mapping[str, Entry]
-    answers: Entry | None
+    slots: Mapping[str, FileEntry]
+    answers: FileEntry | None
     claims: Mapping[str, float]
     versions: Mapping[str, str]
     project: ProjectEntry | None = None
-    study: Entry | None = None
+    study: FileEntry | None = None
 
 
 def dump(manifest: Manifest) -> bytes:
@@ -130,7 +130,7 @@ def check_claims(claims: Mapping[str, object]) -> dict[str, float]:
     return checked
 
 
-def _slot(slot: str, entry: object) -> Entry:
+def _slot(slot: str, entry: object) -> FileEntry:
     where = f"slots.{slot}"
     check_fields(entry, {"file", "sha256", "size", "format"}, where)
     names = [slot + suffix for suffix in FORMATS]
@@ -143,7 +143,7 @@ def _slot(slot: str, entry: object) -> Entry:
     return check_entry(entry, where)
 
 
-def _file(entry: Entry | None) -> dict | None:
+def _file(entry: FileEntry | None) -> dict | None:
     return entry and {"file": entry.file, "sha256": entry.sha256, "size": entry.size}
 
 

@@ -4,7 +4,7 @@ samples = ensemble(fit_ensemble(model, dataset, recipe), x)          # SAMPLERS:
 calibrated = temperature(logits_of_val, dataset.val.y)(logits)       # CALIBRATORS: (logits, y) -> what turns logits into probs
 found = score_interval(ece, calibrated, dataset.test.y)              # SCORES: (probs (n, classes), y) -> float
 in_set = raps(probs_of_val, dataset.val.y, alpha=0.1)(calibrated)    # CONFORMAL: (probs, y, alpha) -> what turns probs into sets
-strange = NOVELTIES["energy"](logits)                                # NOVELTIES: logits (n, classes) -> (n,), larger is stranger
+outside = OOD_SCORES["energy"](logits)                               # OOD_SCORES: logits (n, classes) -> (n,), larger outside
 """
 
 from projectkit.uncertainty.augmentation import SHIFTS, augmented, moved
@@ -19,7 +19,7 @@ from projectkit.uncertainty.entropies import EntropySplit, entropy_split
 from projectkit.uncertainty.intervals import detection_interval, score_interval
 from projectkit.uncertainty.joined import joined
 from projectkit.uncertainty.laplace import Laplace, fit_laplace, laplace
-from projectkit.uncertainty.novelty import aupr, auroc, energy, entropy, fpr95, max_probability
+from projectkit.uncertainty.out_of_distribution import aupr, auroc, energy, entropy, fpr95, max_probability
 from projectkit.uncertainty.plain import plain, predictive
 from projectkit.uncertainty.probabilities import softmax
 from projectkit.uncertainty.reliability import Reliability, plot_reliability, reliability
@@ -27,6 +27,79 @@ from projectkit.uncertainty.scores import BrierParts, aurc, brier, brier_parts, 
 from projectkit.uncertainty.snapshot import fit_snapshots
 from projectkit.uncertainty.swag import Swag, averaged, fit_swag, swag
 from projectkit.uncertainty.variational import divergence, fit_variational, kl_divergence, variational, variational_twin
+
+__all__ = [
+    "BINS",
+    "CALIBRATORS",
+    "CONFORMAL",
+    "FITTERS",
+    "OOD_SCORES",
+    "SAMPLERS",
+    "SCORES",
+    "SHIFTS",
+    "Affine",
+    "BrierParts",
+    "EntropySplit",
+    "Laplace",
+    "PredictionSets",
+    "Reliability",
+    "Swag",
+    "Temperature",
+    "aps",
+    "augmented",
+    "aupr",
+    "aurc",
+    "auroc",
+    "averaged",
+    "batch_ensemble",
+    "batch_ensemble_twin",
+    "brier",
+    "brier_parts",
+    "conformal_quantile",
+    "coverage",
+    "detection_interval",
+    "divergence",
+    "ece",
+    "ece_adaptive",
+    "ece_classwise",
+    "ece_debiased",
+    "energy",
+    "ensemble",
+    "entropy",
+    "entropy_split",
+    "fit_batch_ensemble",
+    "fit_ensemble",
+    "fit_laplace",
+    "fit_snapshots",
+    "fit_swag",
+    "fit_variational",
+    "fold",
+    "fpr95",
+    "joined",
+    "kl_divergence",
+    "lac",
+    "laplace",
+    "matrix",
+    "max_probability",
+    "mc_dropout",
+    "mce",
+    "moved",
+    "nll",
+    "plain",
+    "plot_reliability",
+    "predictive",
+    "raps",
+    "reliability",
+    "score_interval",
+    "softmax",
+    "swag",
+    "temperature",
+    "variational",
+    "variational_twin",
+    "vector",
+    "with_dropout",
+]
+
 
 SCORES = {
     "nll": nll,
@@ -41,7 +114,7 @@ SCORES = {
 
 CONFORMAL = {"lac": lac, "aps": aps, "raps": raps}
 
-NOVELTIES = {"max_probability": max_probability, "entropy": entropy, "energy": energy}
+OOD_SCORES = {"max_probability": max_probability, "entropy": entropy, "energy": energy}
 
 # (model, x) -> probabilities of each sample, (samples, n, classes). Where FITTERS has the name, what it returns is the model.
 SAMPLERS = {
@@ -66,64 +139,3 @@ FITTERS = {
     "variational": fit_variational,
     "batch_ensemble": fit_batch_ensemble,
 }
-
-__all__ = [
-    "BINS",
-    "CALIBRATORS",
-    "CONFORMAL",
-    "FITTERS",
-    "NOVELTIES",
-    "SAMPLERS",
-    "SCORES",
-    "SHIFTS",
-    "Affine",
-    "BrierParts",
-    "EntropySplit",
-    "Laplace",
-    "PredictionSets",
-    "Reliability",
-    "Swag",
-    "Temperature",
-    "aps",
-    "augmented",
-    "aupr",
-    "auroc",
-    "averaged",
-    "batch_ensemble",
-    "batch_ensemble_twin",
-    "brier_parts",
-    "conformal_quantile",
-    "coverage",
-    "detection_interval",
-    "divergence",
-    "ensemble",
-    "entropy_split",
-    "fit_batch_ensemble",
-    "fit_ensemble",
-    "fit_laplace",
-    "fit_snapshots",
-    "fit_swag",
-    "fit_variational",
-    "fold",
-    "fpr95",
-    "joined",
-    "kl_divergence",
-    "lac",
-    "laplace",
-    "matrix",
-    "mc_dropout",
-    "moved",
-    "plain",
-    "plot_reliability",
-    "predictive",
-    "raps",
-    "reliability",
-    "score_interval",
-    "softmax",
-    "swag",
-    "temperature",
-    "variational",
-    "variational_twin",
-    "vector",
-    "with_dropout",
-]
