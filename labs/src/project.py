@@ -141,7 +141,7 @@ Markdown(report["Methods"])
 # A latency without its machine means nothing, and next month you will not remember. Let the code say it.
 
 # %%
-packages = ("projectkit", "tensorflow", "ai-edge-litert", "numpy")
+packages = ("projectkit-labs", "tensorflow", "ai-edge-litert", "numpy")
 report["Environment"] = f"""
 Device: {measure.device()}.
 
