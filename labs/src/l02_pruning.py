@@ -439,7 +439,7 @@ for finding in submit.check(package):
 print(f"From the first training to here: {time.perf_counter() - started:.0f} s.")
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #
