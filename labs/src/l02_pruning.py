@@ -197,7 +197,7 @@ plt.show()
 # %% [markdown]
 # ## 3 · What sparsity saves: bytes, time, and the 2:4 pattern
 #
-# In a file a zero takes as many bytes as any other weight. It saves bytes when the file is **compressed** for sending, or in a **sparse
+# In a file a zero takes as many bytes as any other weight. Zeros save bytes when the file is **compressed** for sending, or in a **sparse
 # format** that stores the other weights and their positions. And in time? A CPU multiplies by zero as fast as by anything else, unless its
 # kernels skip zeros and skipping costs less than multiplying. GPUs require a pattern instead: with at most **2 non-zeros in every 4**
 # neighbours along the input channels, their sparse tensor cores need half of the steps.

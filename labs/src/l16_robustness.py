@@ -90,7 +90,7 @@ check.step_linf(step_linf)
 def step_l2(point, gradient, x, step, radius):
     """One step along each image's gradient divided by its length; into [0, 1]; then no farther from x than `radius`. (n, height, width, channels)"""
 
-    # begin solution: Exercise 1: divide each image's gradient by the root of the sum of their squares; move; clip to [0, 1]; multiply the change by min(1, radius / its length)
+    # begin solution: Exercise 1: divide each image's gradient by the root of the sum of its squares; move; clip to [0, 1]; multiply the change by min(1, radius / its length)
     def length(changes):
         return np.sqrt((changes**2).sum(axis=(1, 2, 3), keepdims=True))
 
@@ -209,7 +209,7 @@ for (name, guess), truth in zip(prediction.items(), truths):
 #
 # Now a cheap defense: multiply the logits by 1000. No answer changes. Cross-entropy is $-\ln \text{softmax}(z)_y$, and of a network that is so sure its slope is
 # exactly 0 in 32-bit numbers: PGD does not move. The network is not harder to fool, only its gradients are masked. Two losses without this weakness:
-# the **margin** of the label, $z_y - \max_{i \ne y} z_i$, and the *difference of logits ratio* (DLR), which no factor changes:
+# the **margin** of the label, $z_y - \max_{i \ne y} z_i$, and the *difference of logits ratio* (DLR, below `ratio`), which no factor changes:
 #
 # $$\text{DLR}(z, y) = -\frac{z_y - \max_{i \ne y} z_i}{z_{(1)} - z_{(3)}}, \qquad z_{(k)} \text{ the } k\text{-th largest logit.}$$
 
