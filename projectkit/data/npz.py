@@ -69,7 +69,7 @@ def read(path: Path) -> Arrays:
 
 def check(arrays: Arrays, path: Path, about: About | None = None) -> Arrays:
     """The arrays with images as (n, h, w, c) and labels as (n,) int64, after checking them; `about` demands one set's sizes."""
-    checked = {}
+    checked: Arrays = {}
     for part in ("train", "test"):
         images = _images(arrays[f"x_{part}"], f"x_{part}", path)
         labels = _labels(arrays[f"y_{part}"], f"y_{part}", path)
@@ -92,7 +92,13 @@ def write(path: Path, arrays: Arrays) -> None:
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".partial")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(
+                file,
+                x_train=arrays["x_train"],
+                y_train=arrays["y_train"],
+                x_test=arrays["x_test"],
+                y_test=arrays["y_test"],
+            )
         os.chmod(partial, 0o644)  # mkstemp makes a private file; a data folder is often shared
         os.replace(partial, path)
     except BaseException:
