@@ -55,7 +55,7 @@ def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out
     metrics = {slot: rubric.metrics(slot) for slot in artifacts}
     relative = any(check.relative and check.metric == "latency_p50" for check in rubric.checks)
     baseline = course.baseline if relative else None
-    task = remeasure.Task(artifacts, metrics, course.hidden, course.inputs, rubric.limits, baseline, course.probes)
+    task = remeasure.MeasuringTask(artifacts, metrics, course.hidden, course.inputs, rubric.limits, baseline, course.probes)
     key = {
         "format": FORMAT,
         "models": {slot: artifact.sha256 for slot, artifact in artifacts.items()},
@@ -95,8 +95,8 @@ def cached(out: Path, key: Mapping, measure: Callable[[], remeasure.Measured]) -
 
 
 def inputs_of(hidden: Hidden, probes: Probes | None = None) -> Inputs:
-    """What workers are given: hidden, plain, corrupted and strange images, one after the other, and no label."""
-    more = [probes.corrupted.x, probes.strange] if probes else []
+    """What workers are given: hidden, plain, corrupted and out-of-distribution images, one after the other, and no label."""
+    more = [probes.corrupted.x, probes.out_of_distribution] if probes else []
     stream = io.BytesIO()
     np.save(stream, np.concatenate([hidden.split.x, hidden.plain.x, *more]), allow_pickle=False)
     content = stream.getvalue()

@@ -135,7 +135,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ClaimFinding:
     """What was found about one claim of a study: how many of a count, or from 0 to 1 how much of the claim holds; and why."""
 
     value: float
@@ -172,7 +172,7 @@ class Grade:
     digests: Mapping[str, str] = field(default_factory=dict)
     measured: Mapping[str, object] = field(default_factory=dict)
     answers: Mapping[str, Answer] = field(default_factory=dict)
-    study: Mapping[str, Finding] = field(default_factory=dict)
+    study: Mapping[str, ClaimFinding] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, float] = field(default_factory=dict)

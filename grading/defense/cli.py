@@ -47,7 +47,7 @@ def defend(
     if importlib.util.find_spec("jinja2") is None:
         typer.echo("The defense needs jinja2. Install projectkit with its extra `grading`.", err=True)
         raise typer.Exit(WRONG_CALL)
-    from grading.defense.defend import Settings
+    from grading.defense.defend import DefenseSettings
     from grading.defense.defend import defend as run
     from grading.defense.measured import LIMITS
     from grading.defense.schedule import plan_of
@@ -56,7 +56,7 @@ def defend(
     with _errors():
         plan = plan_of(start, minutes, until, breaks or [])
         jurors = _jurors(juror or ["juror 1", "juror 2"])
-        settings = Settings(
+        settings = DefenseSettings(
             load_sheet(scheme),
             plan,
             tuple(classes or ()),

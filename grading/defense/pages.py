@@ -16,7 +16,7 @@ TONES = {CONFIRMED: "full", REFUTED: "fail", UNMEASURABLE: "gated"}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexEntry:
     """A line of the index. `sheets`: (juror, page of the juror's score sheet)."""
 
     work: Work
@@ -57,7 +57,7 @@ def score_page(work: Work, appointment: Appointment, sheet: ScoreSheet, juror: s
     return _template("score_sheet.html").render(work=work, appointment=appointment, sheet=sheet, juror=juror, groups=groups)
 
 
-def index_page(entries: Sequence[Entry], refused: Sequence[tuple[str, str]], sheet: ScoreSheet) -> str:
+def index_page(entries: Sequence[IndexEntry], refused: Sequence[tuple[str, str]], sheet: ScoreSheet) -> str:
     """The schedule with links to all pages, day by day."""
     days = [
         (day.strftime("%A, %d %B %Y"), list(group))

@@ -7,7 +7,7 @@ from html import escape
 
 from grading.defense.types import Point
 from projectkit.measure import format_value
-from projectkit.types import METRICS
+from projectkit.metrics import METRICS
 
 COSTS = ("latency_p50", "size", "energy")
 WIDTH, HEIGHT = 300, 250

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 from grading.defense.asked_quality import class_losses
-from grading.defense.claims import RATIO, ratio_of, shown
+from grading.defense.claims import ratio_of, shown
 from grading.defense.measured import MEASURED
 from grading.defense.types import BASELINE, Work
 from grading.types import Slot
 from projectkit.measure import format_interval
-from projectkit.types import METRICS
-
-NO_RATIO = ("sparsity", "two_of_four", "distinct_weights", "symmetric_int8", "latency_p90")
+from projectkit.metrics import METRICS, RATIO_SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +62,11 @@ def _cell(name: str, slot: Slot, metric: str, work: Work) -> Cell:
     if measured is None:
         return Cell("–")
     interval = "" if measured.low == measured.high else format_interval(metric, measured.low, measured.high)
-    ratio = ratio_of(slot, metric, work.baseline) if name != BASELINE and metric not in NO_RATIO else None
+    ratio = ratio_of(slot, metric, work.baseline) if name != BASELINE and METRICS[metric].ratio else None
     if metric == "accuracy" and ratio is not None:
         points = 100 * (measured.value - work.baseline.profile.values[metric].value)
         return Cell(shown(metric, measured.value), interval, f"{points:+.1f} points")
-    return Cell(shown(metric, measured.value), interval, shown(metric + RATIO, ratio.value) if ratio else "")
+    return Cell(shown(metric, measured.value), interval, shown(metric + RATIO_SUFFIX, ratio.value) if ratio else "")
 
 
 def missing_reasons(work: Work) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from grading.errors import GradingError
 from grading.moodle.archive import open_batch, take
 from grading.moodle.files import write_bytes
-from grading.moodle.join import Row, write_join
+from grading.moodle.join import JoinRow, write_join
 from grading.moodle.names import Place, comparable, file_stem, is_litter, natural, place_of, printable, same_name
 from grading.moodle.worksheet import Person, Worksheet
 from projectkit.errors import SubmissionError
@@ -21,7 +21,7 @@ _NOTHING = "Handed in nothing."
 class Batch:
     """What was unpacked: the rows of the join table, and sentences about what could not be told or does not belong."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[JoinRow, ...]
     remarks: tuple[str, ...]
 
 
@@ -139,9 +139,9 @@ def _names(text: str, name: str, words: set[str]) -> bool:
     return bool(text) and (text.casefold() in words or comparable(text) == name != "")
 
 
-def _row(place: Place | None, person: Person | None, file: str, handed_in: str, note: str) -> Row:
+def _row(place: Place | None, person: Person | None, file: str, handed_in: str, note: str) -> JoinRow:
     if person is None:
         group = "" if place.number else place.name
-        return Row(place.number, place.name, "", "", group, file, handed_in, note)
+        return JoinRow(place.number, place.name, "", "", group, file, handed_in, note)
     name = person.name or (place.name if place and not person.group else person.label)
-    return Row(person.number, name, person.email, person.id_number, person.group, file, handed_in, note)
+    return JoinRow(person.number, name, person.email, person.id_number, person.group, file, handed_in, note)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grading.hidden.data import Hidden
-from grading.types import STUDY, Finding, Rubric, Slot
+from grading.types import STUDY, ClaimFinding, Rubric, Slot
 from projectkit.types import Study, Trial
 
 # A claim, and what is found about it: a count, or a share from 0 to 1.
@@ -36,7 +36,7 @@ class Counts:
     macs: int
 
 
-def study_findings(study: Study | None, rubric: Rubric, slots: Mapping[str, Slot], hidden: Hidden) -> dict[str, Finding]:
+def study_findings(study: Study | None, rubric: Rubric, slots: Mapping[str, Slot], hidden: Hidden) -> dict[str, ClaimFinding]:
     """What is found about each claim that the rubric asks for, by claim; nothing without a study or without its model."""
     asked = {check.claim: check.slot for check in rubric.checks if check.metric == STUDY}
     if study is None:
@@ -103,17 +103,17 @@ def _wrong(trial: Trial, study: Study, shape: tuple[int, int, int], classes: int
     return None
 
 
-def _trials(study: Study, finished: Sequence[Trial]) -> Finding:
+def _trials(study: Study, finished: Sequence[Trial]) -> ClaimFinding:
     different = len({trial.digest for trial in finished})
     states = Counter(trial.state for trial in study.trials)
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
-    return Finding(float(different), f"{different} different architectures with a finished trial (trials: {told})")
+    return ClaimFinding(float(different), f"{different} different architectures with a finished trial (trials: {told})")
 
 
-def _consistent(study: Study, shape: tuple[int, int, int], classes: int) -> Finding:
+def _consistent(study: Study, shape: tuple[int, int, int], classes: int) -> ClaimFinding:
     stating = [trial for trial in study.trials if trial.blocks or trial.state == "complete"]
     if not stating:
-        return Finding(0.0, "There is no trial that states anything")
+        return ClaimFinding(0.0, "There is no trial that states anything")
     numbers, wrong = Counter(trial.number for trial in study.trials), []
     for trial in stating:
         reason = "is there twice" if numbers[trial.number] > 1 else _wrong(trial, study, shape, classes)
@@ -121,7 +121,7 @@ def _consistent(study: Study, shape: tuple[int, int, int], classes: int) -> Find
             wrong.append(f"trial {trial.number} {reason}")
     share = 1 - len(wrong) / len(stating)
     more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return Finding(share, f"{100 * share:.0f} % of the trials state what is so" + (f" ({wrong[0]}{more})" if wrong else ""))
+    return ClaimFinding(share, f"{100 * share:.0f} % of the trials state what is so" + (f" ({wrong[0]}{more})" if wrong else ""))
 
 
 def _unbeaten(finished: Sequence[Trial], directions: Sequence[str]) -> list[Trial]:
@@ -144,27 +144,27 @@ def _is_of(trial: Trial, slot: Slot, shape: tuple[int, int, int], classes: int) 
     )
 
 
-def _best(own: Sequence[Trial], best: Sequence[Trial], wanted: Counts | None, slot: Slot) -> Finding:
+def _best(own: Sequence[Trial], best: Sequence[Trial], wanted: Counts | None, slot: Slot) -> ClaimFinding:
     if own:
-        return Finding(1.0, f"The file has the parameters and the work of trial {own[0].number}, which no other trial beats")
+        return ClaimFinding(1.0, f"The file has the parameters and the work of trial {own[0].number}, which no other trial beats")
     if wanted is None:
-        return Finding(0.0, "No finished trial is sound, so that none can be the best")
+        return ClaimFinding(0.0, "No finished trial is sound, so that none can be the best")
     values = slot.profile.values
     found = [f"{values[metric].value:,.0f}" if metric in values else "?" for metric in ("parameters", "macs")]
     others = f", nor is it another of the {len(best)} best" if len(best) > 1 else ""
-    return Finding(
+    return ClaimFinding(
         0.0,
         f"The file stores {found[0]} parameters and needs {found[1]} multiply-accumulates; the best trial, {best[0].number}, "
         f"would store {wanted.stored:,} and need {wanted.macs:,}{others}",
     )
 
 
-def _accuracy(own: Sequence[Trial], slot: Slot) -> Finding:
+def _accuracy(own: Sequence[Trial], slot: Slot) -> ClaimFinding:
     if not own:
-        return Finding(0.0, "The file is of none of the best trials, so that no accuracy was claimed for it")
+        return ClaimFinding(0.0, "The file is of none of the best trials, so that no accuracy was claimed for it")
     hidden = slot.profile.values.get("accuracy")
     if slot.plain is None or hidden is None:
-        return Finding(0.0, "The accuracy of the file was not measured")
+        return ClaimFinding(0.0, "The accuracy of the file was not measured")
     # The hidden images are harder than those that the claim was made on, the first public ones may be easier.
     bounds = [bound for found in (slot.plain, hidden) for bound in _wilson(found.value, found.n)]
     low, high = min(bounds), max(bounds)
@@ -175,7 +175,7 @@ def _accuracy(own: Sequence[Trial], slot: Slot) -> Finding:
         f"{slot.plain.n} public and {100 * hidden.value:.1f} % on the hidden images, which allows {100 * low:.1f} to "
         f"{100 * high:.1f} %"
     )
-    return Finding(float(bool(holds)), sentence)
+    return ClaimFinding(float(bool(holds)), sentence)
 
 
 def _wilson(share: float, count: int) -> tuple[float, float]:

@@ -11,14 +11,14 @@ from grading.rubrics.loading import ANSWER
 from grading.types import Check, Grade, Verdict
 from grading.workers import turns
 from projectkit.measure import format_interval, format_value
-from projectkit.types import METRICS, QUALITIES
+from projectkit.metrics import METRICS
 
 MARGIN = 0.3  # of the way from floor to target, drawn beyond both
 WORDS = {"full": "full points", "partial": "part of the points", "fail": "no points", "error": "not graded", "gated": "locked"}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CheckRow:
     """One check as the page shows it. Positions are percent of the scale's width; the target is always to the right."""
 
     verdict: Verdict
@@ -77,12 +77,12 @@ def number(points: float) -> str:
     return f"{points:.1f}".removesuffix(".0")
 
 
-def _row(verdict: Verdict, grade: Grade) -> Row:
+def _row(verdict: Verdict, grade: Grade) -> CheckRow:
     check, measured = verdict.check, verdict.measured
     shown = metric_name(check)
     subject = check.slot or check.exercise
     share = 100 * verdict.points / check.points if check.points else 100.0 * (verdict.status == "full")
-    plain = Row(verdict, subject, WORDS[verdict.status], number(verdict.points), number(check.points), share)
+    plain = CheckRow(verdict, subject, WORDS[verdict.status], number(verdict.points), number(check.points), share)
     plain_claim = _claim(check, grade)
     limits = {"floor": format_value(shown, check.floor), "target": format_value(shown, check.target), "claim": plain_claim}
     if measured is None:
@@ -113,7 +113,7 @@ def _timed(grade: Grade) -> str:
     return " ".join([f"On one core, {alone}.", *remarks])
 
 
-def _with(row: Row, **changes) -> Row:
+def _with(row: CheckRow, **changes) -> CheckRow:
     from dataclasses import replace
 
     return replace(row, **changes)
@@ -137,7 +137,7 @@ def _claims(grade: Grade) -> list[tuple[str, str, str]]:
     for name, claimed in sorted(grade.claims.items()):
         slot, _, metric = name.rpartition("/")
         found = slots.get(slot, {}).get("profile", {}).get("values", {}).get(metric)
-        known = metric if metric in METRICS | QUALITIES else ""
+        known = metric if metric in METRICS else ""
         rows.append((name, format_value(known, claimed), format_value(known, found["value"]) if found else "not measured"))
     return rows
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from grading.errors import OutputError
-from grading.types import Answer, Check, Finding, Slot, Verdict
+from grading.types import Answer, Check, ClaimFinding, Slot, Verdict
 from projectkit.types import Artifact, Measurement, Profile
 
 FORMAT = 2
@@ -89,6 +89,6 @@ def answer_from_json(raw: dict) -> Answer:
     return Answer(raw["fraction"], raw["sentence"])
 
 
-def finding_from_json(raw: dict) -> Finding:
+def finding_from_json(raw: dict) -> ClaimFinding:
     """What was found about a claim, from JSON values."""
-    return Finding(raw["value"], raw["sentence"])
+    return ClaimFinding(raw["value"], raw["sentence"])

@@ -1,28 +1,26 @@
-"""The tables of a rubric that say how a model is probed: under attack, on corrupted images, on strange ones."""
+"""The tables of a rubric that say how a model is probed: under attack, on corrupted images, on images out of distribution."""
 
-from grading.rubrics.fields import Wrong, kind, only, text
+from grading.rubrics.fields import FieldError, kind, only, text
 from grading.types import Attack, Corruption, Ood
 from projectkit.data import LOADERS
+from projectkit.metrics import QUALITY_METRICS
 
-METRICS_OF = {  # what each table is for
-    "attack": ("robust_accuracy",),
-    "corruption": ("corrupted_accuracy", "corrupted_nll"),
-    "ood": ("ood_auroc",),
-}
-TABLES = tuple(METRICS_OF)
+TABLES = ("attack", "corruption", "ood")
+# What each table is for.
+METRICS_OF = {table: tuple(name for name, metric in QUALITY_METRICS.items() if metric.probe == table) for table in TABLES}
 MOST_IMAGES = 10_000
 LEAST_QUERIES, MOST_QUERIES = 10, 5000
 
 
 def probes_of(section: dict, where: str, dataset: str, metrics: set[str]) -> dict[str, Attack | Corruption | Ood]:
-    """The tables of a scale by name, those that are there. Raises Wrong for a field that makes no sense, for a table that no
+    """The tables of a scale by name, those that are there. Raises FieldError for a field that makes no sense, for a table that no
     check asks for, and for a check whose table is missing."""
     for name, needing in METRICS_OF.items():
         asked = [metric for metric in needing if metric in metrics]
         if asked and name not in section:
-            raise Wrong(f"{where} has a check of {asked[0]}, but no table {name} that says how to measure it.")
+            raise FieldError(f"{where} has a check of {asked[0]}, but no table {name} that says how to measure it.")
         if name in section and not asked:
-            raise Wrong(f"{where} has a table {name}, but no check of {' or '.join(needing)}.")
+            raise FieldError(f"{where} has a table {name}, but no check of {' or '.join(needing)}.")
     readers = {"attack": _attack, "corruption": _corruption, "ood": lambda table, where: _ood(table, where, dataset)}
     return {name: readers[name](section[name], f"{where[:-1]}.{name}]") for name in TABLES if name in section}
 
@@ -31,7 +29,7 @@ def _attack(table: dict, where: str) -> Attack:
     only(table, {"epsilon", "queries", "images"}, where)
     kind(table.get("epsilon"), float, f"{where} epsilon")
     if not 0 < table["epsilon"] <= 1:
-        raise Wrong(f"{where} epsilon is {table['epsilon']}, expected a number above 0 and at most 1, as the pixels are.")
+        raise FieldError(f"{where} epsilon is {table['epsilon']}, expected a number above 0 and at most 1, as the pixels are.")
     queries = _count(table, "queries", where, LEAST_QUERIES, MOST_QUERIES)
     return Attack(float(table["epsilon"]), queries, **_images(table, where))
 
@@ -50,7 +48,7 @@ def _ood(table: dict, where: str, dataset: str) -> Ood:
     other = text(table, "dataset", where)
     if other not in LOADERS or other == dataset:
         known = ", ".join(name for name in LOADERS if name != dataset)
-        raise Wrong(f"{where} dataset is {other!r}, expected another dataset than that of the scale: {known}.")
+        raise FieldError(f"{where} dataset is {other!r}, expected another dataset than that of the scale: {known}.")
     return Ood(other, **_images(table, where))
 
 
@@ -58,9 +56,9 @@ def _some(table: dict, name: str, where: str, default: tuple, known: tuple) -> t
     """A list of some of `known`, none twice."""
     values = table.get(name, list(default))
     if not isinstance(values, list) or not values or any(isinstance(value, bool) or value not in known for value in values):
-        raise Wrong(f"{where} {name} is {values!r}, expected a list of some of {', '.join(map(str, known))}.")
+        raise FieldError(f"{where} {name} is {values!r}, expected a list of some of {', '.join(map(str, known))}.")
     if len(set(values)) < len(values):
-        raise Wrong(f"{where} {name} names one of {values!r} twice.")
+        raise FieldError(f"{where} {name} names one of {values!r} twice.")
     return tuple(values)
 
 
@@ -71,5 +69,5 @@ def _images(table: dict, where: str) -> dict[str, int]:
 def _count(table: dict, name: str, where: str, least: int, most: int) -> int:
     kind(table.get(name), int, f"{where} {name}")
     if not least <= table[name] <= most:
-        raise Wrong(f"{where} {name} is {table[name]}, expected a whole number from {least} to {most}.")
+        raise FieldError(f"{where} {name} is {table[name]}, expected a whole number from {least} to {most}.")
     return table[name]

@@ -22,15 +22,17 @@ from projectkit import runtimes
 from projectkit.errors import ProjectkitError
 from projectkit.measure import (
     METERS,
+    READERS,
+    Graph,
+    Lifetimes,
+    Patterns,
+    Symmetric,
     check_shapes,
     compressed_size,
     interleave,
     latency_from,
+    metrics_of,
     ratio_from,
-    read_graph,
-    read_lifetimes,
-    read_patterns,
-    read_symmetric,
     weights_digest,
 )
 from projectkit.measure.arena_child import measure_arena
@@ -39,10 +41,13 @@ from projectkit.measure.quantiles import quantile_interval
 from projectkit.measure.timing import ROUNDS_MOST
 from projectkit.types import Artifact, Measurement
 
-GRAPH = ("parameters", "nonzero_parameters", "macs", "sparsity", "weight_bits", "operator_count")
-PATTERNS = ("two_of_four", "distinct_weights")
-ACTIVATIONS = ("peak_activations",)
-PAIRS = ("symmetric_int8",)
+READING = {
+    Graph: "reading the graph",
+    Patterns: "reading the weights",
+    Lifetimes: "reading the lifetimes of the tensors",
+    Symmetric: "reading the quantization",
+}
+SHAPED = (Graph, Lifetimes)  # what depends on the shapes that a file claims, which are checked first
 TIMES = ("latency_p50", "latency_p90")
 TOO_MUCH_MEMORY = "needed more memory than is allowed"
 OUTPUT_BYTES = 64 * 1024**2
@@ -140,10 +145,8 @@ class _Slot:
             self._tell(part(OUTPUTS, self.index, pack_array(outputs)))
             with contextlib.suppress(ProjectkitError):  # only compared with others', so its failure is nobody's problem
                 self.record["weights"] = weights_digest(self.artifact)
-            self._optional(GRAPH, "reading the graph", self._graph)
-            self._optional(PATTERNS, "reading the weights", self._patterns)
-            self._optional(ACTIVATIONS, "reading the lifetimes of the tensors", self._activations)
-            self._optional(PAIRS, "reading the quantization", self._pairs)
+            for kind, step in READING.items():
+                self._optional(metrics_of(kind), step, functools.partial(self._counted, kind))
             self._optional(TIMES, "timing", functools.partial(self._times, session))
         self._optional(("energy",), "measuring energy", self._energy)
         self._optional(("compressed_size",), "compressing the file", self._compressed)
@@ -219,19 +222,13 @@ class _Slot:
         alarm(left)
         return question
 
-    def _graph(self) -> tuple[Measurement, ...]:
-        check_shapes(self.artifact)
-        return _counted(read_graph(self.artifact), GRAPH)
-
-    def _patterns(self) -> tuple[Measurement, ...]:
-        return _counted(read_patterns(self.artifact), PATTERNS)
-
-    def _activations(self) -> tuple[Measurement, ...]:
-        check_shapes(self.artifact)
-        return _counted(read_lifetimes(self.artifact), ACTIVATIONS)
-
-    def _pairs(self) -> tuple[Measurement, ...]:
-        return _counted(read_symmetric(self.artifact), PAIRS)
+    def _counted(self, kind: type) -> tuple[Measurement, ...]:
+        """Those of the kind's metrics that are there."""
+        if kind in SHAPED:
+            check_shapes(self.artifact)
+        found = READERS[kind](self.artifact)
+        numbers = {metric: getattr(found, metric) for metric in metrics_of(kind)}
+        return tuple(Measurement.exact(metric, number) for metric, number in numbers.items() if number is not None)
 
     def _arena(self) -> tuple[Measurement, ...]:
         return (Measurement.exact("arena", measure_arena(self.artifact).total),)
@@ -257,12 +254,6 @@ class _Slot:
                 "save it without external data"
             )
         return text.replace(path, Path(path).name)[:400]
-
-
-def _counted(found, metrics: tuple[str, ...]) -> tuple[Measurement, ...]:
-    """Those of `metrics`, attributes of `found`, that are there."""
-    numbers = {metric: getattr(found, metric) for metric in metrics}
-    return tuple(Measurement.exact(metric, number) for metric, number in numbers.items() if number is not None)
 
 
 def _numbers(measurement: Measurement) -> list[float]:

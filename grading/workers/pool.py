@@ -55,8 +55,8 @@ class Job:
     board: int = 0
 
 
-class Talk(Protocol):
-    """Who asks the questions of a job: on this side of the pipe, and the only one here who knows a label."""
+class Questioner(Protocol):
+    """Asks the questions of a job, on this side of the pipe; only it knows the labels."""
 
     def begin(self) -> None:
         """A child starts to answer: the first one, or another after a worker has died."""
@@ -66,8 +66,8 @@ class Talk(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """What a child said, and how it ended: exit code, the number of the signal that killed it (else 0), the end of its log."""
+class JobResult:
+    """What a child wrote and how it ended: the exit code, the signal that killed it (else 0), the end of its log."""
 
     stream: bytes
     code: int = 0
@@ -91,7 +91,7 @@ class Workers:
         for worker in self._all:
             self._free.put(worker)
 
-    def run(self, job: Job, inputs: Inputs, talk: Talk | None = None) -> Ended:
+    def run(self, job: Job, inputs: Inputs, questioner: Questioner | None = None) -> JobResult:
         """Runs the job when a worker is free and it is its turn; `talk` asks its questions, where it has some.
 
         Raises SandboxError when no worker can be started.
@@ -100,7 +100,7 @@ class Workers:
         with self._worker() as worker:
             busy = time.perf_counter() - start
             with turns.working() as change:
-                ended = worker.run(job, inputs, change, talk)
+                ended = worker.run(job, inputs, change, questioner)
         return replace(ended, waited=busy + turns.waited() - before)
 
     @contextlib.contextmanager
@@ -129,55 +129,57 @@ class _Worker:
         self._process: subprocess.Popen | None = None
         self._scratch: tempfile.TemporaryDirectory | None = None
         self._known: set[str] = set()  # inputs that it has
-        self._last_words = ""
+        self._last_log = ""
 
-    def run(self, job: Job, inputs: Inputs, change: Callable[[bool], None], talk: Talk | None) -> Ended:
+    def run(self, job: Job, inputs: Inputs, change: Callable[[bool], None], questioner: Questioner | None) -> JobResult:
         """Runs the job; `change` takes the turn to time alone, and the one to work.
 
         A worker that dies of something else than its child (the machine ran out of memory, somebody killed it) is no student's
         fault: another one tries again, once. Raises SandboxError when that one dies as well.
         """
-        ended = self._try(job, inputs, change, talk)
+        ended = self._try(job, inputs, change, questioner)
         if ended is None:
             change(False)  # it may have died while it was timed, with everybody else waiting
-            ended = self._try(job, inputs, change, talk)
+            ended = self._try(job, inputs, change, questioner)
         if ended is None:
-            raise SandboxError(f"the worker died twice while it measured this submission. {self._last_words}".strip())
+            raise SandboxError(f"the worker died twice while it measured this submission. {self._last_log}".strip())
         return ended
 
-    def _try(self, job: Job, inputs: Inputs, change: Callable[[bool], None], talk: Talk | None) -> Ended | None:
+    def _try(self, job: Job, inputs: Inputs, change: Callable[[bool], None], questioner: Questioner | None) -> JobResult | None:
         """How the job ended; None when the worker died of it."""
         self._start()
         stream: list[bytes] = []
-        if talk:
-            talk.begin()
-        with _Clock(job.limits.seconds * len(job.models) + GRACE, lambda: sandbox.kill(self._process)) as clock:
+        if questioner:
+            questioner.begin()
+        with _Deadline(job.limits.seconds * len(job.models) + GRACE, lambda: sandbox.kill(self._process)) as deadline:
 
             def wait_for(timing: bool) -> None:
-                with clock.stopped():
+                with deadline.stopped():
                     change(timing)
 
             def reply(answer: bytes) -> bytes:
-                with clock.stopped():
-                    return talk.reply(answer) if talk else b""
+                with deadline.stopped():
+                    return questioner.reply(answer) if questioner else b""
 
             try:
-                end = self._talk(job, inputs, stream, wait_for, reply)
-            except (OSError, EOFError, ValueError):  # it died, or no longer speaks our language
+                end = self._exchange(job, inputs, stream, wait_for, reply)
+            except (OSError, EOFError, ValueError):  # it died, or wrote what is no frame
                 end = None
-        told = {"device": device(), "protections": sandbox.protections().sentences}
+        machine = {"device": device(), "protections": sandbox.protections().sentences}
         if end is not None:
             if not self._forks:
                 self.stop()
-            return Ended(b"".join(stream), **end, **told)
-        code, log = self._bury()
+            return JobResult(b"".join(stream), **end, **machine)
+        code, log = self._collect_dead()
         number = -code if code < 0 else code - 128 if code > 128 else 0
         if self._forks:
-            self._last_words = f"Exit code {code}: {log[-500:]}"
+            self._last_log = f"Exit code {code}: {log[-500:]}"
             return None
-        return Ended(b"".join(stream), code, number, clock.struck, log=log, **told)  # where it forks no child, it is the child
+        return JobResult(
+            b"".join(stream), code, number, deadline.expired, log=log, **machine
+        )  # where it forks no child, it is the child
 
-    def _talk(
+    def _exchange(
         self,
         job: Job,
         inputs: Inputs,
@@ -214,22 +216,22 @@ class _Worker:
         if self._process is not None and self._process.poll() is None:
             return
         if self._process is not None:
-            self._bury()
+            self._collect_dead()
         self._scratch = tempfile.TemporaryDirectory(prefix="grading-worker-", ignore_cleanup_errors=True)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 — it lives as long as the process
         command = [sys.executable, "-P", *self.program, sandbox.protections().kind]
         self._process = sandbox.start(command, Path(self._scratch.name), self._log)
-        with _Clock(START, lambda: sandbox.kill(self._process)):
+        with _Deadline(START, lambda: sandbox.kill(self._process)):
             try:
                 ready = read_header(self._process.stdout.fileno())
             except (OSError, EOFError, ValueError):
                 ready = None
         if ready is None:
-            code, log = self._bury()
+            code, log = self._collect_dead()
             raise SandboxError(f"the worker did not start (exit code {code}): {log[-500:]}")
         self._forks = ready["forks"]
 
-    def _bury(self) -> tuple[int, str]:
+    def _collect_dead(self) -> tuple[int, str]:
         """Collects the dead or dying process: exit code and the end of what it printed."""
         sandbox.kill(self._process)
         code = self._process.returncode
@@ -245,18 +247,18 @@ class _Worker:
     def stop(self) -> None:
         """Ends the process, if there is one."""
         if self._process is not None:
-            self._bury()
+            self._collect_dead()
 
 
-class _Clock:
-    """Calls `strike` once its seconds have passed; while it is stopped they do not. A context manager."""
+class _Deadline:
+    """Calls `on_expiry` once its seconds have passed, not counting those while it is stopped. A context manager."""
 
-    def __init__(self, seconds: float, strike: Callable[[], None]):
-        self._left, self._strike, self.struck = seconds, strike, False
+    def __init__(self, seconds: float, on_expiry: Callable[[], None]):
+        self._left, self._on_expiry, self.expired = seconds, on_expiry, False
 
-    def __enter__(self) -> "_Clock":
+    def __enter__(self) -> "_Deadline":
         self._since = time.monotonic()
-        self._timer = threading.Timer(self._left, self._ring)
+        self._timer = threading.Timer(self._left, self._expire)
         self._timer.start()
         return self
 
@@ -270,9 +272,9 @@ class _Clock:
         yield
         self.__enter__()
 
-    def _ring(self) -> None:
-        self.struck = True
-        self._strike()
+    def _expire(self) -> None:
+        self.expired = True
+        self._on_expiry()
 
 
 def _header(job: Job, inputs: Inputs, core: int | None) -> dict:

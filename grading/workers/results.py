@@ -1,4 +1,4 @@
-"""Reads what a child said, as what it is: bytes that a hostile model may have written."""
+"""Reads the bytes that a worker's child wrote, which a hostile model may have made up."""
 
 import json
 from collections.abc import Sequence
@@ -8,28 +8,29 @@ import numpy as np
 
 from grading.worker.frames import OUTPUTS, RECORD, parts
 from projectkit.errors import ProjectkitError
-from projectkit.types import METRICS, Measurement
+from projectkit.metrics import PROFILE_METRICS
+from projectkit.types import Measurement
 
 RECORD_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SlotReport:
     """The last usable record of a slot, and its outputs; None where there are none."""
 
     record: dict | None = None
     outputs: np.ndarray | None = None
 
 
-def said_of(stream: bytes, slots: Sequence[str]) -> dict[str, Said]:
-    """What the stream says of each slot, every field checked. A part that makes no sense counts as not said."""
+def slot_reports(stream: bytes, slots: Sequence[str]) -> dict[str, SlotReport]:
+    """What the stream reports of each slot, every field checked. A part that makes no sense counts as missing."""
     records, outputs = {}, {}
     for kind, index, content in parts(stream):
         if index < len(slots) and kind == RECORD:
             records[slots[index]] = read_record(content) or records.get(slots[index])
         elif index < len(slots) and kind == OUTPUTS:
             outputs[slots[index]] = read_outputs(content)
-    return {slot: Said(records.get(slot), outputs.get(slot)) for slot in slots}
+    return {slot: SlotReport(records.get(slot), outputs.get(slot)) for slot in slots}
 
 
 def read_record(content: bytes) -> dict | None:
@@ -42,7 +43,7 @@ def read_record(content: bytes) -> dict | None:
             "step": _text(raw["step"]),
             "values": _measurements(raw["values"]),
             "ratios": _measurements(raw["ratios"], "_ratio"),
-            "missing": {metric: _text(raw["missing"][metric]) for metric in METRICS if metric in raw["missing"]},
+            "missing": {metric: _text(raw["missing"][metric]) for metric in PROFILE_METRICS if metric in raw["missing"]},
             "problem": None if raw["problem"] is None else _text(raw["problem"]),
             "weights": _text(raw["weights"])[:64],
             "inference": _share(raw["inference"], 1e6),
@@ -68,7 +69,7 @@ def _measurements(raw: dict, suffix: str = "") -> dict[str, Measurement]:
     if not isinstance(raw, dict):
         raise TypeError
     # Accuracy and size are the parent's to say.
-    names = [metric for metric in METRICS if metric in raw and metric not in ("accuracy", "size")]
+    names = [metric for metric in PROFILE_METRICS if metric in raw and metric not in ("accuracy", "size")]
     return {metric: Measurement(metric + suffix, *map(float, raw[metric][:3]), int(raw[metric][3])) for metric in names}
 
 

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from checks import right
+from projectkit.metrics import PROFILE_METRICS
 from projectkit.submit import LIMITS, unmeasurable_claim
-from projectkit.types import METRICS, Dataset, Measurement, Profile
+from projectkit.types import Dataset, Measurement, Profile
 
 SECTIONS = (
     "Question and state of the art",
@@ -84,10 +85,10 @@ def claims(claimed: Mapping[str, float], profiles: Mapping[str, Profile]) -> Non
             raise AssertionError(sentence)
         slot, _, metric = name.partition("/")
         measured = _measured(slot, metric, profiles)
-        base = metric if metric in METRICS else metric.removesuffix("_ratio")
+        base = metric if metric in PROFILE_METRICS else metric.removesuffix("_ratio")
         reason = profiles[slot].missing.get(base, "it is not among your measurements")
         assert measured is not None, f"You claim {name}, but did not measure it: {reason}. Drop the claim."
-        known = METRICS[base]
+        known = PROFILE_METRICS[base]
         slack = 1e-9 * abs(measured.value)
         rosy = number < measured.low - slack if known.less_is_better else number > measured.high + slack
         assert not rosy, (
@@ -111,7 +112,7 @@ def report(text: str) -> None:
 
 def _measured(slot: str, metric: str, profiles: Mapping[str, Profile]) -> Measurement | None:
     """The measurement behind a claim; of a ratio with the interval that the two intervals allow."""
-    if metric in METRICS:
+    if metric in PROFILE_METRICS:
         return profiles[slot].values.get(metric)
     metric = metric.removesuffix("_ratio")
     one, other = (profiles[name].values.get(metric) for name in (slot, "baseline"))

@@ -23,7 +23,7 @@ from scipy import stats
 from projectkit import data, export, models, robustness, runtimes, scale, submit, train, uncertainty
 from projectkit.prune import weight_masks
 from projectkit.types import Recipe, Split
-from projectkit.uncertainty import CALIBRATORS, CONFORMAL, NOVELTIES, SCORES, softmax
+from projectkit.uncertainty import CALIBRATORS, CONFORMAL, OOD_SCORES, SCORES, softmax
 
 LAB = "l15_uncertainty"
 ME = "ada@example.edu"  # your e-mail address, as your course knows it
@@ -376,8 +376,8 @@ print("AUROC, strangers against known images, three seeds: mean [least–most]")
 found = {}
 for seed in SEEDS:
     z = [train.logits(ensembles[seed][0], x) for x in (fresh.x, strangers)]
-    for name, novelty in NOVELTIES.items():
-        found.setdefault(f"one network, {name}", []).append(auroc(*(novelty(one) for one in z)))
+    for name, score in OOD_SCORES.items():
+        found.setdefault(f"one network, {name}", []).append(auroc(*(score(one) for one in z)))
     for method in ("MC-dropout", "ensemble"):
         parts = [split(samples_of(method, seed, x)) for x in (fresh.x, strangers)]
         for index, name in enumerate(("total", "aleatoric", "epistemic")):

@@ -42,11 +42,10 @@ from projectkit.devices.measured_roofline import MeasuredRoofline, measure_roofl
 from projectkit.devices.measuring import compare_on, measure_on
 from projectkit.devices.remote import Connected, connected, measure_remote
 from projectkit.devices.roofline import Roofline, peak, ridge, seconds
-from projectkit.devices.types import METRICS, Device, Estimated, Here, Remote, Tls
+from projectkit.devices.types import Device, Estimated, Here, Remote, Tls
 
 __all__ = [
     "KNOWN",
-    "METRICS",
     "Calibration",
     "Comparison",
     "Connected",

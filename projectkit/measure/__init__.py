@@ -20,7 +20,7 @@ from projectkit.measure.operator_times import OperatorTime, Timed, operator_time
 from projectkit.measure.operators import Operator, read_operators
 from projectkit.measure.pareto import pareto
 from projectkit.measure.patterns import Patterns, read_patterns
-from projectkit.measure.profiling import METERS, compare, profile
+from projectkit.measure.profiling import METERS, READERS, compare, metrics_of, profile
 from projectkit.measure.quality import accuracy
 from projectkit.measure.quantiles import quantile_interval
 from projectkit.measure.symmetric import Symmetric, read_symmetric
@@ -30,6 +30,7 @@ from projectkit.measure.weights import weights_digest
 
 __all__ = [
     "METERS",
+    "READERS",
     "Buffer",
     "Graph",
     "Layer",
@@ -54,6 +55,7 @@ __all__ = [
     "latency",
     "latency_from",
     "live_bytes",
+    "metrics_of",
     "operator_times",
     "page",
     "pareto",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from projectkit.measure.formatting import format_value
 from projectkit.measure.pareto import pareto
-from projectkit.types import METRICS, Profile
+from projectkit.metrics import METRICS
+from projectkit.types import Profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,6 +1,6 @@
 """Everything there is to measure of a model file, in one call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from typing import Protocol
 
@@ -10,14 +10,15 @@ from projectkit.errors import ArtifactError, NotHere
 from projectkit.measure.arena import arena
 from projectkit.measure.compression import compressed_size
 from projectkit.measure.energy_meter import energy
-from projectkit.measure.graph import read_graph
-from projectkit.measure.lifetimes import read_lifetimes
+from projectkit.measure.graph import Graph, read_graph
+from projectkit.measure.lifetimes import Lifetimes, read_lifetimes
 from projectkit.measure.machine import device
 from projectkit.measure.memory import peak_memory
-from projectkit.measure.patterns import read_patterns
+from projectkit.measure.patterns import Patterns, read_patterns
 from projectkit.measure.quality import accuracy
-from projectkit.measure.symmetric import read_symmetric
+from projectkit.measure.symmetric import Symmetric, read_symmetric
 from projectkit.measure.timing import interleave, latency, latency_from, ratio_from
+from projectkit.metrics import PROFILE_METRICS
 from projectkit.runtimes import open as open_model
 from projectkit.types import Artifact, Measurement, Profile, Split
 
@@ -35,17 +36,24 @@ class Meter(Protocol):
 
 
 METERS: Mapping[str, Meter] = {"latency": latency, "peak_memory": peak_memory, "arena": arena, "energy": energy}
-COUNTED = ("parameters", "nonzero_parameters", "sparsity", "weight_bits", "macs", "operator_count")  # attributes of Graph
-PATTERNS = ("two_of_four", "distinct_weights")  # attributes of Patterns
-ACTIVATIONS = ("peak_activations",)  # of Lifetimes
-PAIRS = ("symmetric_int8",)  # of Symmetric
-READ = ((COUNTED, read_graph), (PATTERNS, read_patterns), (ACTIVATIONS, read_lifetimes), (PAIRS, read_symmetric))
+# What is read from a file: the metrics of the file are attributes of these.
+READERS: Mapping[type, Callable[[Artifact], object]] = {
+    Graph: read_graph,
+    Patterns: read_patterns,
+    Lifetimes: read_lifetimes,
+    Symmetric: read_symmetric,
+}
+
+
+def metrics_of(found: type) -> tuple[str, ...]:
+    """The metrics that are attributes of `found`, one of READERS."""
+    return tuple(metric for metric in PROFILE_METRICS if hasattr(found, metric))
 
 
 def profile(
     artifact: Artifact, data: Split, *, threads: int = 1, budget: float = 1.0, baseline: Artifact | None = None
 ) -> Profile:
-    """Measures `artifact` on `data`: every metric of METRICS is in `values`, or in `missing` with the reason.
+    """Measures `artifact` on `data`: every metric of PROFILE_METRICS is in `values`, or in `missing` with the reason.
 
     With a `baseline` also latency_ratio = latency / baseline's latency, both timed in turn. Raises ArtifactError when the
     file cannot be read or run, MeasureError when its outputs are no logits for these labels.
@@ -86,10 +94,11 @@ def compare(
 
 
 def counts(artifact: Artifact) -> tuple[list[Measurement], dict[str, str]]:
-    """(sizes and what can be READ, exact; why the ones that are not there could not be counted)."""
+    """(sizes and what READERS find, exact; why the ones that are not there could not be counted)."""
     numbers: dict[str, float] = {"size": artifact.size, "compressed_size": compressed_size(artifact.path)}
     missing: dict[str, str] = {}
-    for metrics, read in READ:
+    for kind, read in READERS.items():
+        metrics = metrics_of(kind)
         try:
             found = read(artifact)
         except ArtifactError as error:  # such as a file with a loop: it runs, but its work is not in the file

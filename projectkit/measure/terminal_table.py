@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from projectkit.measure.formatting import format_interval, format_value
-from projectkit.types import METRICS, Measurement, Profile
+from projectkit.metrics import METRICS
+from projectkit.types import Measurement, Profile
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -13,33 +14,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 FILES_ABREAST = 4
-HEADINGS = {
-    "accuracy": "Accuracy",
-    "size": "Size",
-    "compressed_size": "Gzipped",
-    "parameters": "Parameters",
-    "nonzero_parameters": "Non-zero",
-    "sparsity": "Sparsity",
-    "weight_bits": "Weights",
-    "two_of_four": "2:4 weights",
-    "distinct_weights": "Values a filter",
-    "macs": "MACs",
-    "operator_count": "Operators",
-    "latency_estimate": "Latency estimate",
-    "latency_p50": "Latency p50",
-    "latency_p90": "Latency p90",
-    "latency_ratio": "Latency ratio",
-    "peak_memory": "Memory",
-    "peak_activations": "Activations",
-    "arena": "Arena (micro)",
-    "symmetric_int8": "Symmetric int8",
-    "memory_estimate": "Memory estimate",
-    "memory_fits_estimate": "Fits (estimate)",
-    "energy": "Energy",
-    "temperature": "Hottest sensor",
-    "clock": "Clock",
-    "power_mode": "Power mode",
-}
 
 
 def table(profiles: Sequence[Profile], *, title: str = "") -> "Group":
@@ -79,14 +53,16 @@ def _table(profiles: Sequence[Profile], metrics: Sequence[str], title: str) -> "
 
 
 def measured_metrics(profiles: Sequence[Profile]) -> list[str]:
-    """The metrics that at least one of `profiles` has a value of, in the order of HEADINGS, others after them."""
+    """The metrics that at least one of `profiles` has a value of, in the order of METRICS, others after them."""
     found = {metric for profile in profiles for metric in profile.values}
-    return [metric for metric in HEADINGS if metric in found] + sorted(found - set(HEADINGS))
+    return [metric for metric in METRICS if metric in found] + sorted(found - set(METRICS))
 
 
 def heading(metric: str) -> str:
     """A short name for a column."""
-    return HEADINGS.get(metric) or (METRICS[metric].label if metric in METRICS else metric)
+    if metric in METRICS:
+        return METRICS[metric].heading or METRICS[metric].label
+    return metric.replace("_", " ").capitalize()
 
 
 def devices(profiles: Sequence[Profile]) -> list[str]:

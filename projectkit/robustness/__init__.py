@@ -20,7 +20,7 @@ from projectkit.robustness.evaluate import Attack, attacked, evaluate
 from projectkit.robustness.fgsm import fgsm
 from projectkit.robustness.hop_skip_jump import hop_skip_jump
 from projectkit.robustness.jsma import jsma
-from projectkit.robustness.masking import Finding, signs_of_masking
+from projectkit.robustness.masking import MaskingFinding, signs_of_masking
 from projectkit.robustness.pgd import bim, mim, pgd
 from projectkit.robustness.rays import ray_queries, rays
 from projectkit.robustness.smoothing import ABSTAIN, Certificate, certify, noise_training
@@ -56,7 +56,7 @@ __all__ = [
     "TRANSFORMATIONS",
     "Attack",
     "Certificate",
-    "Finding",
+    "MaskingFinding",
     "answered",
     "apgd_ce",
     "apgd_targeted",

@@ -11,7 +11,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FileEntry:
     """One file as the manifest announces it: its name in the zip, SHA-256 and size in bytes."""
 
     file: str
@@ -57,7 +57,7 @@ def check_fields(value: object, expected: set[str], where: str) -> dict[str, obj
     return fields
 
 
-def check_file(value: object, file: str, where: str) -> Entry:
+def check_file(value: object, file: str, where: str) -> FileEntry:
     """The entry of a file that can have one name only, such as answers.npz."""
     entry = check_fields(value, {"file", "sha256", "size"}, where)
     if entry["file"] != file:
@@ -65,7 +65,7 @@ def check_file(value: object, file: str, where: str) -> Entry:
     return check_entry(entry, file, where)
 
 
-def check_entry(entry: Mapping[str, object], file: str, where: str) -> Entry:
+def check_entry(entry: Mapping[str, object], file: str, where: str) -> FileEntry:
     """The entry of the file whose name is checked already to be `file`: its digest and its size."""
     sha256, size = entry["sha256"], entry["size"]
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
@@ -74,7 +74,7 @@ def check_entry(entry: Mapping[str, object], file: str, where: str) -> Entry:
         raise SubmissionError(
             f"manifest: {where}.size is {show(size)}, expected bytes from 0 to {LIMITS.zip_bytes}. Hand in a smaller file."
         )
-    return Entry(file, sha256, size)
+    return FileEntry(file, sha256, size)
 
 
 def show(value: object) -> str:

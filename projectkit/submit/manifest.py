@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from projectkit.errors import SubmissionError
-from projectkit.submit.fields import Entry, check_entry, check_fields, check_file, check_object, check_text, show
+from projectkit.submit.fields import FileEntry, check_entry, check_fields, check_file, check_object, check_text, show
 from projectkit.submit.limits import LIMITS
 from projectkit.submit.project import REPORT, ProjectEntry, dump_project, parse_project
 from projectkit.submit.strict_json import load_object
@@ -37,12 +37,12 @@ class Manifest:
     student: str
     lab: str
     scale: str
-    slots: Mapping[str, Entry]
-    answers: Entry | None
+    slots: Mapping[str, FileEntry]
+    answers: FileEntry | None
     claims: Mapping[str, float]
     versions: Mapping[str, str]
     project: ProjectEntry | None = None
-    study: Entry | None = None
+    study: FileEntry | None = None
 
 
 def dump(manifest: Manifest) -> bytes:
@@ -144,7 +144,7 @@ def _as_float(number: object) -> float:
         return math.inf
 
 
-def _slot(slot: str, entry: object) -> Entry:
+def _slot(slot: str, entry: object) -> FileEntry:
     where = f"slots.{slot}"
     fields = check_fields(entry, {"file", "sha256", "size", "format"}, where)
     file, names = fields["file"], [slot + suffix for suffix in FORMATS]
@@ -155,7 +155,7 @@ def _slot(slot: str, entry: object) -> Entry:
     return check_entry(fields, file, where)
 
 
-def _file(entry: Entry | None) -> dict[str, object] | None:
+def _file(entry: FileEntry | None) -> dict[str, object] | None:
     return None if entry is None else {"file": entry.file, "sha256": entry.sha256, "size": entry.size}
 
 

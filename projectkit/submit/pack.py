@@ -13,7 +13,7 @@ from projectkit import __version__
 from projectkit.errors import SubmissionError
 from projectkit.submit.answers import Answers, dump_answers
 from projectkit.submit.limits import LIMITS
-from projectkit.submit.manifest import ANSWERS, MANIFEST, Entry, Manifest, check_claims, check_slot, dump
+from projectkit.submit.manifest import ANSWERS, MANIFEST, FileEntry, Manifest, check_claims, check_slot, dump
 from projectkit.submit.project import REPORT, ProjectEntry, check_report, unmeasurable_claim
 from projectkit.submit.read import read
 from projectkit.submit.study import STUDY
@@ -116,8 +116,8 @@ def _read(source: Path) -> bytes:
         raise SubmissionError(f"{source}: cannot be read ({error.strerror}). Give the path of the file.") from error
 
 
-def _entry(name: str, content: bytes) -> Entry:
-    return Entry(name, hashlib.sha256(content).hexdigest(), len(content))
+def _entry(name: str, content: bytes) -> FileEntry:
+    return FileEntry(name, hashlib.sha256(content).hexdigest(), len(content))
 
 
 def _versions() -> dict[str, str]:

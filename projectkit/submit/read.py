@@ -10,7 +10,7 @@ from projectkit.submit.answers import Answers, load_answers
 from projectkit.submit.archive import PACK_AGAIN, open_archive, read_member
 from projectkit.submit.content import check_content
 from projectkit.submit.limits import LIMITS
-from projectkit.submit.manifest import ANSWERS, MANIFEST, MEMBER, Entry, Manifest, parse
+from projectkit.submit.manifest import ANSWERS, MANIFEST, MEMBER, FileEntry, Manifest, parse
 from projectkit.submit.project import REPORT, check_report
 from projectkit.submit.study import STUDY, check_study
 from projectkit.types import FORMATS, Artifact, Project, Submission
@@ -101,7 +101,7 @@ def _manifest(archive: ZipFile) -> Manifest:
     return manifest
 
 
-def _verified(archive: ZipFile, entry: Entry, limit: int) -> bytes:
+def _verified(archive: ZipFile, entry: FileEntry, limit: int) -> bytes:
     if entry.file not in archive.namelist():
         raise SubmissionError(f"{entry.file}: the manifest names it but the zip does not hold it. {PACK_AGAIN}")
     content = read_member(archive, entry.file, "zip", limit)
@@ -112,7 +112,7 @@ def _verified(archive: ZipFile, entry: Entry, limit: int) -> bytes:
     return content
 
 
-def _unpack_model(archive: ZipFile, entry: Entry, destination: Path) -> Artifact:
+def _unpack_model(archive: ZipFile, entry: FileEntry, destination: Path) -> Artifact:
     content = _verified(archive, entry, LIMITS.file_bytes)
     check_content(content, entry.file)
     path = destination / entry.file

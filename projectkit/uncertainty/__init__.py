@@ -4,7 +4,7 @@ samples = ensemble(fit_ensemble(model, dataset, recipe), x)          # SAMPLERS:
 calibrated = temperature(logits_of_val, dataset.val.y)(logits)       # CALIBRATORS: (logits, y) -> what turns logits into probs
 found = score_interval(ece, calibrated, dataset.test.y)              # SCORES: (probs (n, classes), y) -> float
 in_set = raps(probs_of_val, dataset.val.y, alpha=0.1)(calibrated)    # CONFORMAL: (probs, y, alpha) -> what turns probs into sets
-strange = NOVELTIES["energy"](logits)                                # NOVELTIES: logits (n, classes) -> (n,), larger is stranger
+outside = OOD_SCORES["energy"](logits)                               # OOD_SCORES: logits (n, classes) -> (n,), larger outside
 """
 
 from projectkit.uncertainty.augmentation import SHIFTS, augmented, moved
@@ -19,7 +19,7 @@ from projectkit.uncertainty.entropies import EntropySplit, entropy_split
 from projectkit.uncertainty.intervals import detection_interval, score_interval
 from projectkit.uncertainty.joined import joined
 from projectkit.uncertainty.laplace import Laplace, fit_laplace, laplace
-from projectkit.uncertainty.novelty import aupr, auroc, energy, entropy, fpr95, max_probability
+from projectkit.uncertainty.out_of_distribution import aupr, auroc, energy, entropy, fpr95, max_probability
 from projectkit.uncertainty.plain import plain, predictive
 from projectkit.uncertainty.probabilities import softmax
 from projectkit.uncertainty.reliability import Reliability, plot_reliability, reliability
@@ -41,7 +41,7 @@ SCORES = {
 
 CONFORMAL = {"lac": lac, "aps": aps, "raps": raps}
 
-NOVELTIES = {"max_probability": max_probability, "entropy": entropy, "energy": energy}
+OOD_SCORES = {"max_probability": max_probability, "entropy": entropy, "energy": energy}
 
 # (model, x) -> probabilities of each sample, (samples, n, classes). Where FITTERS has the name, what it returns is the model.
 SAMPLERS = {
@@ -72,7 +72,7 @@ __all__ = [
     "CALIBRATORS",
     "CONFORMAL",
     "FITTERS",
-    "NOVELTIES",
+    "OOD_SCORES",
     "SAMPLERS",
     "SCORES",
     "SHIFTS",
