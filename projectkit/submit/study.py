@@ -7,13 +7,12 @@ to say all four, nothing is known.
 """
 
 import math
-from collections.abc import Mapping
 
 from projectkit.errors import SubmissionError
 from projectkit.submit.fields import show
 from projectkit.submit.limits import LIMITS
 from projectkit.submit.strict_json import load_object
-from projectkit.types import Study, Trial
+from projectkit.types import Block, Study, Trial
 
 STUDY, FORMAT = "study.json", 1
 STATES = ("complete", "pruned", "fail", "running", "waiting")
@@ -76,7 +75,7 @@ def _values(values: object, where: str, objectives: int) -> tuple[float, ...]:
     return tuple(map(float, values))
 
 
-def _blocks(architecture: object, where: str) -> tuple[Mapping[str, int | bool | str], ...]:
+def _blocks(architecture: object, where: str) -> tuple[Block, ...]:
     blocks = architecture.get("blocks") if isinstance(architecture, dict) and set(architecture) == {"blocks"} else None
     if not isinstance(blocks, list) or not 1 <= len(blocks) <= LIMITS.blocks:
         raise _wrong(where, architecture, f'{{"blocks": […]}} with 1 to {LIMITS.blocks} blocks')
