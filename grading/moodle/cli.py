@@ -48,7 +48,6 @@ def give_out(
 ) -> None:
     """Fill the worksheet with grades and comments; every other byte stays as it was."""
     from grading.errors import GradingError
-    from grading.moodle.files import write_bytes
     from grading.moodle.fill import Filled, fill
     from grading.moodle.join import read_join
     from grading.moodle.outcome import outcomes
@@ -62,7 +61,7 @@ def give_out(
         return fill(sheet, found, by=by, maximum=maximum, replace_comments=replace_comments), remarks
 
     done, remarks = _or_exit(filled)
-    _or_exit(lambda: write_bytes(to, done.content))
+    _or_exit(lambda: _write(to, done.content))
     _remarks([*done.remarks, *remarks])
     typer.echo(f"{done.grades} grades: {to}")
     typer.echo("In Moodle: Submissions, Upload grading worksheet. Rows graded in Moodle since the download are skipped there.")
@@ -76,16 +75,22 @@ def feedback(
 ) -> None:
     """Pack every student's report into the zip that Moodle hands out."""
     from grading.moodle.feedback import pack_feedback
-    from grading.moodle.files import write_bytes
     from grading.moodle.join import read_join
     from grading.moodle.outcome import outcomes
 
     found, remarks = _or_exit(lambda: outcomes(out, read_join(join)))
     packed = _or_exit(lambda: pack_feedback(out, found))
-    _or_exit(lambda: write_bytes(to, packed.content))
+    _or_exit(lambda: _write(to, packed.content))
     _remarks([*packed.remarks, *remarks])
     typer.echo(f"{packed.reports} reports, {len(packed.content) / 1e6:.1f} MB: {to}")
     typer.echo("In Moodle: Submissions, Upload multiple feedback files in a zip.")
+
+
+def _write(to: Path, content: bytes) -> None:
+    from projectkit.files import write_whole
+
+    to.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(to, content)
 
 
 def _or_exit(work: Callable[[], Result]) -> Result:

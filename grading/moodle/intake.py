@@ -7,11 +7,11 @@ from pathlib import Path
 
 from grading.errors import GradingError
 from grading.moodle.archive import open_batch, take
-from grading.moodle.files import write_bytes
 from grading.moodle.join import JoinRow, write_join
 from grading.moodle.names import Place, comparable, file_stem, is_litter, natural, place_of, printable, same_name
 from grading.moodle.worksheet import Person, Worksheet
 from projectkit.errors import SubmissionError
+from projectkit.files import write_whole
 
 FOLDER, JOIN = "submissions", "join.csv"
 _NOTHING = "Handed in nothing."
@@ -103,10 +103,12 @@ def _unpack_bundle(archive: zipfile.ZipFile, bundle: _Bundle, folder: Path) -> l
         # Numbers for all when there are several: the grader lets the last by name count.
         file = f"{stem}.zip" if len(bundle.zips) == 1 else f"{stem}-{count}.zip"
         try:
-            write_bytes(folder / file, take(archive, member))
+            content = take(archive, member)
         except SubmissionError as error:
             files.append(("", printable(name), f"Cannot be unpacked: {printable(str(error), 300)}"))
             continue
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / file, content)
         several = f"One of {len(bundle.zips)} zips: the last by name that can be graded counts."
         files.append((file, printable(name), several if len(bundle.zips) > 1 else ""))
     if files:

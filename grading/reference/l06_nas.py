@@ -5,6 +5,7 @@ from pathlib import Path
 
 from grading.reference.build import main
 from projectkit import nas
+from projectkit.nas.evolution import evolution
 
 LAB = "l06_nas"
 TRIALS = 8
@@ -36,7 +37,7 @@ def make_models(scale: str, folder: Path) -> dict[str, Path]:
         export.write(model, folder / f"{architecture.digest}.tflite", compare=dataset.val.x[:200])
         return history.val_accuracy[-1]
 
-    study = optuna.create_study(direction="maximize", sampler=nas.SAMPLERS["evolution"](space.genes(), seed=0, population=5))
+    study = optuna.create_study(direction="maximize", sampler=evolution(space.genes(), seed=0, population=5))
     run = nas.objective(space, evaluate, shape=dataset.shape, classes=len(dataset.classes), most_macs=most_macs)
     while len({trial.user_attrs["digest"] for trial in study.get_trials(states=[optuna.trial.TrialState.COMPLETE])}) < TRIALS:
         nas.search(study, run, trials=1)

@@ -3,27 +3,23 @@
 import dataclasses
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from grading.errors import OutputError
 from grading.types import Answer, Check, ClaimFinding, Slot, StoredSlot, Verdict
+from projectkit.files import PART, write_whole
 from projectkit.types import Artifact, Measurement, Profile
 
 FORMAT = 2
-
-
-PART = ".part-"  # how unfinished files begin
 
 
 def write_atomically(path: Path, content: str) -> None:
     """Writes the file whole or not at all: a killed run leaves no half result. Raises OutputError on a full or read-only disk."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, content)
+        write_whole(path, content.encode())
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror or error}). Make room, or choose another --out. What was finished is "
@@ -35,18 +31,6 @@ def remove_unfinished(out: Path) -> None:
     """Removes what a killed run had begun to write."""
     for part in [*out.glob(f"{PART}*"), *out.glob(f"*/{PART}*")]:
         part.unlink(missing_ok=True)
-
-
-def _replace(path: Path, content: str) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=PART, dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(content)
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep a shared results folder from being read
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def dump(value: object) -> str:

@@ -6,11 +6,12 @@ not an opened session, because memory can only be seen by a process that has not
 
 from projectkit.measure.arena import arena, read_arena
 from projectkit.measure.compression import compressed_size
+from projectkit.measure.counting import read_graph
 from projectkit.measure.energy_meter import energy
 from projectkit.measure.energy_readers import readers
 from projectkit.measure.formatting import format_interval, format_value
 from projectkit.measure.fusions import fusions
-from projectkit.measure.graph import Graph, Layer, read_graph
+from projectkit.measure.graph import Graph, Layer
 from projectkit.measure.html_page import page
 from projectkit.measure.lifetimes import Buffer, Lifetimes, live_bytes, plan, read_lifetimes
 from projectkit.measure.litert_shapes import check_shapes

@@ -9,8 +9,9 @@ import numpy as np
 from projectkit.errors import ArtifactError, NotHere
 from projectkit.measure.arena import arena
 from projectkit.measure.compression import compressed_size
+from projectkit.measure.counting import read_graph
 from projectkit.measure.energy_meter import energy
-from projectkit.measure.graph import Graph, read_graph
+from projectkit.measure.graph import Graph
 from projectkit.measure.lifetimes import Lifetimes, read_lifetimes
 from projectkit.measure.machine import device
 from projectkit.measure.memory import peak_memory

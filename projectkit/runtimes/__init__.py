@@ -16,6 +16,19 @@ from projectkit.runtimes.supermask import open_supermask
 from projectkit.runtimes.tensorrt import open_tensorrt
 from projectkit.types import Artifact, Session
 
+__all__ = [
+    "LEVELS",
+    "OPENERS",
+    "VARIANTS",
+    "Opener",
+    "open",
+    "open_litert",
+    "open_litert_micro",
+    "open_onnx",
+    "open_supermask",
+    "open_tensorrt",
+]
+
 
 class Opener(Protocol):
     """Opens a model file on `threads` threads. Raises ArtifactError when the runtime refuses it, NotHere without the runtime."""

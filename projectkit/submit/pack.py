@@ -1,7 +1,6 @@
 """Writes a submission: one zip, the same bytes for the same content, complete or not at all."""
 
 import hashlib
-import os
 import platform
 import tempfile
 import zipfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from projectkit import __version__
 from projectkit.errors import SubmissionError
+from projectkit.files import written_whole
 from projectkit.submit.answers import Answers, dump_answers
 from projectkit.submit.limits import LIMITS
 from projectkit.submit.manifest import ANSWERS, MANIFEST, FileEntry, Manifest, check_claims, check_slot, dump
@@ -66,20 +66,15 @@ def pack(
 
 def _write(path: Path, files: Mapping[str, bytes]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".pack-", suffix=".zip", dir=path.parent)
-    try:
+    with written_whole(path, suffix=".zip") as part:
         # Stored, not deflated: another zlib would give other bytes. ZipInfo's default date is fixed (1980-01-01).
-        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             for name, content in sorted(files.items()):
                 archive.writestr(zipfile.ZipInfo(name), content)
         with tempfile.TemporaryDirectory() as scratch:
-            problems = read(temporary, scratch).problems
+            problems = read(part, scratch).problems
         if problems:
             raise SubmissionError(" ".join(problems.values()))
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
     return path
 
 
