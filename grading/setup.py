@@ -17,7 +17,10 @@ IN_A_CLONE = STATED.is_file()
 
 def version() -> str:
     path, pattern = (STATED, r'^__version__ = "(.+)"$') if IN_A_CLONE else (HERE / "PKG-INFO", r"^Version: (.+)$")
-    return re.search(pattern, path.read_text("utf-8"), re.MULTILINE)[1]
+    found = re.search(pattern, path.read_text("utf-8"), re.MULTILINE)
+    if found is None:
+        raise ValueError(f"{path}: says no version, expected a line like {pattern}.")
+    return found[1]
 
 
 def students(*extras: str) -> str:
@@ -60,6 +63,7 @@ setup(
             "adversarial-robustness-toolbox>=1.20",
             "foolbox>=3.3.4",
             "hypothesis>=6.150",
+            "mypy>=2.4",
             "nbval>=0.11",
             "pytest-xdist>=3.8",
             "ruff>=0.14",

@@ -41,13 +41,22 @@ class Metric:
     column: bool = True
 
 
-def _share(label: str, heading: str = "", **fields) -> Metric:
+def _share(
+    label: str,
+    heading: str = "",
+    *,
+    kind: str = PROFILE,
+    ratio: bool = True,
+    claim_tolerance: float | None = None,
+    probe: str = "",
+    column: bool = True,
+) -> Metric:
     """A share of something, of which more is better."""
-    return Metric("", label, heading, **{"less_is_better": False, "shown": PERCENT} | fields)
+    return Metric("", label, heading, kind, False, PERCENT, ratio, claim_tolerance, probe, column)
 
 
-def _count(label: str, heading: str = "", **fields) -> Metric:
-    return Metric("", label, heading, shown=COUNT, **fields)
+def _count(label: str, heading: str = "", *, ratio: bool = True, column: bool = True) -> Metric:
+    return Metric("", label, heading, shown=COUNT, ratio=ratio, column=column)
 
 
 # In the order in which they are shown.

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import numpy as np
 
@@ -182,6 +182,17 @@ class Project:
     report: str
 
 
+class Block(TypedDict):
+    """One block of an architecture, as a study states it."""
+
+    filters: int
+    kernel: int
+    stride: int
+    depthwise: bool
+    activation: str
+    skip: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One trial of an architecture search, as its study states it.
@@ -193,7 +204,7 @@ class Trial:
     number: int
     state: str
     values: tuple[float, ...]
-    blocks: tuple[Mapping[str, int | bool | str], ...]
+    blocks: tuple[Block, ...]
     digest: str
     parameters: int
     macs: int

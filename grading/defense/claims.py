@@ -61,7 +61,7 @@ def ratio_of(slot: Slot, metric: str, baseline: Slot | None) -> Measurement | No
     """`metric` of the slot over the baseline's; of latencies the one from timing both in turn, where there is one."""
     if metric in slot.ratios:
         return replace(slot.ratios[metric], metric=metric + RATIO_SUFFIX)
-    value, base = measured_of(slot, metric), baseline and measured_of(baseline, metric)
+    value, base = measured_of(slot, metric), measured_of(baseline, metric) if baseline else None
     if value is None or base is None or base.low <= 0:
         return None
     return Measurement(metric + RATIO_SUFFIX, value.value / base.value, value.low / base.high, value.high / base.low, value.n)
@@ -95,15 +95,17 @@ def _judge(name: str, claimed: float, work: Work) -> Judged:
     judged = _compare(plain, measured)
     if full != "accuracy" or slot.plain is None:
         return judged
-    return replace(judged, sentence=f"{judged.sentence} {_on_hidden(slot, work.baseline)}")
+    return replace(judged, sentence=f"{judged.sentence} {_on_hidden(slot, slot.plain, work.baseline)}")
 
 
-def _on_hidden(slot: Slot, baseline: Slot | None) -> str:
-    """What is left of an accuracy on the hidden images, and of the baseline's, which the alterations cost something too."""
+def _on_hidden(slot: Slot, plain: Measurement, baseline: Slot | None) -> str:
+    """What is left of the accuracy `plain` on the hidden images, and of the baseline's, which the alterations cost something
+    too."""
     found = with_interval("accuracy", slot.profile.values["accuracy"])
     if baseline is None or baseline is slot or baseline.plain is None:
         return f"On the hidden images: {found}."
-    costs = [100 * (one.plain.value - one.profile.values["accuracy"].value) for one in (slot, baseline)]
+    pairs = ((plain, slot), (baseline.plain, baseline))
+    costs = [100 * (public.value - one.profile.values["accuracy"].value) for public, one in pairs]
     return f"On the hidden images: {found}, {costs[0]:.1f} points less; the baseline loses {costs[1]:.1f} there."
 
 

@@ -1,6 +1,7 @@
 """The commands `grading defend` and `grading sheets`. Thin: each calls the functions that do the work."""
 
 import importlib.util
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -126,7 +127,7 @@ def _say(line: str) -> None:
 
 
 @contextmanager
-def _errors():
+def _errors() -> Iterator[None]:
     from grading.errors import OutputError
     from projectkit.errors import ProjectkitError
 

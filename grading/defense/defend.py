@@ -9,7 +9,7 @@ from pathlib import Path
 from grading.defense.claims import counts, judge_claims
 from grading.defense.measured import LIMITS, Bench, measure_work, project_files, safe_name
 from grading.defense.pages import IndexEntry, dossier_page, index_page, score_page
-from grading.defense.points import class_models, models_of
+from grading.defense.points import Other, class_models, models_of
 from grading.defense.questions import questions
 from grading.defense.schedule import Plan, calendar, schedule, schedule_table
 from grading.defense.sheets import sheet_table
@@ -101,7 +101,7 @@ def _measure_all(
     return list(works.values()), refused
 
 
-def _write_pages(works: Sequence[Work], others: Sequence, out: Path, settings: DefenseSettings) -> list[IndexEntry]:
+def _write_pages(works: Sequence[Work], others: Sequence[Other], out: Path, settings: DefenseSettings) -> list[IndexEntry]:
     entries = []
     for work, slot in zip(works, schedule([(work.student, work.title) for work in works], settings.plan), strict=True):
         asked = questions(work, settings.questions, settings.seed)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from grading.defense.claims import TOLERANCES, counts, judge_claims
 from grading.defense.picture import panels
@@ -11,6 +12,9 @@ from grading.defense.profile_table import class_rows, measuring_remarks, metric_
 from grading.defense.report_text import report_html
 from grading.defense.types import CONFIRMED, REFUTED, UNMEASURABLE, Appointment, Asked, ScoreSheet, Work
 from grading.results.html import template
+
+if TYPE_CHECKING:
+    import jinja2
 
 TONES = {CONFIRMED: "full", REFUTED: "fail", UNMEASURABLE: "gated"}
 
@@ -66,5 +70,5 @@ def index_page(entries: Sequence[IndexEntry], refused: Sequence[tuple[str, str]]
     return _template("index.html").render(rows=entries, days=days, refused=refused, sheet=sheet, tones=TONES)
 
 
-def _template(name: str):
+def _template(name: str) -> "jinja2.Template":
     return template(name, "grading.defense", "grading.results")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grading.errors import GradingError
 from grading.hidden.data import Hidden, salted
 from grading.types import Attack, Corruption, Ood, Rubric
 from projectkit.data import load
@@ -13,14 +14,22 @@ from projectkit.types import Split
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probes:
-    """`corrupted`: hidden images with corruptions, and their labels; `out_of_distribution`: images of another
-    dataset, of one shape;
-    both empty where no check asks. `attack`: what robust_accuracy is measured by; `seed`: of its chances."""
+    """`corrupted`: hidden images with corruptions, and their labels; `out_of_distribution`: images of another dataset, of one
+    shape; both empty where no check asks. `attack`: what robust_accuracy is measured by; `seed`: of its chances."""
 
     corrupted: Split
     out_of_distribution: np.ndarray
     attack: Attack | None = None
     seed: int = 0
+
+    @property
+    def black_box(self) -> Attack:
+        """The attack. Raises GradingError where there is none."""
+        if self.attack is None:
+            raise GradingError(
+                "robust_accuracy is asked for, but no attack says how to measure it. Give the rubric a table of it."
+            )
+        return self.attack
 
 
 def no_probes(hidden: Hidden) -> Probes:

@@ -4,19 +4,19 @@ labels that the worker never saw."""
 import dataclasses
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from grading.errors import GradingError
 from grading.hidden.data import Hidden
 from grading.hidden.probes import Probes, no_probes
 from grading.measuring.quality import quality
 from grading.types import Limits, Rubric, Slot
-from grading.workers.pool import ATTACK, MEMORY, MODELS, Inputs, Job, JobResult, Model
-from grading.workers.results import SlotReport, slot_reports
+from grading.workers.pool import ATTACK, MEMORY, MODELS, Inputs, Job, JobResult, Model, Questioner
+from grading.workers.results import SlotRecord, SlotReport, slot_reports
 from projectkit.errors import MeasureError
 from projectkit.types import Artifact, Measurement, Profile
 
@@ -27,7 +27,14 @@ BASELINE = "baseline"
 MEMORY_RUNS = 3
 DISTURBED = 0.05  # a share of the time off its core from which a reader should know
 
-Run = Callable[..., JobResult]  # (job, inputs), and who asks its questions, where it has some
+
+class Run(Protocol):
+    """Runs a job on these inputs, where and when there is room for it; `questioner` asks its questions, where it has some.
+
+    Raises SandboxError when nothing can run it.
+    """
+
+    def __call__(self, job: Job, inputs: Inputs, questioner: Questioner | None = None) -> JobResult: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,11 @@ class MeasuringTask:
     limits: Limits
     baseline: Artifact | None = None
     probes: Probes | None = None
+
+    @property
+    def probed(self) -> Probes:
+        """The probes, empty ones where there are none."""
+        return self.probes or no_probes(self.hidden)
 
 
 @dataclass(slots=True)
@@ -71,11 +83,11 @@ class _Found:
 def measure_baseline(rubric: Rubric, hidden: Hidden, probes: Probes, inputs: Inputs, run: Run) -> Measured:
     """The rubric's baseline, measured once for all submissions. Raises GradingError."""
     metrics = tuple(sorted({check.metric for check in rubric.checks if check.relative and check.metric != "latency_p50"}))
-    artifacts = {BASELINE: Artifact.of(rubric.baseline)}
+    artifacts = {BASELINE: Artifact.of(rubric.baseline_file)}
     measured = measure(MeasuringTask(artifacts, {BASELINE: metrics}, hidden, inputs, rubric.limits, probes=probes), run)
     if measured.problems:
         reason = measured.problems[BASELINE]
-        raise GradingError(f"{rubric.baseline.name}: the baseline cannot be measured. {reason} Build it again.")
+        raise GradingError(f"{rubric.baseline_file.name}: the baseline cannot be measured. {reason} Build it again.")
     return measured
 
 
@@ -116,7 +128,8 @@ def _gather(
         else:
             ended = run(Job(what, models, task.limits, baseline), task.inputs)
         reports = slot_reports(ended.stream, remaining)
-        unfinished = [slot for slot in remaining if not (reports[slot].record and reports[slot].record["done"])]
+        done = {slot for slot, report in reports.items() if report.record and report.record["done"]}
+        unfinished = [slot for slot in remaining if slot not in done]
         upto = remaining.index(unfinished[0]) + 1 if unfinished else len(remaining)
         for slot in remaining[:upto]:
             found[slot] = _Found(reports[slot], _death(ended, task.limits, reports[slot].record) if slot in unfinished else None)
@@ -129,8 +142,9 @@ def _note(measured: Measured, ended: JobResult, reports: Mapping[str, SlotReport
     measured.device, measured.protections = ended.device, tuple(ended.protections)
     measured.seconds["waited"] += ended.waited
     for one in reports.values():
-        for kind in ("inference", "timing") if one.record else ():
-            measured.seconds[kind] += one.record[kind]
+        if one.record:
+            measured.seconds["inference"] += one.record["inference"]
+            measured.seconds["timing"] += one.record["timing"]
 
 
 def _model(artifact: Artifact, metrics: tuple[str, ...] = ()) -> Model:
@@ -139,8 +153,9 @@ def _model(artifact: Artifact, metrics: tuple[str, ...] = ()) -> Model:
 
 def _together(runs: Sequence[_Found]) -> _Found:
     """Several runs of the memory job as one: the median, the least and the most."""
-    values = [one.report.record["values"].get("peak_memory") if one.report.record else None for one in runs]
-    if None in values or any(one.death for one in runs):
+    records = [one.report.record for one in runs if one.report.record]
+    values = [record["values"]["peak_memory"] for record in records if "peak_memory" in record["values"]]
+    if len(values) < len(runs) or any(one.death for one in runs):
         return next((one for one in runs if one.death), runs[0])
     joined = Measurement(
         "peak_memory",
@@ -149,7 +164,7 @@ def _together(runs: Sequence[_Found]) -> _Found:
         max(one.high for one in values),
         len(values),
     )
-    return _Found(SlotReport(runs[0].report.record | {"values": {"peak_memory": joined}}))
+    return _Found(SlotReport({**records[0], "values": {"peak_memory": joined}}))
 
 
 def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, baseline: Slot | None) -> Slot:
@@ -160,10 +175,12 @@ def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, 
     artifact, name, first = task.artifacts[slot], Path(task.artifacts[slot].path).name, found[0]
     if first.report.outputs is None:
         raise MeasureError(_sentence(name, first.reason or "the model gave no readable outputs"))
-    probes = task.probes or no_probes(task.hidden)
-    found_in = quality(first.report.outputs, task.hidden, probes, task.metrics[slot], name)
+    found_in = quality(first.report.outputs, task.hidden, task.probed, task.metrics[slot], name)
     values = {**found_in.values, "size": Measurement.exact("size", artifact.size)}
-    ratios, missing, remarks, weights = {}, {}, [], ""
+    ratios: dict[str, Measurement] = {}
+    missing: dict[str, str] = {}
+    remarks: list[str] = []
+    weights = ""
     wanted = [metric for metric in task.metrics[slot] if metric not in values]
     for one, metrics in zip(found, ([metric for metric in wanted if metric != "peak_memory"], ["peak_memory"]), strict=False):
         if record := one.report.record:
@@ -184,15 +201,17 @@ def _attacked(slot: Slot, task: MeasuringTask, name: str, run: Run, measured: Me
     """The slot with its robust accuracy, from a child of its own, or with the reason why it has none."""
     from grading.measuring.black_box import BlackBox  # which loads a room that few rubrics need
 
-    black_box = BlackBox(task.hidden.split, task.hidden.classes, task.probes)
+    black_box = BlackBox(task.hidden.split, task.hidden.classes, task.probed)
     found = _gather(task, ATTACK, [name], run, measured, black_box)[name]
     try:
         if found.reason:
             raise MeasureError(found.reason)
-        more = {"values": dict(slot.profile.values) | {"robust_accuracy": black_box.result()}}
+        values = dict(slot.profile.values) | {"robust_accuracy": black_box.result()}
+        profile = dataclasses.replace(slot.profile, values=values)
     except MeasureError as error:
-        more = {"missing": dict(slot.profile.missing) | {"robust_accuracy": _sentence(slot.profile.artifact.path, str(error))}}
-    return dataclasses.replace(slot, profile=dataclasses.replace(slot.profile, **more))
+        missing = dict(slot.profile.missing) | {"robust_accuracy": _sentence(slot.profile.artifact.path, str(error))}
+        profile = dataclasses.replace(slot.profile, missing=missing)
+    return dataclasses.replace(slot, profile=profile)
 
 
 def _ratios(
@@ -209,7 +228,7 @@ def _ratios(
     return ratios | dict(interleaved)
 
 
-def _death(ended: JobResult, limits: Limits, record: dict | None) -> str:
+def _death(ended: JobResult, limits: Limits, record: SlotRecord | None) -> str:
     """Why the child died, in words for the student."""
     step = record["step"] if record else "opening the model"
     if ended.flooded:

@@ -26,7 +26,7 @@ def take_in(
     from grading.moodle.intake import FOLDER, JOIN, unpack
     from grading.moodle.worksheet import read_worksheet
 
-    batch = _or_exit(lambda: unpack(archive, out, worksheet and read_worksheet(worksheet, encoding=encoding)))
+    batch = _or_exit(lambda: unpack(archive, out, read_worksheet(worksheet, encoding=encoding) if worksheet else None))
     files, people = {row.file for row in batch.rows if row.file}, {row.person for row in batch.rows}
     _remarks([f"{row.name}: {row.note}" for row in batch.rows if row.note] + list(batch.remarks))
     typer.echo(f"{len(people)} participants, {len(files)} zips. Who handed in what: {out / JOIN}")
@@ -48,12 +48,12 @@ def give_out(
 ) -> None:
     """Fill the worksheet with grades and comments; every other byte stays as it was."""
     from grading.errors import GradingError
-    from grading.moodle.fill import fill
+    from grading.moodle.fill import Filled, fill
     from grading.moodle.join import read_join
     from grading.moodle.outcome import outcomes
     from grading.moodle.worksheet import read_worksheet
 
-    def filled():
+    def filled() -> tuple[Filled, list[str]]:
         if to.exists() and worksheet.exists() and to.samefile(worksheet):
             raise GradingError(f"{to}: is the worksheet itself, expected another file. Keep what you downloaded.")
         sheet = read_worksheet(worksheet, encoding=encoding, grade_column=grade_column, comment_column=comment_column)

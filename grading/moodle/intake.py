@@ -56,12 +56,13 @@ def unpack(archive: str | Path, out: str | Path, worksheet: Worksheet | None = N
             files = _unpack_bundle(opened, bundle, out / FOLDER)
             people = _people(bundle.place, worksheet)
             matched |= {person.number for person in people}
-            rows += [_row(bundle.place, person, *one) for person in people or [None] for one in files]
+            rows += [_row(person, bundle.place.name, *one) for person in people for one in files]
+            rows += [] if people else [_row_of_stranger(bundle.place, *one) for one in files]
             if worksheet and not people:
                 remarks.append(f"{printable(bundle.place.name)}: handed in, but the worksheet names nobody who fits.")
     for person in worksheet.people if worksheet else ():
         if person.number not in matched:
-            rows.append(_row(None, person, "", "", _NOTHING))
+            rows.append(_row(person, person.label, "", "", _NOTHING))
     remarks += [f"{printable(stray)}: not named as Moodle names submissions, skipped." for stray in strays]
     remarks += (
         worksheet.remarks
@@ -74,7 +75,8 @@ def unpack(archive: str | Path, out: str | Path, worksheet: Worksheet | None = N
 
 
 def _bundles(archive: zipfile.ZipFile) -> tuple[list[_Bundle], list[str]]:
-    bundles, strays = {}, []
+    bundles: dict[str, _Bundle] = {}
+    strays: list[str] = []
     for member in archive.infolist():
         place = place_of(member.filename)
         if place is None and not is_litter(member.filename) and not member.is_dir():
@@ -141,9 +143,13 @@ def _names(text: str, name: str, words: set[str]) -> bool:
     return bool(text) and (text.casefold() in words or comparable(text) == name != "")
 
 
-def _row(place: Place | None, person: Person | None, file: str, handed_in: str, note: str) -> JoinRow:
-    if person is None:
-        group = "" if place.number else place.name
-        return JoinRow(place.number, place.name, "", "", group, file, handed_in, note)
-    name = person.name or (place.name if place and not person.group else person.label)
+def _row_of_stranger(place: Place, file: str, handed_in: str, note: str) -> JoinRow:
+    """Of a file whose person the worksheet does not name."""
+    group = "" if place.number else place.name
+    return JoinRow(place.number, place.name, "", "", group, file, handed_in, note)
+
+
+def _row(person: Person, called: str, file: str, handed_in: str, note: str) -> JoinRow:
+    """Of a file of `person`, whom the batch calls `called`."""
+    name = person.name or (person.label if person.group else called)
     return JoinRow(person.number, name, person.email, person.id_number, person.group, file, handed_in, note)

@@ -53,10 +53,13 @@ def _outcome(rows: Sequence[JoinRow], grades: Mapping[str, Grade]) -> Outcome:
 def _borrowed(found: Sequence[Outcome]) -> list[str]:
     """A submission carries its student's name, from which its exercises are drawn. One name in the files of two people, or
     the name of another person, is worth a question; it changes no grade."""
-    remarks, first = [], {}
+    remarks: list[str] = []
+    first: dict[str, Outcome] = {}
     names = {text: one for one in found for text in _called(one.row)}
     for one in found:
-        student = comparable(one.grade.student) if one.grade else ""
+        if one.grade is None:
+            continue
+        student = comparable(one.grade.student)
         if not student or student in _called(one.row):
             continue
         other = names.get(student) or first.setdefault(student, one)

@@ -28,7 +28,7 @@ def award(
         _judge_study(check, study, problems) if check.metric == STUDY else _judge(check, slots, answers, problems)
         for check in rubric.checks
     ]
-    closed = {}
+    closed: dict[str, Check] = {}
     for verdict in verdicts:
         if verdict.check.gate and verdict.status in (FAIL, ERROR):
             closed.setdefault(verdict.check.slot, verdict.check)
@@ -93,7 +93,7 @@ def _verdict(check: Check, measured: Measurement, found: str) -> Verdict:
 
 def _gated(verdict: Verdict, closed: Mapping[str, Check]) -> Verdict:
     gate = closed.get(verdict.check.slot)
-    if gate is None or verdict.status not in (FULL, PARTIAL):
+    if gate is None or verdict.measured is None or verdict.status not in (FULL, PARTIAL):
         return verdict
     found = f"{_label(verdict.check)} {with_interval(verdict.check, verdict.measured)}"
     message = f"{found}, which earns nothing because “{gate.title}” earned nothing: 0 of {_points(verdict.check.points)}."

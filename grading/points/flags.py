@@ -86,8 +86,7 @@ def _answers(grade: Grade) -> Iterable[tuple[str, str]]:
 def _claims(grade: Grade) -> Iterable[Flag]:
     for name, claimed in grade.claims.items():
         slot, _, metric = name.rpartition("/")
-        profile = grade.measured.get("slots", {}).get(slot, {}).get("profile", {})
-        found = profile.get("values", {}).get(metric)
+        found = grade.measured_of(slot, metric)
         if found is None or metric not in METRICS or not _far(metric, claimed, found["value"]):
             continue
         numbers = [format_value(metric, number) for number in (claimed, found["value"])]

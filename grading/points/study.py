@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from grading.hidden.data import Hidden
 from grading.types import STUDY, ClaimFinding, Rubric, Slot
-from projectkit.types import Study, Trial
+from projectkit.types import Block, Study, Trial
 
 # A claim, and what is found about it: a count, or a share from 0 to 1.
 CLAIMS = {
@@ -58,7 +58,7 @@ def study_findings(study: Study | None, rubric: Rubric, slots: Mapping[str, Slot
     return findings
 
 
-def counts(blocks: Sequence[Mapping], shape: tuple[int, int, int], classes: int) -> Counts | None:
+def counts(blocks: Sequence[Block], shape: tuple[int, int, int], classes: int) -> Counts | None:
     """What the network of these blocks costs on images of `shape` (height, width, channels).
 
     None when a block has a gene without effect there (a stride or a wide kernel on one pixel, a skip between different shapes):
@@ -128,7 +128,7 @@ def _unbeaten(finished: Sequence[Trial], directions: Sequence[str]) -> list[Tria
     """The trials than which no other is at least as good in every value and better in one."""
     signs = [-1.0 if direction == "maximize" else 1.0 for direction in directions]
     scores = sorted({tuple(sign * value for sign, value in zip(signs, trial.values, strict=True)) for trial in finished})
-    front: list[tuple] = []
+    front: list[tuple[float, ...]] = []
     for score in scores:  # in this order, only an earlier one can beat a later one
         if not any(all(a <= b for a, b in zip(other, score, strict=True)) for other in front):
             front.append(score)
@@ -139,7 +139,7 @@ def _unbeaten(finished: Sequence[Trial], directions: Sequence[str]) -> list[Tria
 def _is_of(trial: Trial, slot: Slot, shape: tuple[int, int, int], classes: int) -> bool:
     """Whether the file has exactly the numbers and the work of the trial's architecture."""
     own, values = counts(trial.blocks, shape, classes), slot.profile.values
-    return all(
+    return own is not None and all(
         metric in values and values[metric].value == number for metric, number in (("parameters", own.stored), ("macs", own.macs))
     )
 

@@ -1,6 +1,10 @@
 """Fields of a TOML table, each checked before it is used."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
+
+Table = Mapping[str, Any]  # of a TOML file; `text` and `kind` look at what is in a field
 
 
 class FieldError(Exception):
@@ -15,11 +19,12 @@ def only(table: object, allowed: set[str], where: str) -> None:
         raise FieldError(f"{where} has the unknown fields {', '.join(sorted(set(table) - allowed))}.")
 
 
-def text(table: dict, name: str, where: str) -> str:
+def text(table: Table, name: str, where: str) -> str:
     """The field `name`. Raises FieldError unless it is a text that is not empty."""
-    if not isinstance(table.get(name), str) or not table[name].strip():
-        raise FieldError(f"{where}: {name} is {table.get(name)!r}, expected a text.")
-    return table[name]
+    value = table.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise FieldError(f"{where}: {name} is {value!r}, expected a text.")
+    return value
 
 
 def kind(value: object, wanted: type, where: str) -> None:

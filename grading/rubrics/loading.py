@@ -43,10 +43,11 @@ import dataclasses
 import hashlib
 import tomllib
 from pathlib import Path
+from typing import Any, get_type_hints
 
 from grading.errors import GradingError
 from grading.points.study import CLAIMS
-from grading.rubrics.fields import FieldError, kind, only, text
+from grading.rubrics.fields import FieldError, Table, kind, only, text
 from grading.rubrics.probe_tables import TABLES, probes_of
 from grading.types import STUDY, Check, Limits, Rubric
 from projectkit.errors import SubmissionError
@@ -58,7 +59,7 @@ RUBRICS = Path(__file__).parent
 ANSWER = "answer"
 SCALES = ("quick", "full")
 ASKED = PROFILE_METRICS | QUALITY_METRICS  # what a check may ask for; `latency_ratio` is latency_p50, relative
-_CHECK_FIELDS = {field.name: field for field in dataclasses.fields(Check)}
+_CHECK_FIELDS, _LIMITS_FIELDS = get_type_hints(Check), get_type_hints(Limits)
 _REQUIRED = {field.name for field in dataclasses.fields(Check) if field.default is dataclasses.MISSING}
 
 
@@ -82,7 +83,7 @@ def load_rubric(lab: str, scale: str, folder: Path = RUBRICS) -> Rubric:
         raise GradingError(f"{path.name}: {error} Correct the file.") from error
 
 
-def _rubric(table: dict, scale: str, folder: Path, digest: str) -> Rubric:
+def _rubric(table: Table, scale: str, folder: Path, digest: str) -> Rubric:
     only(table, {"lab", "title", "formats", "limits", "scale"}, "the file")
     lab, title = text(table, "lab", "the file"), text(table, "title", "the file")
     only(table.get("scale", {}), set(SCALES), "[scale]")
@@ -101,19 +102,21 @@ def _rubric(table: dict, scale: str, folder: Path, digest: str) -> Rubric:
     baseline = _baseline(section, folder, any(check.relative for check in checks))
     dataset = text(section, "dataset", where)
     probes = probes_of(section, where, dataset, {check.metric for check in checks})
-    rubric = Rubric(lab, title, scale, dataset, checks, _limits(table), digest, baseline, **probes)
-    return dataclasses.replace(rubric, formats=_formats(table, rubric.slots))
+    rubric = Rubric(lab, title, scale, dataset, checks, _limits(table), digest, baseline)
+    formats = _formats(table, rubric.slots)
+    return dataclasses.replace(rubric, formats=formats, **probes._asdict())
 
 
-def _check(row: dict, lab: str) -> Check:
+def _check(row: Table, lab: str) -> Check:
     where = f"check {row.get('id', '?')!r}"
     only(row, set(_CHECK_FIELDS), where)
     if _REQUIRED - set(row):
         raise FieldError(f"{where} lacks {', '.join(sorted(_REQUIRED - set(row)))}.")
-    for name, field in _CHECK_FIELDS.items():
+    for name, wanted in _CHECK_FIELDS.items():
         if name in row:
-            kind(row[name], field.type, f"{where}: {name}")
-    check = Check(**{name: float(value) if _CHECK_FIELDS[name].type is float else value for name, value in row.items()})
+            kind(row[name], wanted, f"{where}: {name}")
+    fields: dict[str, Any] = {name: float(value) if _CHECK_FIELDS[name] is float else value for name, value in row.items()}
+    check = Check(**fields)
     if check.floor == check.target:
         raise FieldError(f"{where}: floor and target are both {check.floor}, expected two different numbers.")
     if check.points < 0:
@@ -155,7 +158,7 @@ def _subject(check: Check, lab: str, where: str) -> None:
         raise FieldError(f"{where}: {error}") from error
 
 
-def _baseline(section: dict, folder: Path, needed: bool) -> Path | None:
+def _baseline(section: Table, folder: Path, needed: bool) -> Path | None:
     if "baseline" not in section:
         if needed:
             raise FieldError("a relative check needs a baseline.")
@@ -167,7 +170,7 @@ def _baseline(section: dict, folder: Path, needed: bool) -> Path | None:
     return path
 
 
-def _formats(table: dict, slots: tuple[str, ...]) -> dict[str, str]:
+def _formats(table: Table, slots: tuple[str, ...]) -> dict[str, str]:
     formats = table.get("formats", {})
     only(formats, set(slots), "[formats]")
     for slot, name in formats.items():
@@ -176,12 +179,11 @@ def _formats(table: dict, slots: tuple[str, ...]) -> dict[str, str]:
     return formats
 
 
-def _limits(table: dict) -> Limits:
+def _limits(table: Table) -> Limits:
     section = table.get("limits", {})
-    fields = {field.name: field.type for field in dataclasses.fields(Limits)}
-    only(section, set(fields), "[limits]")
+    only(section, set(_LIMITS_FIELDS), "[limits]")
     for name, value in section.items():
-        kind(value, fields[name], f"[limits] {name}")
+        kind(value, _LIMITS_FIELDS[name], f"[limits] {name}")
         if value <= 0:
             raise FieldError(f"[limits] {name} is {value}, expected a positive number.")
     return Limits(**section)

@@ -9,14 +9,15 @@ import functools
 import importlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from grading.worker.confine import alarm, confine
-from grading.worker.frames import ANSWER, OUTPUTS, RECORD, STARTED, TIME, WORK, pack_array, part
+from grading.worker.frames import ANSWER, OUTPUTS, RECORD, STARTED, TIME, WORK, JobHeader, Record, pack_array, part
 from grading.worker.state import refuse_memory
 from projectkit import runtimes
 from projectkit.errors import ProjectkitError
@@ -39,7 +40,7 @@ from projectkit.measure.arena_child import measure_arena
 from projectkit.measure.memory_child import measure as measure_memory
 from projectkit.measure.quantiles import quantile_interval
 from projectkit.measure.timing import ROUNDS_MOST
-from projectkit.types import Artifact, Measurement
+from projectkit.types import Artifact, Measurement, Session
 
 READING = {
     Graph: "reading the graph",
@@ -63,7 +64,12 @@ MODULES = (
 )
 
 Tell = Callable[[bytes], None]
-Ask = Callable[..., bytes]  # a turn, or ANSWER and its bytes -> nothing, or the next question
+
+
+class Ask(Protocol):
+    """Waits for a turn, TIME or WORK, and gives nothing; or hands in an ANSWER and gives the next question."""
+
+    def __call__(self, turn: bytes, answer: bytes = b"") -> bytes: ...
 
 
 def preload() -> None:
@@ -91,7 +97,7 @@ def _run_a_first_model() -> None:
     session.run(None, {"x": np.ones(1, np.float32)})
 
 
-def work(job: dict, files: dict[str, str], inputs: np.ndarray, own: bool, tell: Tell, ask: Ask) -> None:
+def work(job: JobHeader, files: dict[str, str], inputs: np.ndarray, own: bool, tell: Tell, ask: Ask) -> None:
     """Gives up what measuring does not need, says so, and measures the slots of `job` in turn.
 
     `files` are the models' paths by slot, all in the current folder, the baseline's under ""; `own`: see confine; `ask` waits for
@@ -106,7 +112,7 @@ def work(job: dict, files: dict[str, str], inputs: np.ndarray, own: bool, tell: 
     alarm(0)
 
 
-def seconds(job: dict) -> float:
+def seconds(job: JobHeader) -> float:
     """What all slots of the job may take together."""
     return job["limits"]["seconds"] * len(job["slots"])
 
@@ -114,11 +120,31 @@ def seconds(job: dict) -> float:
 class _Slot:
     """One model's measurements, and the record of them."""
 
-    def __init__(self, index, metrics, artifact, inputs, job, baseline, tell, ask):
+    def __init__(
+        self,
+        index: int,
+        metrics: Collection[str],
+        artifact: Artifact,
+        inputs: np.ndarray,
+        job: JobHeader,
+        baseline: str | None,
+        tell: Tell,
+        ask: Ask,
+    ):
         self.index, self.metrics, self.artifact, self.inputs, self.job = index, metrics, artifact, inputs, job
         self.baseline, self._tell, self._ask = baseline, tell, ask
-        self.record = {"step": "", "values": {}, "ratios": {}, "missing": {}, "problem": None, "done": False}
-        self.record |= {"weights": "", "inference": 0.0, "timing": 0.0, "off_core": 0.0}
+        self.record: Record = {
+            "step": "",
+            "values": {},
+            "ratios": {},
+            "missing": {},
+            "problem": None,
+            "done": False,
+            "weights": "",
+            "inference": 0.0,
+            "timing": 0.0,
+            "off_core": 0.0,
+        }
 
     def run(self) -> None:
         try:
@@ -154,8 +180,8 @@ class _Slot:
 
     def _memory(self) -> None:
         self._step("measuring memory")
-        answer = measure_memory(self.artifact, np.ascontiguousarray(self.inputs[:1]), 1)
-        self.record["values"]["peak_memory"] = [answer["least"], answer["least"], answer["most"], 1]
+        least, most = measure_memory(self.artifact, np.ascontiguousarray(self.inputs[:1]), 1)
+        self.record["values"]["peak_memory"] = [least, least, most, 1]
 
     def _answers(self) -> None:
         """Answers questions, each a batch of images, until one is empty."""
@@ -183,7 +209,7 @@ class _Slot:
             self.record["missing"] |= {metric: reason for metric in needed}
         self._send()
 
-    def _times(self, session) -> tuple[Measurement, ...]:
+    def _times(self, session: Session) -> tuple[Measurement, ...]:
         """Latency alone, or in turn with the baseline, whose ratio is what relative checks use."""
         if self.baseline is None:
             return latency_from(self._timed([session])[:, 0])
@@ -192,7 +218,7 @@ class _Slot:
         self.record["ratios"]["latency_p50"] = _numbers(ratio_from(samples))
         return latency_from(samples[:, 0])
 
-    def _timed(self, sessions: list) -> np.ndarray:
+    def _timed(self, sessions: list[Session]) -> np.ndarray:
         """Seconds, (rounds, sessions), and how much of the time this process was off its core."""
         with self._alone():
             wall, busy = time.perf_counter(), time.process_time()
@@ -216,9 +242,9 @@ class _Slot:
         finally:
             self._wait_for(WORK)
 
-    def _wait_for(self, turn: bytes, *answer: bytes) -> bytes:
+    def _wait_for(self, turn: bytes, answer: bytes = b"") -> bytes:
         left = alarm(0)
-        question = self._ask(turn, *answer)
+        question = self._ask(turn, answer)
         alarm(left)
         return question
 

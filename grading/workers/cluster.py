@@ -8,12 +8,16 @@ certificates come from Dask's own configuration (distributed.comm.tls).
 import functools
 import threading
 import uuid
+from typing import TYPE_CHECKING
 
 from grading import DISTRIBUTION
 from grading.errors import SandboxError
 from grading.workers import sandbox
 from grading.workers.pool import Inputs, Job, JobResult, Questioner, Workers
 from projectkit.install_hint import install_hint
+
+if TYPE_CHECKING:
+    from distributed import Future
 
 CONNECT = 10.0  # seconds
 SILENCE = 120.0  # seconds without a question after which a machine gives the job up
@@ -74,7 +78,7 @@ class Cluster:
         except Exception as error:  # whatever became of the machine or the connection
             raise SandboxError(f"--scheduler: a job was lost ({type(error).__name__}: {str(error)[:200]}).") from error
 
-    def _ask(self, future, name: str, questioner: Questioner) -> None:
+    def _ask(self, future: "Future[JobResult]", name: str, questioner: Questioner) -> None:
         """Passes answers and questions between the job and `talk` until the job has ended.
 
         A job that is begun anew on another machine gets its questions through another queue: the one before may still have
@@ -82,7 +86,7 @@ class Cluster:
         """
         from distributed import Queue
 
-        answers, questions = Queue(name, client=self._client), {}
+        answers, questions = Queue(name, client=self._client), dict[str, Queue]()
         future.add_done_callback(lambda _: answers.put(None))
         while message := answers.get():
             sender, answer = message
@@ -95,7 +99,7 @@ class Cluster:
     def __enter__(self) -> "Cluster":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
 

@@ -34,7 +34,8 @@ def load() -> Dataset:
     """
     pixels, labels = read(_scikit_learn() / TABLE)
     images = pixels.reshape(-1, 8, 8, 1).astype(np.float32) / np.float32(16)
-    return assemble("digits", *(Split(images[rows], labels[rows]) for rows in _deal(labels)), CLASSES)
+    train, val, test = (Split(images[rows], labels[rows]) for rows in _deal(labels))
+    return assemble("digits", train, val, test, CLASSES)
 
 
 def read(table: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -68,7 +68,7 @@ def read(path: Path) -> Arrays:
 
 def check(arrays: Arrays, path: Path, about: About | None = None) -> Arrays:
     """The arrays with images as (n, h, w, c) and labels as (n,) int64, after checking them; `about` demands one set's sizes."""
-    checked = {}
+    checked: Arrays = {}
     for part in ("train", "test"):
         images = _images(arrays[f"x_{part}"], f"x_{part}", path)
         labels = _labels(arrays[f"y_{part}"], f"y_{part}", path)
@@ -89,7 +89,13 @@ def write(path: Path, arrays: Arrays) -> None:
     """Stores the arrays so that a reader sees the whole file or none: a download that is killed leaves nothing half written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(
+            file,
+            x_train=arrays["x_train"],
+            y_train=arrays["y_train"],
+            x_test=arrays["x_test"],
+            y_test=arrays["y_test"],
+        )
 
 
 def _stored(file: BinaryIO, path: Path) -> Arrays:

@@ -11,6 +11,8 @@ LOSSES compare logits: (student_logits, teacher_logits, labels) -> scalar. FEATU
 from projectkit import tensorflow_quietly  # noqa: F401 — before anything below imports tf_keras
 
 # isort: split
+from collections.abc import Mapping
+
 from projectkit.distill.attention import attention_transfer
 from projectkit.distill.born_again import Generation, born_again
 from projectkit.distill.checks import FeatureLoss, Loss
@@ -47,13 +49,13 @@ __all__ = [
 ]
 
 
-LOSSES: dict[str, Loss] = {
+LOSSES: Mapping[str, Loss] = {
     "hinton": hinton,
     "logit_matching": logit_matching,
     "decoupled": decoupled,
 }
 
-FEATURE_LOSSES: dict[str, FeatureLoss] = {
+FEATURE_LOSSES: Mapping[str, FeatureLoss] = {
     "hints": hints,
     "attention_transfer": attention_transfer,
     "relational_distance": relational_distance,

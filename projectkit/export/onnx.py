@@ -1,6 +1,7 @@
 """Keras → .onnx, in the precisions that ONNX Runtime runs and TensorRT reads."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def to_onnx(
     model: keras.Model,
     path: str | Path,
     *,
-    precision: str = "float32",
+    precision: str | Mapping[str, int] = "float32",
     calibrate: np.ndarray | None = None,
     method: str = "minmax",
     preset: str = "x86",
@@ -48,6 +49,8 @@ def to_onnx(
     """
     path = Path(path)
     check_suffix(path, ".onnx")
+    if not isinstance(precision, str):
+        raise ExportError(f"{path.name}: there is no ONNX precision {precision!r}; known are {', '.join(PRECISIONS)}.")
     _refuse_nonsense(path, model, precision, method, preset)
     if precision == "int8" and not is_quantization_aware(model):
         check_calibration(path, model, precision, calibrate)

@@ -38,7 +38,7 @@ def page(profiles: Sequence[Profile], path: str | Path, *, title: str = "Measure
     return path
 
 
-def _row(profile: Profile, metrics: Sequence[str], optimal: bool) -> dict:
+def _row(profile: Profile, metrics: Sequence[str], optimal: bool) -> dict[str, object]:
     cells = []
     for metric in metrics:
         measured = profile.values.get(metric)

@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from projectkit.measure.formatting import format_interval, format_value
 from projectkit.metrics import METRICS
 from projectkit.types import Measurement, Profile
 
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
 FILES_ABREAST = 4
 
 
-def table(profiles: Sequence[Profile], *, title: str = ""):
+def table(profiles: Sequence[Profile], *, title: str = "") -> "Group":
     """Something that rich prints and a notebook shows: a row a metric, a column a file, the interval in grey under a value.
 
     More than FILES_ABREAST files make several tables, so that a terminal of 80 columns shows them whole. Below stand the
@@ -29,7 +35,7 @@ def table(profiles: Sequence[Profile], *, title: str = ""):
     return Tables(*tables, *(Text(line, style="dim") for line in [*devices(profiles), *reasons(profiles)]))
 
 
-def _table(profiles: Sequence[Profile], metrics: Sequence[str], title: str):
+def _table(profiles: Sequence[Profile], metrics: Sequence[str], title: str) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -42,7 +48,7 @@ def _table(profiles: Sequence[Profile], metrics: Sequence[str], title: str):
         result.add_column(Text(f"{path.stem}\n{path.suffix}"), justify="right", overflow="fold")
     for metric in metrics:
         measured = [profile.values.get(metric) for profile in profiles]
-        result.add_row(heading(metric), *(_cell(one, Text) if one else Text("–", style="dim") for one in measured))
+        result.add_row(heading(metric), *(_cell(one) if one else Text("–", style="dim") for one in measured))
     return result
 
 
@@ -76,8 +82,10 @@ def reasons(profiles: Sequence[Profile]) -> list[str]:
     ]
 
 
-def _cell(measured: Measurement, text):
+def _cell(measured: Measurement) -> "Text":
+    from rich.text import Text
+
     value = format_value(measured.metric, measured.value)
     if measured.low == measured.high:
-        return text(value)
-    return text(value).append("\n" + format_interval(measured.metric, measured.low, measured.high), style="dim")
+        return Text(value)
+    return Text(value).append("\n" + format_interval(measured.metric, measured.low, measured.high), style="dim")

@@ -10,6 +10,8 @@ smaller = remove(model, {"conv2d_1": keep_best(scores, ratio=0.5)})
 from projectkit import tensorflow_quietly  # noqa: F401 — before anything below imports tf_keras
 
 # isort: split
+from collections.abc import Mapping
+
 from projectkit.prune.fpgm import fpgm
 from projectkit.prune.groups import groups
 from projectkit.prune.lfe import lfe
@@ -42,7 +44,7 @@ __all__ = [
 ]
 
 
-SCORES: dict[str, Score] = {
+SCORES: Mapping[str, Score] = {
     "random": random,
     "l1": l1,
     "l2": l2,

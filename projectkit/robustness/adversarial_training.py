@@ -13,7 +13,7 @@ recipe with label smoothing, which flattens the logits until attacks find little
 import math
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from projectkit.errors import RobustnessError
 from projectkit.robustness.pgd import refuse_counts
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     import tf_keras as keras
 
     from projectkit.train import History
+
+
+class AdversarialTraining(Protocol):
+    """Trains the model in place on attacked images.
+
+    model: a Keras model that ends in logits; epsilon: the radius of the ball that it is to hold in, as a share of a pixel's
+    range. Further options have a default. Raises RobustnessError for a radius that makes no sense.
+    """
+
+    def __call__(self, model: "keras.Model", dataset: Dataset, recipe: Recipe, /, *, epsilon: float) -> "History": ...
 
 
 def pgd_training(

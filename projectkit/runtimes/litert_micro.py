@@ -9,9 +9,10 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -96,7 +97,7 @@ def open_litert_micro(artifact: Artifact, *, threads: int = 1) -> LiteRTMicroSes
     return LiteRTMicroSession(artifact)
 
 
-def _package():
+def _package() -> ModuleType:
     try:
         from tflite_micro import runtime
     except ImportError as error:
@@ -116,7 +117,7 @@ def _enough(tensors: int, artifact: Artifact) -> int:
 
 
 @contextlib.contextmanager
-def _printed() -> Iterator:
+def _printed() -> Iterator[Callable[[], str]]:
     """Catches what is printed past Python's streams; yields a function that returns it."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as file, contextlib.ExitStack() as stack:

@@ -33,7 +33,7 @@ class ProjectEntry:
     report: FileEntry
 
 
-def dump_project(project: ProjectEntry | None) -> dict | None:
+def dump_project(project: ProjectEntry | None) -> dict[str, object] | None:
     """The manifest's field `project`: null for a lab."""
     if project is None:
         return None
@@ -51,11 +51,11 @@ def parse_project(value: object, lab: str) -> ProjectEntry | None:
         raise SubmissionError(
             "manifest: project is null, expected a title, a dataset and a report. Pack it with `projectkit pack project`."
         )
-    check_fields(value, {"title", "dataset", "report"}, "project")
+    fields = check_fields(value, {"title", "dataset", "report"}, "project")
     return ProjectEntry(
-        check_text(value["title"], "project.title", slashes=True),
-        _check_dataset_name(value["dataset"]),
-        check_file(value["report"], REPORT, "project.report"),
+        check_text(fields["title"], "project.title", slashes=True),
+        _check_dataset_name(fields["dataset"]),
+        check_file(fields["report"], REPORT, "project.report"),
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from projectkit.errors import SubmissionError
-from projectkit.submit.answers import load_answers
+from projectkit.submit.answers import Answers, load_answers
 from projectkit.submit.archive import PACK_AGAIN, open_archive, read_member
 from projectkit.submit.content import check_content
 from projectkit.submit.limits import LIMITS
@@ -41,13 +41,14 @@ def read(path: str | Path, destination: str | Path) -> Intake:
     with open_archive(path, "zip", files=LIMITS.files, allowed=MEMBER) as archive:
         manifest = _manifest(archive)
         destination.mkdir(parents=True, exist_ok=True)
-        problems, artifacts = {}, {}
+        problems: dict[str, str] = {}
+        artifacts: dict[str, Artifact] = {}
         for slot, entry in manifest.slots.items():
             try:
                 artifacts[slot] = _unpack_model(archive, entry, destination)
             except SubmissionError as error:
                 problems[slot] = str(error)
-        answers = {}
+        answers: Answers = {}
         try:
             answers, spoilt = _answers(archive, manifest)
             problems |= {f"answers/{exercise}": sentence for exercise, sentence in spoilt.items()}
@@ -120,7 +121,7 @@ def _unpack_model(archive: ZipFile, entry: FileEntry, destination: Path) -> Arti
     return Artifact(str(path), FORMATS[path.suffix], entry.sha256, entry.size)
 
 
-def _answers(archive: ZipFile, manifest: Manifest) -> tuple[dict, dict[str, str]]:
+def _answers(archive: ZipFile, manifest: Manifest) -> tuple[Answers, dict[str, str]]:
     if manifest.answers is None:
         if ANSWERS in archive.namelist():
             raise SubmissionError(f"{ANSWERS}: the zip holds it but the manifest does not name it. {PACK_AGAIN}")

@@ -7,6 +7,8 @@ in_set = raps(probs_of_val, dataset.val.y, alpha=0.1)(calibrated)    # CONFORMAL
 outside = OOD_SCORES["energy"](logits)                               # OOD_SCORES: logits (n, classes) -> (n,), larger outside
 """
 
+from collections.abc import Mapping
+
 from projectkit.uncertainty.augmentation import SHIFTS, augmented, moved
 from projectkit.uncertainty.batch_ensemble import batch_ensemble, batch_ensemble_twin, fit_batch_ensemble
 from projectkit.uncertainty.bins import BINS
@@ -16,6 +18,7 @@ from projectkit.uncertainty.conformal import PredictionSets, aps, conformal_quan
 from projectkit.uncertainty.dropout import mc_dropout, with_dropout
 from projectkit.uncertainty.ensemble import ensemble, fit_ensemble
 from projectkit.uncertainty.entropies import EntropySplit, entropy_split
+from projectkit.uncertainty.families import Calibration, Conformal, Fitter, OodScore, PredictiveSampler, ProbabilityScore
 from projectkit.uncertainty.intervals import detection_interval, score_interval
 from projectkit.uncertainty.joined import joined
 from projectkit.uncertainty.laplace import Laplace, fit_laplace, laplace
@@ -39,9 +42,15 @@ __all__ = [
     "SHIFTS",
     "Affine",
     "BrierParts",
+    "Calibration",
+    "Conformal",
     "EntropySplit",
+    "Fitter",
     "Laplace",
+    "OodScore",
     "PredictionSets",
+    "PredictiveSampler",
+    "ProbabilityScore",
     "Reliability",
     "Swag",
     "Temperature",
@@ -101,7 +110,7 @@ __all__ = [
 ]
 
 
-SCORES = {
+SCORES: Mapping[str, ProbabilityScore] = {
     "nll": nll,
     "brier": brier,
     "ece": ece,
@@ -112,12 +121,12 @@ SCORES = {
     "aurc": aurc,
 }
 
-CONFORMAL = {"lac": lac, "aps": aps, "raps": raps}
+CONFORMAL: Mapping[str, Conformal] = {"lac": lac, "aps": aps, "raps": raps}
 
-OOD_SCORES = {"max_probability": max_probability, "entropy": entropy, "energy": energy}
+OOD_SCORES: Mapping[str, OodScore] = {"max_probability": max_probability, "entropy": entropy, "energy": energy}
 
 # (model, x) -> probabilities of each sample, (samples, n, classes). Where FITTERS has the name, what it returns is the model.
-SAMPLERS = {
+SAMPLERS: Mapping[str, PredictiveSampler] = {
     "plain": plain,
     "mc_dropout": mc_dropout,
     "ensemble": ensemble,
@@ -131,7 +140,7 @@ SAMPLERS = {
 
 # (model, dataset, recipe) -> what the sampler of that name takes. The model is a Keras model and stays as it was; "swag" and
 # "laplace" expect a trained one, "ensemble" uses its architecture only.
-FITTERS = {
+FITTERS: Mapping[str, Fitter] = {
     "ensemble": fit_ensemble,
     "snapshot": fit_snapshots,
     "swag": fit_swag,

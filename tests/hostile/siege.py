@@ -97,7 +97,7 @@ def besiege(layers: tuple[str, ...] | None) -> dict:
         worker.program = ("-c", source)
         sibling = stack.enter_context(Workers(1))
         sibling.run(world.honest_job(), world.inputs)  # starts it
-        world.aim["sibling"] = sibling._all[0]._process.pid
+        world.aim["sibling"] = sibling._all[0]._process.popen.pid
         outcomes = {name: asdict(_attack(name, world, workers, sibling)) for name in attacks()}
     return {"kind": sandbox.protections().kind, "outcomes": outcomes}
 
@@ -118,7 +118,7 @@ def _attack(name: str, world: "World", workers: Workers, sibling: Workers) -> Ou
         "it became another program" if "became another program" in ended.log else "",
         _believed(ended, world),
         world.damage(before),
-        "the sibling died" if sibling._all[0]._process.poll() is not None else "",
+        "the sibling died" if sibling._all[0]._process.popen.poll() is not None else "",
         world.unwell(workers),
     ]
     how = report.get("refused") or ("came to its end without effect" if "gained" in report else _how(ended))
