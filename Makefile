@@ -1,11 +1,12 @@
 # Each target does its own set-up and repeats nothing that is up to date. `make help` lists them.
+# Programs in .venv that are scripts are called as modules of its Python: what finds their interpreter is a line that a space in a path breaks.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 DEMO := build/demo
 SOURCES := $(shell find projectkit grading labs/src labs/checks labs/build.py -name '*.py' -o -name '*.toml' -o -name '*.html')
 
-.PHONY: help setup demo lab test proofs solved lint notebooks lock baselines references figures clean
+.PHONY: help setup demo lab test proofs solved lint notebooks lock wheels baselines references figures clean
 
 help:
 	@echo "make demo       run lab 1, pack it, grade it in the sandbox, write $(DEMO)/report.html"
@@ -14,7 +15,8 @@ help:
 	@echo "make lab        open JupyterLab on labs/"
 	@echo "make notebooks  rebuild the students' notebooks from labs/src"
 	@echo "make lint       check the style"
-	@echo "make lock       resolve requirements.lock anew from pyproject.toml"
+	@echo "make lock       resolve requirements.lock anew for both distributions"
+	@echo "make wheels     build the students' and the instructors' wheel into build/wheels"
 	@echo "make baselines  train the reference models of the graders' relative checks anew"
 	@echo "make references build anew, at quick scale, the submissions that prove the rubrics"
 	@echo "make figures    write the tables of figures from benchmarks/results"
@@ -22,14 +24,14 @@ help:
 setup: $(READY)
 
 # uv installs in seconds what takes pip minutes; where it cannot be had, pip does it.
-$(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "projectkit needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + ". Say: make PYTHON=python3.11 …")'
+$(READY): requirements.lock pyproject.toml grading/pyproject.toml grading/setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "projectkit needs Python 3.11, 3.12 or 3.13, $(PYTHON) is " + sys.version.split()[0] + ". Say: make PYTHON=python3.11 …")'
 	@echo "Setting up .venv from requirements.lock (about 3 GB; only when the lock has changed) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"; \
 	then $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock; fi
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable ./grading
 	@touch $@
 
 demo: $(DEMO)/report.html
@@ -41,11 +43,12 @@ $(DEMO)/l01_quantization.ipynb: $(READY) $(SOURCES)
 
 $(DEMO)/report.html: $(DEMO)/l01_quantization.ipynb
 	@echo "Grading what it packed …"
-	@$(BIN)/grading run $(DEMO)/work/l01_quantization/l01_quantization.zip --out $(DEMO)/graded
+	@$(BIN)/python -m grading run $(DEMO)/work/l01_quantization/l01_quantization.zip --out $(DEMO)/graded
 	@cp $(DEMO)/graded/results/*.html $@
 
+# JupyterLab refuses to run as root unless it is told to.
 lab: $(READY)
-	@PYTHONPATH=$(CURDIR)/labs $(BIN)/jupyter lab labs
+	@PYTHONPATH="$(CURDIR)/labs" $(BIN)/python -m jupyterlab labs $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Both with two processes: a file's tests stay together, those that take longest begin first (tests/conftest.py).
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15 --nbval-lax tests build/solved
@@ -68,7 +71,13 @@ notebooks: $(READY)
 	@$(BIN)/python labs/build.py
 
 lock:
-	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate --output-file requirements.lock
+	@printf '%s\n' . './grading[test]' | $(BIN)/uv pip compile --quiet - --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate --no-emit-package projectkit-labs --no-emit-package projectkit-grading --output-file requirements.lock
+
+# A file left from an earlier build would go into the wheel, too.
+wheels: $(READY)
+	@rm -rf build/projectkit-labs build/projectkit-grading
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/wheels . ./grading
+	@echo "For students: $$(ls build/wheels/projectkit_labs-*). For instructors, who need both: $$(ls build/wheels/projectkit_grading-*)"
 
 baselines: $(READY)
 	@$(BIN)/python grading/baselines/build.py

@@ -1,4 +1,4 @@
-"""Our attacks beside those of foolbox and the Adversarial Robustness Toolbox: who leaves less of a model's accuracy.
+"""Our attacks beside those of foolbox and the Adversarial Robustness Toolbox: the accuracy that each leaves a model.
 
     PROJECTKIT_DATA=FOLDER python benchmarks/attacks.py
 

@@ -1,4 +1,4 @@
-"""A ResNet-20 teaches a ResNet-8 on CIFAR-10: what the teacher adds to training on the labels.
+"""A ResNet-8 distilled from a ResNet-20 on CIFAR-10: the gain over training on the labels alone.
 
     PROJECTKIT_DATA=FOLDER python benchmarks/distillation.py
     PROJECTKIT_DATA=FOLDER python benchmarks/distillation.py --teacher resnet20.keras   a teacher that is trained already

@@ -24,7 +24,7 @@ HEADLINES = {  # key → what it says
     "masks.lenet300.ratio": "Masks a second, over a loop in Keras, LeNet-300-100",
     "supermask.lenet300.lfe.iterative": "MNIST accuracy of an untrained LeNet-300-100 under a mask by LFE",
     "supermask.lenet300.pgbp_loss.iterative": "… by PGBP",
-    "distill.cifar10.gain": "What a ResNet-20 adds to a ResNet-8 that it teaches, CIFAR-10, 10 epochs",
+    "distill.cifar10.gain": "Accuracy gain of a ResNet-8 distilled from a ResNet-20, CIFAR-10, 10 epochs",
     "nas.regret.gp": "Regret of Bayesian search after 50 of 342 networks (Gaussian process)",
     "deploy.resnet8.litert.int8.latency_ratio": "Latency of a ResNet-8 in int8 over float32's, LiteRT",
     "deploy.mobilenet.litert.float32.latency_ratio_unfused": "… of a MobileNet (0.25) whose layers are not fused, over fused",
@@ -33,9 +33,9 @@ HEADLINES = {  # key → what it says
     "estimate.error": "Error of a latency estimated from a roofline, on this machine",
     "uncertainty.expected.mnist_ece_ratio": "Calibration error (ECE) after temperature scaling, over before, MNIST",
     "uncertainty.expected.cifar10_ensemble_minus_mc_dropout": "NLL of an ensemble of five, minus MC-dropout's, CIFAR-10",
-    "robust.mnist.pgd_trained.pgd40": "MNIST accuracy under PGD-40, ε = 0.3, of a convnet trained on PGD's images",
+    "robust.mnist.pgd_trained.pgd40": "MNIST accuracy under PGD-40, ε = 0.3, of a convnet trained adversarially by PGD",
     "robust.mnist.pgd_trained.strongest": "… under the strongest attack",
-    "robust.compressed.pruned.square": "… pruned without attacks in its training, under the black-box Square",
+    "robust.compressed.pruned.square": "… pruned and fine-tuned on clean images, under the black-box Square",
     "smoothing.mnist.certified": "MNIST accuracy certified at an L2 radius of 0.5, randomized smoothing",
 }
 ALL = """# Figures

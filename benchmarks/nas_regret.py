@@ -1,4 +1,4 @@
-"""Search strategies on the table of projectkit.nas: is any better than random, and by how much?
+"""Search strategies on the table of projectkit.nas: is any better than random search, and by how much?
 
     python benchmarks/nas_regret.py      a few minutes; goes on where it stopped
 

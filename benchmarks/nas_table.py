@@ -37,7 +37,7 @@ def run(raw: Raw, architecture, dataset, seed: int) -> table.Run:
     return table.Run(seed, tuple(taken["accuracy"]), taken["test"])
 
 
-def again(entries: list[table.Entry]) -> set[str]:
+def again(entries: list[table.TableEntry]) -> set[str]:
     """The digests of those that are trained from every seed."""
     by_work = sorted(entries, key=lambda entry: entry.cost.macs)
     spread = [by_work[index] for index in np.linspace(0, len(by_work) - 1, SPREAD).round().astype(int)]
@@ -49,7 +49,7 @@ def main() -> int:
     raw, dataset, shape = Raw("nas_table"), data.load("digits"), (table.SHAPE, table.CLASSES)
     one_core()
     entries = [
-        table.Entry(architecture, cost(architecture, *shape), (run(raw, architecture, dataset, SEEDS[0]),))
+        table.TableEntry(architecture, cost(architecture, *shape), (run(raw, architecture, dataset, SEEDS[0]),))
         for architecture in table.SPACE.architectures()
     ]
     repeated = again(entries)
@@ -57,7 +57,7 @@ def main() -> int:
     for entry in entries:
         digest = entry.architecture.digest
         more = [run(raw, entry.architecture, dataset, seed) for seed in SEEDS[1:] if digest in repeated]
-        whole[digest] = table.Entry(entry.architecture, entry.cost, (*entry.runs, *more))
+        whole[digest] = table.TableEntry(entry.architecture, entry.cost, (*entry.runs, *more))
     table.write(whole, dataset)
     made = table.load()
     print(f"{len(made.entries)} architectures; best {made.best.accuracy:.2%}; between seeds {made.noise:.2%}")

@@ -1,4 +1,4 @@
-"""Trials a minute of one study with 1, 2 and 4 workers: what `projectkit search --worker` gains from another process.
+"""Trials a minute of one study with 1, 2 and 4 workers: the speed-up by more processes of `projectkit search --worker`.
 
     python benchmarks/nas_throughput.py      about ten minutes on two quiet cores; goes on where it stopped
 

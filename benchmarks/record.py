@@ -1,11 +1,11 @@
 """What the benchmarks share: raw samples that survive a kill, and rows for benchmarks/results/NAME.json."""
 
 import json
-import os
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from projectkit.files import write_whole, written_whole
 from projectkit.measure import device
 from projectkit.types import Measurement
 
@@ -66,9 +66,8 @@ def percent(measured: Measurement) -> list[float]:
 def store_model(model, path: Path) -> None:
     """Writes a Keras model whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name("partial.keras")
-    model.save(temporary)
-    os.replace(temporary, path)
+    with written_whole(path, suffix=".keras") as part:
+        model.save(part)
 
 
 def write_rows(name: str, rows: list[dict]) -> None:
@@ -81,6 +80,4 @@ def write_rows(name: str, rows: list[dict]) -> None:
 def write_json(path: Path, value: object) -> None:
     """Writes `path` whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_whole(path, (json.dumps(value, indent=1) + "\n").encode())

@@ -1,4 +1,4 @@
-"""Dense supermasks: how much an untrained network recognizes of MNIST when some of its hidden units are silenced.
+"""Dense supermasks: MNIST accuracy of an untrained network when some of its hidden units are masked.
 
     python benchmarks/supermasks.py                       everything that is not measured yet; hours
     python benchmarks/supermasks.py lenet300.lfe wide     only these

@@ -1,4 +1,4 @@
-"""How well ten ways to say "I am not sure" are calibrated, on MNIST and CIFAR-10, and on images that are not like those.
+"""Calibration of ten methods of uncertainty on MNIST and CIFAR-10, on corrupted and on out-of-distribution images.
 
     PROJECTKIT_DATA=FOLDER python benchmarks/uncertainty.py
     PROJECTKIT_DATA=FOLDER python benchmarks/uncertainty.py --set mnist

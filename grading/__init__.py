@@ -4,3 +4,5 @@
 
 Nothing of a student's is executed or unpickled, claims earn nothing, and no TensorFlow is imported on this path.
 """
+
+DISTRIBUTION = "projectkit-grading"

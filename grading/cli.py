@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from grading import DISTRIBUTION
 from grading.colloquy import cli as colloquy
 from grading.defense import cli as defense
 from grading.moodle import cli as moodle
 from grading.results import gradescope
 from grading.semester import cli as semester
+from projectkit import __version__
+from projectkit.install_hint import install_hint
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +29,21 @@ semester.register(app)
 defense.register(app)
 
 WRONG_CALL, OURS = 2, 1
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"grading {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """The options of the program itself."""
 
 
 @app.command()
@@ -56,7 +74,7 @@ def run(
     from grading.workers.sandbox import protections
     from projectkit.errors import ProjectkitError
 
-    _need_extra()
+    _need_packages()
     if scale not in ("quick", "full"):
         raise typer.BadParameter(f"scale is {scale!r}, expected quick or full.")
     options = Options(scale, salt, data, workers, require_sandbox, rubrics or RUBRICS, scheduler)
@@ -74,11 +92,11 @@ def run(
         raise typer.Exit(OURS)
 
 
-def _need_extra() -> None:
+def _need_packages() -> None:
     """Stops before any file is opened when what writes the reports is not installed."""
     absent = [name for name in ("jinja2", "sklearn") if importlib.util.find_spec(name) is None]
     if absent:
-        typer.echo(f"Grading needs {' and '.join(absent)}. Install projectkit with its extra `grading`.", err=True)
+        typer.echo(f"Grading needs {' and '.join(absent)}: {install_hint(distribution=DISTRIBUTION)}", err=True)
         raise typer.Exit(WRONG_CALL)
 
 

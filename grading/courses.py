@@ -16,7 +16,7 @@ from grading.hidden.probes import Probes, probes_for
 from grading.measuring import remeasure
 from grading.results.store import FORMAT, digest_of, dump, slot_from_json, slot_to_json, write_atomically
 from grading.rubrics.loading import RUBRICS, load_rubric
-from grading.types import Rubric, Slot
+from grading.types import Rubric, Slot, Stored
 from grading.workers.pool import Inputs
 from projectkit.submit import Intake
 from projectkit.types import Artifact
@@ -48,15 +48,15 @@ class Course:
     measured: Slot | None  # of the baseline
 
 
-def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out: Path, run: remeasure.Run) -> Mapping:
+def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out: Path, run: remeasure.Run) -> Stored:
     """The measurements of a submission: those of an earlier run if nothing that they depend on has changed."""
     rubric, submission = course.rubric, intake.submission
     artifacts = {slot: submission.artifacts[slot] for slot in rubric.slots if slot not in problems}
     metrics = {slot: rubric.metrics(slot) for slot in artifacts}
     relative = any(check.relative and check.metric == "latency_p50" for check in rubric.checks)
     baseline = course.baseline if relative else None
-    task = remeasure.Task(artifacts, metrics, course.hidden, course.inputs, rubric.limits, baseline, course.probes)
-    key = {
+    task = remeasure.MeasuringTask(artifacts, metrics, course.hidden, course.inputs, rubric.limits, baseline, course.probes)
+    key: dict[str, object] = {
         "format": FORMAT,
         "models": {slot: artifact.sha256 for slot, artifact in artifacts.items()},
         "submission": submission.digest,  # equal models of two students are measured twice: no one's noise is another's
@@ -71,11 +71,11 @@ def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out
     return cached(out, key, lambda: remeasure.measure(task, run, course.measured))
 
 
-def cached(out: Path, key: Mapping, measure: Callable[[], remeasure.Measured]) -> Mapping:
+def cached(out: Path, key: dict[str, object], measure: Callable[[], remeasure.Measured]) -> Stored:
     """What was measured under this key before, else what `measure` gives, kept for the next run."""
     path = out / "measurements" / f"{digest_of(key)[:32]}.json"
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored: Stored = json.loads(path.read_text(encoding="utf-8"))
         if stored["key"] == json.loads(dump(key)):
             return stored
     except (OSError, ValueError, KeyError, TypeError):
@@ -91,12 +91,13 @@ def cached(out: Path, key: Mapping, measure: Callable[[], remeasure.Measured]) -
         "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     write_atomically(path, dump(stored))
-    return json.loads(dump(stored))
+    kept: Stored = json.loads(dump(stored))  # as a later run will read it
+    return kept
 
 
 def inputs_of(hidden: Hidden, probes: Probes | None = None) -> Inputs:
-    """What workers are given: hidden, plain, corrupted and strange images, one after the other, and no label."""
-    more = [probes.corrupted.x, probes.strange] if probes else []
+    """What workers are given: hidden, plain, corrupted and out-of-distribution images, one after the other, and no label."""
+    more = [probes.corrupted.x, probes.out_of_distribution] if probes else []
     stream = io.BytesIO()
     np.save(stream, np.concatenate([hidden.split.x, hidden.plain.x, *more]), allow_pickle=False)
     content = stream.getvalue()
@@ -108,7 +109,8 @@ class Courses:
 
     def __init__(self, options: Options, salt: str, out: Path, run: remeasure.Run):
         self._options, self._salt, self._out, self._run = options, salt, out, run
-        self._lock, self._made = threading.Lock(), {}
+        self._lock = threading.Lock()
+        self._made: dict[str, Course | Exception] = {}
 
     def get(self, lab: str) -> Course:
         """Raises SubmissionError when no rubric has this name, GradingError when the lab itself is set up wrongly."""
@@ -118,9 +120,10 @@ class Courses:
                     self._made[lab] = self._make(lab)
                 except Exception as error:  # kept, so that a lab that cannot be graded fails once and not once a student
                     self._made[lab] = error
-            if isinstance(self._made[lab], Exception):
-                raise self._made[lab]
-            return self._made[lab]
+            made = self._made[lab]
+            if isinstance(made, Exception):
+                raise made
+            return made
 
     def _make(self, lab: str) -> Course:
         rubric = load_rubric(lab, self._options.scale, self._options.rubrics)
@@ -130,7 +133,7 @@ class Courses:
         baseline = Artifact.of(rubric.baseline) if rubric.baseline else None
         if baseline is None:
             return Course(rubric, hidden, probes, inputs, None, None)
-        key = {"format": FORMAT, "baseline": baseline.sha256, "hidden": hidden.digest, "rubric": rubric.digest}
-        key["inputs"] = inputs.digest
+        key: dict[str, object] = {"format": FORMAT, "baseline": baseline.sha256, "hidden": hidden.digest}
+        key |= {"rubric": rubric.digest, "inputs": inputs.digest}
         stored = cached(self._out, key, lambda: remeasure.measure_baseline(rubric, hidden, probes, inputs, self._run))
         return Course(rubric, hidden, probes, inputs, baseline, slot_from_json(stored["slots"][remeasure.BASELINE]))

@@ -22,7 +22,7 @@ from grading.points.flags import answer_digests
 from grading.points.study import study_findings
 from grading.results.files import write_grade, write_overview
 from grading.results.store import digest_of, remove_unfinished, slot_from_json
-from grading.types import Grade
+from grading.types import Grade, Stored
 from grading.workers import sandbox, turns
 from grading.workers.cluster import Cluster
 from grading.workers.pool import Workers
@@ -128,7 +128,7 @@ def _grade(name: str, path: Path, out: Path, courses: Courses, run: Run) -> Grad
         return _awarded(done, intake, course, measured, problems)
 
 
-def _awarded(done: Grade, intake: Intake, course: Course, measured: Mapping, problems: Mapping[str, str]) -> Grade:
+def _awarded(done: Grade, intake: Intake, course: Course, measured: Stored, problems: Mapping[str, str]) -> Grade:
     """The grade with its points, from what was measured and answered."""
     slots = {slot: slot_from_json(raw) for slot, raw in measured["slots"].items()}
     problems = {**problems, **measured["problems"]}

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
+from grading.errors import GradingError
 from projectkit.types import Measurement, Profile
 
 FULL, PARTIAL, FAIL, ERROR, GATED = "full", "partial", "fail", "error", "gated"
@@ -92,6 +94,20 @@ class Rubric:
     corruption: Corruption | None = None
     ood: Ood | None = None
 
+    @property
+    def baseline_file(self) -> Path:
+        """The baseline. Raises GradingError when the rubric has none."""
+        if self.baseline is None:
+            raise GradingError(f"{self.lab}: its rubric has no baseline at the scale {self.scale}, expected a model. Name one.")
+        return self.baseline
+
+    @property
+    def black_box(self) -> Attack:
+        """The attack. Raises GradingError when the rubric has none."""
+        if self.attack is None:
+            raise GradingError(f"{self.lab}: its rubric has no attack at the scale {self.scale}, expected a table. Write one.")
+        return self.attack
+
     def metrics(self, slot: str) -> tuple[str, ...]:
         """The metrics that the checks of `slot` need, sorted."""
         metrics = {check.metric for check in self.checks if check.slot == slot}
@@ -135,11 +151,63 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ClaimFinding:
     """What was found about one claim of a study: how many of a count, or from 0 to 1 how much of the claim holds; and why."""
 
     value: float
     sentence: str
+
+
+class StoredMeasurement(TypedDict):
+    """A Measurement as JSON."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class StoredArtifact(TypedDict):
+    """An Artifact as JSON."""
+
+    path: str
+    format: str
+    sha256: str
+    size: int
+
+
+class StoredProfile(TypedDict):
+    """A Profile as JSON."""
+
+    artifact: StoredArtifact
+    device: str
+    values: dict[str, StoredMeasurement]
+    missing: dict[str, str]
+
+
+class StoredSlot(TypedDict):
+    """A Slot as JSON."""
+
+    profile: StoredProfile
+    ratios: dict[str, StoredMeasurement]
+    classes: list[StoredMeasurement | None]
+    plain: StoredMeasurement | None
+    weights: str
+    remarks: list[str]
+
+
+class Stored(TypedDict, total=False):
+    """The measurements of a submission as JSON: all that they depend on, the slots, why others have none, where, when, and how
+    many seconds it took. Empty where nothing was measured."""
+
+    key: dict[str, object]
+    slots: dict[str, StoredSlot]
+    problems: dict[str, str]
+    device: str
+    protections: list[str]
+    seconds: dict[str, float]
+    when: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +238,19 @@ class Grade:
     scale: str = ""
     verdicts: tuple[Verdict, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
-    measured: Mapping[str, object] = field(default_factory=dict)
+    measured: Stored = field(default_factory=Stored)
     answers: Mapping[str, Answer] = field(default_factory=dict)
-    study: Mapping[str, Finding] = field(default_factory=dict)
+    study: Mapping[str, ClaimFinding] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     conditions: Mapping[str, str] = field(default_factory=dict)
     claims: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
     ours: bool = False
+
+    def measured_of(self, slot: str, metric: str) -> StoredMeasurement | None:
+        """What was measured, None when nothing was."""
+        found = self.measured.get("slots", {}).get(slot)
+        return None if found is None else found["profile"]["values"].get(metric)
 
     @property
     def score(self) -> float:

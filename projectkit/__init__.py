@@ -2,15 +2,37 @@
 
     data → models → train → quantize → export → runtimes → measure → submit
 
-Importing this package loads no TensorFlow. It does settle which Keras TensorFlow will use: TFMOT works on Keras 2
+    import projectkit as pk
+    pk.data.load("digits")       # pk.<tab> shows the rooms; each is loaded when it is first used
+
+Importing this package loads no room and no TensorFlow. It does settle which Keras TensorFlow will use: TFMOT works on Keras 2
 (`tf_keras`) only, and TensorFlow decides at its first import, so the choice has to be made before that, here.
 """
 
+import importlib
 import os
 import sys
+from types import ModuleType
 
 __version__ = "0.1.0"
 
+ROOMS = (
+    "data",
+    "devices",
+    "distill",
+    "export",
+    "measure",
+    "models",
+    "nas",
+    "prune",
+    "quantize",
+    "robustness",
+    "runtimes",
+    "schedule",
+    "submit",
+    "train",
+    "uncertainty",
+)
 
 # ONNX Runtime reports its use to its maker unless it is told not to before its first import (since 1.29; on Linux and macOS
 # with a thread, a database and an identifier on disk). A course must not do that to its students.
@@ -31,3 +53,14 @@ def _choose_keras_2() -> None:
 
 
 _choose_keras_2()
+
+
+def __getattr__(name: str) -> ModuleType:
+    """The room `name`. Python asks here for what the package does not hold yet; importing the room puts it there."""
+    if name in ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"projectkit has no {name!r}; its rooms are {', '.join(ROOMS)}.")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *ROOMS})

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from projectkit import __version__
 from projectkit.errors import ProjectkitError, SubmissionError
+from projectkit.install_hint import install_hint
 from projectkit.types import Project
 
 app = typer.Typer(
@@ -24,6 +26,21 @@ CA_FILE = Annotated[Path | None, typer.Option("--tls-ca-file", help="Certificate
 CERT = Annotated[Path | None, typer.Option("--tls-cert", help="Your own certificate. Default: as Dask is configured.")]
 KEY = Annotated[Path | None, typer.Option("--tls-key", help="The key of your certificate.")]
 CLAIM = "SLOT/METRIC=NUMBER, for example optimized/accuracy=0.97"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"projectkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """The options of the program itself."""
 
 
 @data_app.command("list")
@@ -341,5 +358,5 @@ def _errors_as_sentences(extra: str = "plot") -> Iterator[None]:
         typer.echo(str(error), err=True)
         raise typer.Exit(WRONG_CALL) from error
     except ModuleNotFoundError as error:  # the base install of an edge device lacks what draws and trains
-        typer.echo(f"This needs {error.name}, which is not installed. Install projectkit with its extra `{extra}`.", err=True)
+        typer.echo(f"This needs {error.name}, which is not installed: {install_hint(extra)}", err=True)
         raise typer.Exit(WRONG_CALL) from error

@@ -2,11 +2,12 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from projectkit.errors import ProjectkitError
 
 
-def read_toml(path: Path, refusal: type[ProjectkitError], *, advice: str) -> dict:
+def read_toml(path: Path, refusal: type[ProjectkitError], *, advice: str) -> dict[str, Any]:
     """The content of a TOML file. Raises `refusal` where there is none or it is not TOML; the sentence ends with `advice`."""
     try:
         return tomllib.loads(path.read_text("utf-8"))

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import numpy as np
 
@@ -122,50 +122,6 @@ class Session(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """What a number means: its unit, how to name it to a person, and whether less of it is better."""
-
-    unit: str
-    label: str
-    less_is_better: bool = True
-
-
-METRICS = {
-    "accuracy": Metric("", "Accuracy", less_is_better=False),
-    "size": Metric("B", "File size"),
-    "compressed_size": Metric("B", "File size after gzip"),
-    "parameters": Metric("", "Parameters"),
-    "nonzero_parameters": Metric("", "Non-zero parameters"),
-    "sparsity": Metric("", "Sparsity", less_is_better=False),
-    "weight_bits": Metric("bit", "Stored bits per weight"),
-    "two_of_four": Metric("", "Weights in the 2:4 pattern", less_is_better=False),
-    "distinct_weights": Metric("", "Different weights in a filter, at most"),
-    "macs": Metric("", "Multiply-accumulates per inference"),
-    "operator_count": Metric("", "Operators in the graph"),
-    "latency_p50": Metric("s", "Latency, median"),
-    "latency_p90": Metric("s", "Latency, 90th percentile"),
-    "latency_ratio": Metric("", "Latency, relative to the baseline"),
-    "peak_memory": Metric("B", "Peak memory of the runtime"),
-    "peak_activations": Metric("B", "Peak memory of the activations"),
-    "arena": Metric("B", "Arena on a microcontroller"),
-    "symmetric_int8": Metric("", "Weights in symmetric int8", less_is_better=False),
-    "energy": Metric("J", "Energy per inference"),
-}
-
-# What answers to labelled images tell beside their accuracy. No profile of a file has these: they need labels, and some of them
-# images of their own, so that the grader measures them where a rubric asks for them.
-QUALITIES = {
-    "nll": Metric("", "Negative log-likelihood"),
-    "ece": Metric("", "Expected calibration error"),
-    "brier": Metric("", "Brier score"),
-    "corrupted_accuracy": Metric("", "Accuracy on corrupted images", less_is_better=False),
-    "corrupted_nll": Metric("", "Negative log-likelihood on corrupted images"),
-    "ood_auroc": Metric("", "Strange images told from known ones (AUROC)", less_is_better=False),
-    "robust_accuracy": Metric("", "Accuracy under a black-box attack", less_is_better=False),
-}
-
-
-@dataclass(frozen=True, slots=True)
 class Measurement:
     """A measured number with its 95 % interval [low, high] from n observations.
 
@@ -226,6 +182,17 @@ class Project:
     report: str
 
 
+class Block(TypedDict):
+    """One block of an architecture, as a study states it."""
+
+    filters: int
+    kernel: int
+    stride: int
+    depthwise: bool
+    activation: str
+    skip: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One trial of an architecture search, as its study states it.
@@ -237,7 +204,7 @@ class Trial:
     number: int
     state: str
     values: tuple[float, ...]
-    blocks: tuple[Mapping[str, int | bool | str], ...]
+    blocks: tuple[Block, ...]
     digest: str
     parameters: int
     macs: int

@@ -1,6 +1,7 @@
 """Who may import whom, and who must never load TensorFlow."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -8,14 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# A room may import these rooms of projectkit; types, errors and the other four small modules of FOR_ALL are for everybody.
+# A room may import these rooms of projectkit; types, errors and the other small modules of FOR_ALL are for everybody.
 ALLOWED = {
     "types": {"errors"},
     "errors": set(),
+    "files": set(),
+    "metrics": set(),
     "quiet": set(),
     "tensorflow_quietly": set(),
     "scale": set(),
     "toml_file": {"errors"},
+    "install_hint": set(),
     "data": set(),
     "models": {"data"},
     "train": {"data", "models"},
@@ -32,9 +36,21 @@ ALLOWED = {
     "uncertainty": {"data", "models", "train"},
     "robustness": {"data", "models", "train"},
 }
-FOR_ALL = {"types", "errors", "quiet", "scale", "tensorflow_quietly", "toml_file"}
+FOR_ALL = {"types", "errors", "files", "metrics", "quiet", "scale", "tensorflow_quietly", "toml_file", "install_hint"}
 # Of the last two it uses what is NumPy: scores, corruptions, the black-box searches.
-GRADING = {"types", "errors", "data", "runtimes", "measure", "submit", "uncertainty", "robustness"}
+GRADING = {
+    "types",
+    "errors",
+    "files",
+    "metrics",
+    "install_hint",
+    "data",
+    "runtimes",
+    "measure",
+    "submit",
+    "uncertainty",
+    "robustness",
+}
 PROGRAMS_THAT_TRAIN = {"baselines", "reference"}  # run by hand and by tests, imported by nothing of the grading path
 
 LIGHT = [
@@ -84,6 +100,32 @@ def test_a_room_imports_only_what_stands_before_it(room):
         extra = imported_rooms(path) - ALLOWED[room] - FOR_ALL - {room}
         assert not extra, f"{path.relative_to(ROOT)} imports {sorted(extra)}"
         assert "import grading" not in path.read_text("utf-8") and "from grading" not in path.read_text("utf-8")
+
+
+def imported_modules(path: Path, modules: set[str]) -> set[str]:
+    """Which of `modules` a file imports, anywhere in it; of `from package import name` the module `name` if it is one."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import, which the rules above would overlook. Give the whole name."
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in modules else node.module for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & modules
+
+
+@pytest.mark.parametrize("package", ["projectkit", "grading"])
+def test_no_modules_import_each_other_in_a_circle(package):
+    """Not even by imports inside functions: what both sides need lies below both."""
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (ROOT / package).rglob("*.py")
+    }
+    graph = {module: imported_modules(path, set(files)) - {module} for module, path in files.items()}
+    assert sum(map(len, graph.values())) > len(files) / 2, "the imports were not found"
+    order = tuple(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+    assert set(order) == set(files)
 
 
 def test_every_room_has_a_rule():

@@ -35,19 +35,19 @@ FEW = {
 }
 
 
-def starting_point(scale: str):
+def starting_point(scale: str) -> tuple[Dataset, keras.Model, Recipe]:
     """(dataset, trained convnet, its recipe): where l01, l02 and l03 begin at `scale`."""
     name, _, recipe = RECIPES[scale]
     return data.load(name), keras.models.load_model(HERE / f"{name}_convnet.keras", compile=False), recipe
 
 
-def branched_starting_point(scale: str):
+def branched_starting_point(scale: str) -> tuple[Dataset, keras.Model, Recipe]:
     """(dataset, trained network with branches, its recipe): where l09 begins at `scale`."""
     name, _, recipe = RECIPES[scale]
     return data.load(name), keras.models.load_model(HERE / f"{name}_branched.keras", compile=False), recipe
 
 
-def trained(scale: str, builder: str):
+def trained(scale: str, builder: str) -> tuple[Dataset, keras.Model]:
     """(dataset, network), trained anew."""
     name, widths, recipe = RECIPES[scale]
     dataset: Dataset = data.load(name)
@@ -56,13 +56,13 @@ def trained(scale: str, builder: str):
     return dataset, model
 
 
-def overconfident_starting_point(scale: str):
+def overconfident_starting_point(scale: str) -> tuple[Dataset, keras.Model]:
     """(dataset, network that knows a few images by heart): where l15 begins at `scale`."""
     name = RECIPES[scale][0]
     return data.load(name), keras.models.load_model(HERE / f"{name}_overconfident.keras", compile=False)
 
 
-def overconfident(dataset: Dataset, scale: str, seed: int = 0):
+def overconfident(dataset: Dataset, scale: str, seed: int = 0) -> keras.Model:
     """A network that has learned the first few training images by heart, each many times."""
     count, times, widths, recipe = FEW[scale]
     index = np.tile(np.arange(count), times)

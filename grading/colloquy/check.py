@@ -80,15 +80,15 @@ def mark(student: str, item: Item, answer: str, by_person: float | None = None) 
 
 def is_right(value: float, item: Item) -> bool:
     """Whether the value is within the item's tolerance of its answer."""
-    return abs(value - item.answer) <= item.tolerance + 1e-9 * abs(item.answer)
+    return abs(value - item.right) <= item.tolerance + 1e-9 * abs(item.right)
 
 
 def _reason(value: float, item: Item) -> str:
     likely = [name for name, wrong in item.wrong.items() if abs(value - wrong) <= 0.005 * abs(wrong)]
     hint = f" It looks as if someone {likely[0]}." if likely else ""
-    if item.unit == "fraction" and abs(value / 100 - item.answer) <= item.tolerance:
+    if item.unit == "fraction" and abs(value / 100 - item.right) <= item.tolerance:
         hint = " A fraction from 0 to 1 was asked; a percentage needs its % sign."
-    return f"{show(value)} is not {show(item.answer)}.{hint} {item.solution}"
+    return f"{show(value)} is not {show(item.right)}.{hint} {item.solution}"
 
 
 def _read(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """`grading colloquy make | check | moodle-xml | topics`. Thin: each command calls the function of its name."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -98,7 +99,7 @@ def _split(text: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def _errors():
+def _errors() -> Iterator[None]:
     from projectkit.errors import ProjectkitError
 
     try:

@@ -54,7 +54,7 @@ def _category(question: Question) -> str:
 def _numerical(one: Item) -> str:
     form = asked(one.unit, one.whole) if one.unit != "fraction" else "a fraction from 0 to 1"
     body = f"<p>{to_html(one.text)}</p>{_table(one)}" + (f"<p>Answer: {to_html(form)}.</p>" if form else "")
-    answers = [_answer(100, one.answer, one.tolerance, "")]
+    answers = [_answer(100, one.right, one.tolerance, "")]
     # Known mistakes earn nothing, but say what went wrong.
     answers += [
         _answer(0, value, 0.005 * abs(value), f"It looks as if someone {name}.") for name, value in one.wrong.items() if value

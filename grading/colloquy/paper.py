@@ -5,9 +5,10 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from grading.colloquy.bank import BANK, TOPICS, item
 from grading.colloquy.draw import Draw
@@ -45,7 +46,8 @@ def choose(choice: Choice, *key: str) -> tuple[Question, ...]:
             "than "
             "questions. Change --questions or --open."
         )
-    draw, used, chosen = Draw("choose", *key), Counter(), []
+    draw, used = Draw("choose", *key), Counter[str]()
+    chosen: list[Question] = []
     allowed = [question for question in BANK.values() if question.topic in (choice.topics or TOPICS)]
     for computed, count in ((False, choice.opened), (True, choice.questions - choice.opened)):
         pool = draw.shuffled([question for question in allowed if isinstance(question, Computed) == computed])
@@ -131,7 +133,7 @@ def read_paper(folder: Path) -> Paper:
         ) from error
 
 
-def _item(raw: dict) -> Item:
+def _item(raw: Mapping[str, Any]) -> Item:
     lists = {"table": tuple(map(tuple, raw["table"])), "guide": tuple(map(tuple, raw["guide"]))}
     return Item(**{**raw, **lists})
 
@@ -187,11 +189,11 @@ def asked(unit: str, whole: bool) -> str:
     return f"in {unit}" if unit else "a whole number" if whole else ""
 
 
-def _page(name: str, paper: Paper, sheets: Sequence) -> str:
+def _page(name: str, paper: Paper, sheets: Sequence[tuple[str, Sequence[Shown]]]) -> str:
     def points(value: float) -> str:
         return f"{show(value)} point{'s' if value != 1 else ''}"
 
-    def total(shown: Sequence) -> str:
+    def total(shown: Sequence[Shown]) -> str:
         return show(sum(one.item.points for one in shown))
 
     return template(name, "grading.colloquy").render(paper=paper, sheets=sheets, points=points, total=total)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from grading.colloquy.draw import Draw
+from grading.errors import GradingError
 
 # Outcomes of the courses, by their codes in the syllabus.
 MADE, KNOWS, LEGAL, MEASURES = "K7_U07", "K7_W10", "K7_W11", "K7_U12"
@@ -95,6 +96,13 @@ class Item:
     solution: str = ""
     wrong: Mapping[str, float] = field(default_factory=dict)
     guide: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def right(self) -> float:
+        """The answer of a computed question. Raises GradingError for an open one, which a person marks."""
+        if self.answer is None:
+            raise GradingError(f"Question {self.question} is open: it has no answer to compare with. Mark it by its guide.")
+        return self.answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ out."""
 from grading.defense.claims import judge_claims, shown, with_interval
 from grading.defense.types import BASELINE, OPTIMIZED, REFUTED, UNMEASURABLE, Asked, Work
 from grading.types import Slot
+from projectkit.types import Measurement
 
 OWN = "your numbers"
 WORTH_ASKING = 0.005  # of accuracy
@@ -71,10 +72,11 @@ def accuracy_rose(work: Work) -> Asked | None:
 
 
 def within_chance(work: Work) -> Asked | None:
-    drop = _drop(work)
-    if drop is None or drop == 0:
+    both = _accuracies(work)
+    if both is None or both[0].value == both[1].value:
         return None
-    one, two = work.baseline.profile.values["accuracy"], work.optimized.profile.values["accuracy"]
+    one, two = both
+    drop = one.value - two.value
     if one.low > two.high or two.low > one.high:
         return None
     return Asked(
@@ -96,8 +98,9 @@ def better_variant(work: Work) -> Asked | None:
     for name, slot in work.slots.items():
         if name in (OPTIMIZED, BASELINE) or chosen is None:
             continue
-        better = [_gain(slot, chosen, metric) for metric in ("accuracy", "size", "latency_p50")]
-        if None in better or min(better) < 1 or max(better) < 1.05:
+        gains = [_gain(slot, chosen, metric) for metric in ("accuracy", "size", "latency_p50")]
+        better = [gain for gain in gains if gain is not None]
+        if len(better) < len(gains) or min(better) < 1 or max(better) < 1.05:
             continue
         return Asked(
             "better_variant",
@@ -169,8 +172,11 @@ def nothing_claimed(work: Work) -> Asked | None:
 
 
 def hidden_data_gap(work: Work) -> Asked | None:
-    slot, found = work.optimized, work.optimized and work.optimized.profile.values.get("accuracy")
-    known = slot and (slot.plain.value if slot.plain else work.claims.get(f"{OPTIMIZED}/accuracy"))
+    slot = work.optimized
+    if slot is None:
+        return None
+    found = slot.profile.values.get("accuracy")
+    known = slot.plain.value if slot.plain else work.claims.get(f"{OPTIMIZED}/accuracy")
     if known is None or found is None or not 0.01 < known - found.value < 1:
         return None
     return Asked(
@@ -201,17 +207,26 @@ def model_refused(work: Work) -> Asked | None:
 
 def class_losses(baseline: Slot | None, optimized: Slot | None) -> list[tuple[int, float]]:
     """(class, images of it that were lost) for each class, from both models' accuracy by class; negative where some were won."""
+    return [(index, (one.value - two.value) * one.n) for index, one, two in class_accuracies(baseline, optimized)]
+
+
+def class_accuracies(baseline: Slot | None, optimized: Slot | None) -> list[tuple[int, Measurement, Measurement]]:
+    """(class, the baseline's accuracy in it, the optimized model's) for each class in which both are known."""
     if baseline is None or optimized is None or len(baseline.classes) != len(optimized.classes):
         return []
     pairs = zip(baseline.classes, optimized.classes, strict=True)
-    return [(index, (one.value - two.value) * one.n) for index, (one, two) in enumerate(pairs) if one and two]
+    return [(index, one, two) for index, (one, two) in enumerate(pairs) if one and two]
+
+
+def _accuracies(work: Work) -> tuple[Measurement, Measurement] | None:
+    """The accuracies of the baseline and of the optimized model on the hidden images, where both are known."""
+    found = [slot.profile.values.get("accuracy") if slot else None for slot in (work.baseline, work.optimized)]
+    return (found[0], found[1]) if found[0] and found[1] else None
 
 
 def _drop(work: Work) -> float | None:
-    slots = (work.baseline, work.optimized)
-    if any(slot is None or "accuracy" not in slot.profile.values for slot in slots):
-        return None
-    return work.baseline.profile.values["accuracy"].value - work.optimized.profile.values["accuracy"].value
+    both = _accuracies(work)
+    return None if both is None else both[0].value - both[1].value
 
 
 def _gain(slot: Slot, chosen: Slot, metric: str) -> float | None:

@@ -11,11 +11,10 @@ from dataclasses import replace
 from grading.defense.types import BASELINE, CONFIRMED, REFUTED, UNMEASURABLE, Judged, Work
 from grading.types import Slot
 from projectkit.measure import format_interval, format_value
-from projectkit.types import METRICS, Measurement
+from projectkit.metrics import METRICS, PROFILE_METRICS, RATIO_SUFFIX, is_share
+from projectkit.types import Measurement
 
-RATIO = "_ratio"
-SHARES = ("accuracy", "sparsity", "two_of_four", "symmetric_int8")  # differences in points, not in percent of themselves
-TIMES = ("latency_p50", "latency_p90", "energy")  # they belong to the machine
+OF_THE_MACHINE = ("s", "J")  # times and energies belong to the machine that measured them
 SAME_IMAGES = 0.005  # of accuracy, for rounding and another processor: the jury has the test images that the student had
 COUNTED, COUNTED_POINTS = 0.02, 0.01  # room for a number that was rounded to two digits
 MEMORY = 0.25
@@ -61,11 +60,11 @@ def with_interval(metric: str, measured: Measurement) -> str:
 def ratio_of(slot: Slot, metric: str, baseline: Slot | None) -> Measurement | None:
     """`metric` of the slot over the baseline's; of latencies the one from timing both in turn, where there is one."""
     if metric in slot.ratios:
-        return replace(slot.ratios[metric], metric=metric + RATIO)
-    value, base = measured_of(slot, metric), baseline and measured_of(baseline, metric)
+        return replace(slot.ratios[metric], metric=metric + RATIO_SUFFIX)
+    value, base = measured_of(slot, metric), measured_of(baseline, metric) if baseline else None
     if value is None or base is None or base.low <= 0:
         return None
-    return Measurement(metric + RATIO, value.value / base.value, value.low / base.high, value.high / base.low, value.n)
+    return Measurement(metric + RATIO_SUFFIX, value.value / base.value, value.low / base.high, value.high / base.low, value.n)
 
 
 def measured_of(slot: Slot, metric: str) -> Measurement | None:
@@ -77,8 +76,8 @@ def measured_of(slot: Slot, metric: str) -> Measurement | None:
 def _judge(name: str, claimed: float, work: Work) -> Judged:
     slot_name, _, full = name.rpartition("/")
     full = "latency_p50_ratio" if full == "latency_ratio" else full
-    metric = full.removesuffix(RATIO)
-    if metric not in METRICS or not slot_name or metric == "latency_ratio":
+    metric = full.removesuffix(RATIO_SUFFIX)
+    if metric not in PROFILE_METRICS or not slot_name or metric == "latency_ratio":
         known = "this is no metric of the course: the student has to show how it was measured"
         return Judged(name, "", claimed, UNMEASURABLE, f"Claimed {shown('', claimed)}; {known}.")
     plain = Judged(name, full, claimed, UNMEASURABLE, "")
@@ -89,22 +88,24 @@ def _judge(name: str, claimed: float, work: Work) -> Judged:
     measured = ratio_of(slot, metric, work.baseline) if full != metric else measured_of(slot, metric)
     if measured is None:
         return replace(plain, sentence=f"Claimed {shown(full, claimed)}; {_reason(slot, metric, full, work)}")
-    if metric in SHARES and full == metric and 1 < claimed <= 100:
+    if is_share(metric) and full == metric and 1 < claimed <= 100:
         plain = replace(plain, claimed=claimed / 100)
-    if metric in TIMES and full == metric:
+    if METRICS[metric].unit in OF_THE_MACHINE and full == metric:
         return _judge_time(plain, slot_name, measured, work)
     judged = _compare(plain, measured)
     if full != "accuracy" or slot.plain is None:
         return judged
-    return replace(judged, sentence=f"{judged.sentence} {_on_hidden(slot, work.baseline)}")
+    return replace(judged, sentence=f"{judged.sentence} {_on_hidden(slot, slot.plain, work.baseline)}")
 
 
-def _on_hidden(slot: Slot, baseline: Slot | None) -> str:
-    """What is left of an accuracy on the hidden images, and of the baseline's, which the alterations cost something too."""
+def _on_hidden(slot: Slot, plain: Measurement, baseline: Slot | None) -> str:
+    """What is left of the accuracy `plain` on the hidden images, and of the baseline's, which the alterations cost something
+    too."""
     found = with_interval("accuracy", slot.profile.values["accuracy"])
     if baseline is None or baseline is slot or baseline.plain is None:
         return f"On the hidden images: {found}."
-    costs = [100 * (one.plain.value - one.profile.values["accuracy"].value) for one in (slot, baseline)]
+    pairs = ((plain, slot), (baseline.plain, baseline))
+    costs = [100 * (public.value - one.profile.values["accuracy"].value) for public, one in pairs]
     return f"On the hidden images: {found}, {costs[0]:.1f} points less; the baseline loses {costs[1]:.1f} there."
 
 
@@ -117,7 +118,7 @@ def _reason(slot: Slot, metric: str, full: str, work: Work) -> str:
 
 def _compare(claim: Judged, measured: Measurement) -> Judged:
     """Confirmed when the claim is no better than the better end of the interval, with the tolerance added."""
-    metric = claim.metric.removesuffix(RATIO)
+    metric = claim.metric.removesuffix(RATIO_SUFFIX)
     less = METRICS[metric].less_is_better
     best, words = _allowed(claim.metric, measured, less)
     good = claim.claimed >= best if less else claim.claimed <= best
@@ -133,19 +134,19 @@ def _compare(claim: Judged, measured: Measurement) -> Judged:
 def _allowed(full: str, measured: Measurement, less: bool) -> tuple[float, str]:
     """The best claim that is still confirmed, and the allowance in words: beyond the interval, but for accuracy, which was
     measured on the very same images."""
-    metric = full.removesuffix(RATIO)
+    metric = full.removesuffix(RATIO_SUFFIX)
     if metric == "accuracy":
         return measured.value + SAME_IMAGES, "0.5 points"
     if metric == "sparsity":
         return measured.high + COUNTED_POINTS, "1 point beyond the interval"
-    share = TIME_RATIO if metric in TIMES else MEMORY if metric == "peak_memory" else COUNTED
+    share = TIME_RATIO if METRICS[metric].unit in OF_THE_MACHINE else MEMORY if metric == "peak_memory" else COUNTED
     end = measured.low if less else measured.high
     return end / (1 + share) if less else end * (1 + share), f"{100 * share:.0f} % beyond the interval"
 
 
 def _difference(claim: Judged, measured: Measurement) -> str:
     """How far off and to which side, as seen from the claim."""
-    if claim.metric in SHARES:
+    if is_share(claim.metric):
         points = 100 * abs(claim.claimed - measured.value)
         return f"{points:.1f} points {'less' if measured.value < claim.claimed else 'more'} than claimed"
     if claim.claimed <= 0 or measured.value <= 0:
@@ -172,7 +173,7 @@ def _judge_time(claim: Judged, slot_name: str, measured: Measurement, work: Work
     base = work.claims.get(f"{BASELINE}/{claim.metric}", 0.0)
     ratio = ratio_of(work.slots[slot_name], claim.metric, work.baseline) if slot_name != BASELINE else None
     if base > 0 and ratio is not None:
-        cancelled = _compare(replace(claim, metric=claim.metric + RATIO, claimed=claim.claimed / base), ratio)
+        cancelled = _compare(replace(claim, metric=claim.metric + RATIO_SUFFIX, claimed=claim.claimed / base), ratio)
         sentence = f"{found}; over the baseline, which makes machines cancel: {_lower(cancelled.sentence)}"
         return replace(cancelled, metric=claim.metric, claimed=claim.claimed, measured=measured, sentence=sentence)
     if claim.claimed <= 0 or measured.low > MACHINES * claim.claimed:

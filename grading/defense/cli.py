@@ -1,12 +1,16 @@
 """The commands `grading defend` and `grading sheets`. Thin: each calls the functions that do the work."""
 
 import importlib.util
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from grading import DISTRIBUTION
+from projectkit.install_hint import install_hint
 
 WRONG_CALL, OURS = 2, 1
 
@@ -45,9 +49,9 @@ def defend(
     Run again, it goes on where it was; sheets that somebody filled in are left alone. Exit code 2: called wrongly.
     """
     if importlib.util.find_spec("jinja2") is None:
-        typer.echo("The defense needs jinja2. Install projectkit with its extra `grading`.", err=True)
+        typer.echo(f"The defense needs jinja2: {install_hint(distribution=DISTRIBUTION)}", err=True)
         raise typer.Exit(WRONG_CALL)
-    from grading.defense.defend import Settings
+    from grading.defense.defend import DefenseSettings
     from grading.defense.defend import defend as run
     from grading.defense.measured import LIMITS
     from grading.defense.schedule import plan_of
@@ -56,7 +60,7 @@ def defend(
     with _errors():
         plan = plan_of(start, minutes, until, breaks or [])
         jurors = _jurors(juror or ["juror 1", "juror 2"])
-        settings = Settings(
+        settings = DefenseSettings(
             load_sheet(scheme),
             plan,
             tuple(classes or ()),
@@ -123,7 +127,7 @@ def _say(line: str) -> None:
 
 
 @contextmanager
-def _errors():
+def _errors() -> Iterator[None]:
     from grading.errors import OutputError
     from projectkit.errors import ProjectkitError
 

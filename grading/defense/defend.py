@@ -8,8 +8,8 @@ from pathlib import Path
 
 from grading.defense.claims import counts, judge_claims
 from grading.defense.measured import LIMITS, Bench, measure_work, project_files, safe_name
-from grading.defense.pages import Entry, dossier_page, index_page, score_page
-from grading.defense.points import class_models, models_of
+from grading.defense.pages import IndexEntry, dossier_page, index_page, score_page
+from grading.defense.points import Other, class_models, models_of
 from grading.defense.questions import questions
 from grading.defense.schedule import Plan, calendar, schedule, schedule_table
 from grading.defense.sheets import sheet_table
@@ -26,7 +26,7 @@ from projectkit.errors import SubmissionError
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class DefenseSettings:
     """How a defense is to be done. `classes`: folders of grading runs; `data`: the instructor's own datasets by name; `seed`
     shapes the questions from the bank, of which and of the student's numbers there are `questions`."""
 
@@ -47,13 +47,13 @@ class Defense:
     """What a run made: the schedule's entries, (file, why) of what is no project, and score sheets kept because somebody filled
     them in already."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[IndexEntry, ...]
     refused: tuple[tuple[str, str], ...]
     kept: tuple[Path, ...]
 
 
 def defend(
-    submissions: Sequence[Path], out: Path, settings: Settings, progress: Callable[[str], None] = lambda _: None
+    submissions: Sequence[Path], out: Path, settings: DefenseSettings, progress: Callable[[str], None] = lambda _: None
 ) -> Defense:
     """Writes index.html, schedule.csv and .ics, dossiers/, students/ and sheets/ into `out`. Repeated, it measures only what is
     new. Raises GradingError when called wrongly, OutputError when nothing can be written."""
@@ -101,7 +101,7 @@ def _measure_all(
     return list(works.values()), refused
 
 
-def _write_pages(works: Sequence[Work], others: Sequence, out: Path, settings: Settings) -> list[Entry]:
+def _write_pages(works: Sequence[Work], others: Sequence[Other], out: Path, settings: DefenseSettings) -> list[IndexEntry]:
     entries = []
     for work, slot in zip(works, schedule([(work.student, work.title) for work in works], settings.plan), strict=True):
         asked = questions(work, settings.questions, settings.seed)
@@ -112,7 +112,7 @@ def _write_pages(works: Sequence[Work], others: Sequence, out: Path, settings: S
             page = f"sheets/{safe_name(juror)}/{work.name}.html"
             write_atomically(out / page, score_page(work, slot, settings.sheet, juror))
             sheets.append((juror, page))
-        entries.append(Entry(work, slot, counts(judge_claims(work)), tuple(sheets)))
+        entries.append(IndexEntry(work, slot, counts(judge_claims(work)), tuple(sheets)))
     return entries
 
 

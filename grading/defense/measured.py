@@ -17,11 +17,12 @@ from grading.types import Limits
 from grading.workers.pool import Inputs
 from projectkit.data import LOADERS
 from projectkit.errors import ProjectkitError, SubmissionError
+from projectkit.metrics import PROFILE_METRICS
 from projectkit.submit import Intake, read
-from projectkit.types import METRICS, Artifact
+from projectkit.types import Artifact
 
 LAB = "project"
-MEASURED = tuple(metric for metric in METRICS if metric != "latency_ratio")
+MEASURED = tuple(metric for metric in PROFILE_METRICS if metric != "latency_ratio")
 LIMITS = Limits(budget=1.0)  # a defense measures few models, so each gets more time than in a class
 
 
@@ -106,7 +107,7 @@ def _measure(artifacts: Mapping[str, Artifact], hidden: Hidden, inputs: Inputs, 
     for names in (first, rest):
         if not names:
             continue
-        task = remeasure.Task(
+        task = remeasure.MeasuringTask(
             artifacts={name: artifacts[name] for name in names},
             metrics={name: MEASURED for name in names},
             hidden=hidden,

@@ -101,11 +101,13 @@ def merge(
 def _merge_student(
     key: str, name: str, jurors: Sequence[str], scores: Mapping[tuple[str, str, str], Fraction | None], sheet: ScoreSheet
 ) -> Merged:
-    present, notes = [], []
+    present: list[tuple[str, dict[str, Fraction]]] = []
+    notes = []
     for juror in jurors:
-        given = {one.id: scores.get((juror, key, one.id)) for one in sheet.criteria}
-        lacking = [criterion for criterion, score in given.items() if score is None]
-        if lacking and len(lacking) < len(given):
+        found = {one.id: scores.get((juror, key, one.id)) for one in sheet.criteria}
+        given = {criterion: score for criterion, score in found.items() if score is not None}
+        lacking = [criterion for criterion in found if criterion not in given]
+        if lacking and given:
             raise GradingError(
                 f"{juror}'s sheet: {name} has no score for {', '.join(lacking)}, expected all criteria or none. Fill them in; 0 "
                 "is a score too."

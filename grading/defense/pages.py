@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from grading.defense.claims import TOLERANCES, counts, judge_claims
 from grading.defense.picture import panels
@@ -12,11 +13,14 @@ from grading.defense.report_text import report_html
 from grading.defense.types import CONFIRMED, REFUTED, UNMEASURABLE, Appointment, Asked, ScoreSheet, Work
 from grading.results.html import template
 
+if TYPE_CHECKING:
+    import jinja2
+
 TONES = {CONFIRMED: "full", REFUTED: "fail", UNMEASURABLE: "gated"}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexEntry:
     """A line of the index. `sheets`: (juror, page of the juror's score sheet)."""
 
     work: Work
@@ -57,7 +61,7 @@ def score_page(work: Work, appointment: Appointment, sheet: ScoreSheet, juror: s
     return _template("score_sheet.html").render(work=work, appointment=appointment, sheet=sheet, juror=juror, groups=groups)
 
 
-def index_page(entries: Sequence[Entry], refused: Sequence[tuple[str, str]], sheet: ScoreSheet) -> str:
+def index_page(entries: Sequence[IndexEntry], refused: Sequence[tuple[str, str]], sheet: ScoreSheet) -> str:
     """The schedule with links to all pages, day by day."""
     days = [
         (day.strftime("%A, %d %B %Y"), list(group))
@@ -66,5 +70,5 @@ def index_page(entries: Sequence[Entry], refused: Sequence[tuple[str, str]], she
     return _template("index.html").render(rows=entries, days=days, refused=refused, sheet=sheet, tones=TONES)
 
 
-def _template(name: str):
+def _template(name: str) -> "jinja2.Template":
     return template(name, "grading.defense", "grading.results")

@@ -7,7 +7,7 @@ from html import escape
 
 from grading.defense.types import Point
 from projectkit.measure import format_value
-from projectkit.types import METRICS
+from projectkit.metrics import METRICS
 
 COSTS = ("latency_p50", "size", "energy")
 WIDTH, HEIGHT = 300, 250
@@ -116,7 +116,8 @@ def _marker(point: Point, cost: str, x: Axis, y: Axis) -> str:
 def _labels(shown: Sequence[Point], cost: str, x: Axis, y: Axis) -> str:
     """Names beside the markers, pushed down where two would touch."""
     named = sorted((p for p in shown if p.name), key=lambda p: -p.values["accuracy"].value)
-    parts, taken = [], []
+    parts: list[str] = []
+    taken: list[float] = []
     for point in named:
         at = x.place(point.values[cost].value)
         left = at > LEFT + 0.6 * (WIDTH - LEFT - RIGHT)

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
-from grading.defense.asked_quality import class_losses
-from grading.defense.claims import RATIO, ratio_of, shown
+from grading.defense.asked_quality import class_accuracies, class_losses
+from grading.defense.claims import ratio_of, shown
 from grading.defense.measured import MEASURED
 from grading.defense.types import BASELINE, Work
 from grading.types import Slot
 from projectkit.measure import format_interval
-from projectkit.types import METRICS
-
-NO_RATIO = ("sparsity", "two_of_four", "distinct_weights", "symmetric_int8", "latency_p90")
+from projectkit.metrics import METRICS, RATIO_SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +62,21 @@ def _cell(name: str, slot: Slot, metric: str, work: Work) -> Cell:
     if measured is None:
         return Cell("–")
     interval = "" if measured.low == measured.high else format_interval(metric, measured.low, measured.high)
-    ratio = ratio_of(slot, metric, work.baseline) if name != BASELINE and metric not in NO_RATIO else None
-    if metric == "accuracy" and ratio is not None:
-        points = 100 * (measured.value - work.baseline.profile.values[metric].value)
+    ratio = ratio_of(slot, metric, work.baseline) if name != BASELINE and METRICS[metric].ratio else None
+    base = work.baseline.profile.values.get(metric) if work.baseline else None
+    if metric == "accuracy" and ratio is not None and base is not None:
+        points = 100 * (measured.value - base.value)
         return Cell(shown(metric, measured.value), interval, f"{points:+.1f} points")
-    return Cell(shown(metric, measured.value), interval, shown(metric + RATIO, ratio.value) if ratio else "")
+    return Cell(shown(metric, measured.value), interval, shown(metric + RATIO_SUFFIX, ratio.value) if ratio else "")
 
 
 def missing_reasons(work: Work) -> list[tuple[str, str]]:
     """(metric's label, why it was not measured), each once."""
-    found = {}
+    found: dict[tuple[str, str], None] = {}
     for slot in work.slots.values():
         for metric, reason in slot.profile.missing.items():
             if metric in MEASURED:
-                found.setdefault((METRICS[metric].label, reason.rstrip(".") + "."))
+                found.setdefault((METRICS[metric].label, reason.rstrip(".") + "."), None)
     return list(found)
 
 
@@ -88,11 +87,11 @@ def measuring_remarks(work: Work) -> list[str]:
 
 def class_rows(work: Work) -> list[ClassRow]:
     """Classes by how many of their images were lost, most first; [] when accuracy by class is not known."""
-    losses = class_losses(work.baseline, work.optimized)
-    most = max((abs(loss) for _, loss in losses), default=0) or 1
+    losses = dict(class_losses(work.baseline, work.optimized))
+    most = max(map(abs, losses.values()), default=0) or 1
     rows = []
-    for index, loss in sorted(losses, key=lambda one: -one[1]):
-        before, after = work.baseline.classes[index], work.optimized.classes[index]
+    for index, before, after in sorted(class_accuracies(work.baseline, work.optimized), key=lambda one: -losses[one[0]]):
+        loss = losses[index]
         texts = (shown("accuracy", before.value), shown("accuracy", after.value))
         rows.append(ClassRow(str(index), before.n, *texts, round(loss), 100 * max(0.0, loss) / most))
     return rows

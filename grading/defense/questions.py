@@ -30,7 +30,8 @@ def own_questions(work: Work) -> tuple[Asked, ...]:
 def bank_questions(student: str, count: int, seed: str = "") -> tuple[Asked, ...]:
     """Open questions of the bank, drawn for the student: no outcome twice before every outcome came once, nor any topic."""
     pool = Draw("defense", seed, student).shuffled([question for question in BANK.values() if isinstance(question, Open)])
-    outcomes, topics, chosen = Counter(), Counter(), []
+    outcomes, topics = Counter[str](), Counter[str]()
+    chosen: list[Asked] = []
     for _ in range(min(count, len(pool))):
         best = min(pool, key=lambda question: (outcomes[question.outcome], topics[question.topic]))
         pool.remove(best)

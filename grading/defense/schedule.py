@@ -56,10 +56,8 @@ def schedule(people: Sequence[tuple[str, str]], plan: Plan) -> tuple[Appointment
     """An appointment for each (student, title), in their order."""
     made, now = [], plan.start
     for number, (student, title) in enumerate(people, 1):
-        begin = _next(plan, now)
-        if begin is None:
+        while (begin := _next(plan, now)) is None:  # the day is over, and one slot at least fits into the next
             now = datetime.combine(now.date() + timedelta(days=1), plan.start.time())
-            begin = _next(plan, now)
         now = begin + timedelta(minutes=plan.minutes)
         made.append(Appointment(number, student, title, begin, now))
     return tuple(made)
@@ -69,9 +67,9 @@ def _next(plan: Plan, now: datetime) -> datetime | None:
     """The earliest slot of the day that begins at `now` or later; None when the day is over."""
     close = datetime.combine(now.date(), plan.end)
     for first, last in plan.breaks:
-        first, last = datetime.combine(now.date(), first), datetime.combine(now.date(), last)
-        if now < last and now + timedelta(minutes=plan.minutes) > first:
-            now = last
+        begin, end = datetime.combine(now.date(), first), datetime.combine(now.date(), last)
+        if now < end and now + timedelta(minutes=plan.minutes) > begin:
+            now = end
     return now if now + timedelta(minutes=plan.minutes) <= close else None
 
 
@@ -122,7 +120,8 @@ def _text(value: str) -> str:
 
 def _folded(line: str) -> str:
     """At most 75 bytes a line, never cutting a character in two; what follows begins with a space."""
-    parts, current = [], b""
+    parts: list[str] = []
+    current = b""
     for letter in line:
         code = letter.encode("utf-8", "replace")
         if len(current) + len(code) > (75 if not parts else 74):

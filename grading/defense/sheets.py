@@ -21,7 +21,7 @@ import csv
 import io
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -64,11 +64,14 @@ def sheet_table(sheet: ScoreSheet, students: Sequence[str], juror: str) -> str:
     return stream.getvalue()
 
 
+Table = Mapping[str, object]  # of a TOML file
+
+
 class _Wrong(Exception):
     """What is wrong in a sheet; becomes a GradingError with the file's name."""
 
 
-def _sheet(table: dict) -> ScoreSheet:
+def _sheet(table: Table) -> ScoreSheet:
     _only(table, {"title", "scheme", "component", "disagreement", "outcomes", "criterion"}, "the file")
     outcomes, rows = table.get("outcomes"), table.get("criterion")
     if not isinstance(outcomes, dict) or not outcomes:
@@ -84,13 +87,13 @@ def _sheet(table: dict) -> ScoreSheet:
     if unused:
         raise _Wrong(f"outcome {unused[0]} has no criterion, expected at least one.")
     disagreement = _number(table, "disagreement", "the file", most=100)
-    names = (_text(table, name, "the file") for name in ("title", "scheme", "component"))
-    return ScoreSheet(*names, disagreement, criteria, texts)
+    title, scheme, component = (_text(table, name, "the file") for name in ("title", "scheme", "component"))
+    return ScoreSheet(title, scheme, component, disagreement, criteria, texts)
 
 
-def _criterion(row: object, outcomes: dict[str, str]) -> Criterion:
-    where = f"criterion {row.get('id', '?')!r}" if isinstance(row, dict) else "[[criterion]]"
-    _only(row, {"id", "outcome", "title", "good", "weak", "points"}, where)
+def _criterion(given: object, outcomes: dict[str, str]) -> Criterion:
+    where = f"criterion {given.get('id', '?')!r}" if isinstance(given, dict) else "[[criterion]]"
+    row = _only(given, {"id", "outcome", "title", "good", "weak", "points"}, where)
     texts = {name: _text(row, name, where) for name in ("id", "outcome", "title", "good", "weak")}
     if not _ID.fullmatch(texts["id"]):
         raise _Wrong(f"{where}: id is {texts['id']!r}, expected letters, digits and _, such as state_of_the_art.")
@@ -116,23 +119,26 @@ def _check_scheme(sheet: ScoreSheet, path: Path) -> None:
         )
 
 
-def _only(table: object, allowed: set[str], where: str) -> None:
+def _only(table: object, allowed: set[str], where: str) -> Table:
+    """The table, which has no other fields than the allowed ones."""
     if not isinstance(table, dict):
         raise _Wrong(f"{where} is not a table.")
     if set(table) - allowed:
         raise _Wrong(f"{where} has the unknown fields {', '.join(sorted(set(table) - allowed))}.")
+    return table
 
 
-def _text(table: dict, name: str, where: str) -> str:
+def _text(table: Table, name: str, where: str) -> str:
     value = table.get(name)
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise _Wrong(f"{where}: {name} is {value!r}, expected a text.")
     return value.strip()
 
 
-def _number(table: dict, name: str, where: str, most: int) -> Fraction:
+def _number(table: Table, name: str, where: str, most: int) -> Fraction:
     value = table.get(name)
-    good = isinstance(value, (int, Decimal)) and not isinstance(value, bool) and Decimal(value).is_finite()
-    if not good or not 0 < value <= most or Decimal(value).as_tuple().exponent < -4:
-        raise _Wrong(f"{where}: {name} is {value!s}, expected a number above 0 and up to {most}, with at most 4 decimals.")
-    return Fraction(value)
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        exponent = Decimal(value).as_tuple().exponent  # a letter for what is not finite
+        if isinstance(exponent, int) and exponent >= -4 and 0 < value <= most:
+            return Fraction(value)
+    raise _Wrong(f"{where}: {name} is {value!s}, expected a number above 0 and up to {most}, with at most 4 decimals.")

@@ -22,7 +22,7 @@ def _affine(inputs: Arrays) -> Arrays:
 def _per_channel(inputs: Arrays) -> Arrays:
     w = inputs["w"].astype(np.float64)
 
-    def error(scale):
+    def error(scale: np.ndarray | float) -> np.ndarray:
         return np.array(np.mean((w - scale * np.clip(np.round(w / scale), -127, 127)) ** 2))
 
     scales = np.abs(w).reshape(-1, w.shape[-1]).max(axis=0) / 127

@@ -9,7 +9,7 @@ def _magnitude(inputs: Arrays) -> Arrays:
     kernels = {name: np.abs(inputs[name].astype(np.float64)).reshape(-1) for name in ("first", "second")}
     share = float(inputs["sparsity"])
 
-    def stay(magnitudes):
+    def stay(magnitudes: np.ndarray) -> np.ndarray:
         order = np.argsort(magnitudes, kind="stable")
         return np.sort(order[round(share * len(order)) :])
 
@@ -46,7 +46,7 @@ def _palette(inputs: Arrays) -> Arrays:
     w = inputs["w"].astype(np.float64)
     values = np.linspace(w.min(), w.max(), 8)
 
-    def nearest():
+    def nearest() -> np.ndarray:
         return np.abs(w[:, None] - values).argmin(axis=1)
 
     for _ in range(10):

@@ -14,7 +14,7 @@ def _filter_scores(inputs: Arrays) -> Arrays:
     fpgm = np.array([sum(math.dist(one, other) for other in filters) for one in filters])
     left = round(len(filters) * (1 - float(inputs["ratio"])))
 
-    def kept(scores):
+    def kept(scores: np.ndarray) -> np.ndarray:
         return np.sort(np.argsort(-scores, kind="stable")[:left])
 
     return {"l1": l1, "fpgm": fpgm, "kept_l1": kept(l1), "kept_fpgm": kept(fpgm)}

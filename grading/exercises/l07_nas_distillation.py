@@ -32,7 +32,7 @@ def _kendall(inputs: Arrays) -> Arrays:
 def _distilled_objective(inputs: Arrays) -> Arrays:
     temperature, alpha = float(inputs["temperature"]), float(inputs["alpha"])
 
-    def probabilities(logits, divisor=1.0):
+    def probabilities(logits: np.ndarray, divisor: float = 1.0) -> list[list[float]]:
         grown = [[math.exp(value / divisor) for value in row] for row in logits.tolist()]
         return [[value / sum(row) for value in row] for row in grown]
 

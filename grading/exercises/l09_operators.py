@@ -27,7 +27,7 @@ def _im2col(inputs: Arrays) -> Arrays:
     patches = [x[row : row + 3, column : column + 3] for row in steps for column in steps]
     y = [np.tensordot(patch, kernel, axes=3) for patch in patches]
     columns = np.array([patch.ravel() for patch in patches])
-    return {"columns": columns, "y": np.array(y).reshape(len(steps), len(steps), -1), "copies": columns.size / x.size}
+    return {"columns": columns, "y": np.array(y).reshape(len(steps), len(steps), -1), "copies": np.array(columns.size / x.size)}
 
 
 def _winograd(inputs: Arrays) -> Arrays:

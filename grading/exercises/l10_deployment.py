@@ -1,6 +1,7 @@
 """The reference solutions of the exercises of l10_deployment, from the definitions of their inputs in projectkit.submit."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,16 +24,17 @@ def _lifetimes(inputs: Arrays) -> Arrays:
         beside = [(at, other) for at, other in placed if first[other] <= last[tensor] and first[tensor] <= last[other]]
         ends = [0, *(at + sizes[other] for at, other in beside)]  # the lowest place is 0 or the end of another
 
-        def free(offset, size=sizes[tensor], beside=tuple(beside)):
-            return all(offset + size <= at or at + sizes[other] <= offset for at, other in beside)
+        def free(offset: int, size: int, others: list[tuple[int, int]]) -> bool:
+            return all(offset + size <= at or at + sizes[other] <= offset for at, other in others)
 
-        placed.append((min(filter(free, ends)), tensor))
+        placed.append((min(end for end in ends if free(end, sizes[tensor], beside)), tensor))
     arena = max(at + sizes[tensor] for at, tensor in placed)
     return {"last": np.array(last), "live": np.array(live), "peak": np.array(max(live)), "arena": np.array(arena)}
 
 
 def _two_branches(inputs: Arrays) -> Arrays:
-    parents, peaks = {1: (0,), 3: (0,), 2: (1,), 4: (3,), 5: (2, 4), 6: (5,)}, []
+    parents: dict[int, tuple[int, ...]] = {1: (0,), 3: (0,), 2: (1,), 4: (3,), 5: (2, 4), 6: (5,)}
+    peaks = []
     for order in inputs["orders"].tolist():
         when = {operator: step for step, operator in enumerate(order)}
         last = [max([when[child] for child, of in parents.items() if operator in of], default=6) for operator in order]
@@ -62,10 +64,10 @@ def _fallback(inputs: Arrays) -> Arrays:
     supported, crossing = inputs["supported"].tolist(), float(inputs["crossing"])
     seconds = list(zip(inputs["gpu"].tolist(), inputs["dla"].tolist(), strict=True))
 
-    def crossings(places):
+    def crossings(places: Sequence[int]) -> int:
         return sum(a != b for a, b in itertools.pairwise((0, *places, 0)))
 
-    def total(places):
+    def total(places: Sequence[int]) -> float:
         return sum(own[place] for own, place in zip(seconds, places, strict=True)) + crossing * crossings(places)
 
     possible = itertools.product(*[(0, 1) if able else (0,) for able in supported])
@@ -81,7 +83,7 @@ def _ram_budget(inputs: Arrays) -> Arrays:
     accuracy, latency, memory = (inputs[name].tolist() for name in ("accuracy", "latency", "memory"))
     feasible = [number for number, size in enumerate(memory) if size <= float(inputs["budget"])]
 
-    def beats(a, b):
+    def beats(a: int, b: int) -> bool:
         return accuracy[a] >= accuracy[b] and latency[a] <= latency[b] and (accuracy[a], latency[a]) != (accuracy[b], latency[b])
 
     best = max(feasible, key=accuracy.__getitem__)

@@ -1,6 +1,7 @@
 """The reference solutions of the exercises of l15_uncertainty, from the definitions of their inputs in projectkit.submit."""
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def _brier_parts(inputs: Arrays) -> Arrays:
 
 
 def _entropy_split(inputs: Arrays) -> Arrays:
-    def entropy(row):
+    def entropy(row: Sequence[float]) -> float:
         return -sum(p * math.log(p) for p in row)
 
     by_image = inputs["samples"].transpose(1, 0, 2).tolist()
@@ -89,8 +90,12 @@ def _detection(inputs: Arrays) -> Arrays:
 
 def _conformal(inputs: Arrays) -> Arrays:
     place = math.ceil(60 * (1 - float(inputs["alpha"])))
-    found = {}
-    for name, misfit in (("simple", lambda row, p: 1 - p), ("adaptive", lambda row, p: math.fsum(q for q in row if q >= p))):
+    found: dict[str, np.ndarray] = {}
+    misfits: dict[str, Callable[[list[float], float], float]] = {
+        "simple": lambda row, p: 1 - p,
+        "adaptive": lambda row, p: math.fsum(q for q in row if q >= p),
+    }
+    for name, misfit in misfits.items():
         rows = zip(inputs["probs"].tolist(), inputs["labels"].tolist(), strict=True)
         threshold = sorted(misfit(row, row[label]) for row, label in rows)[place - 1]
         sets = [[int(misfit(row, p) <= threshold) for p in row] for row in inputs["new"].tolist()]

@@ -12,7 +12,7 @@ def _attack_steps(inputs: Arrays) -> Arrays:
     x, point, gradient = (inputs[name].astype(np.float64) for name in ("x", "point", "gradient"))
     epsilon, step, radius = (float(inputs[name]) for name in ("epsilon", "step", "radius"))
 
-    def length(images):
+    def length(images: np.ndarray) -> np.ndarray:
         return np.sqrt((images**2).sum(axis=(1, 2), keepdims=True))
 
     moved = np.clip(point + step * gradient / length(gradient), 0.0, 1.0)

@@ -44,7 +44,7 @@ def hidden_data(dataset: str, salt: str, own: Path | None = None, plain: int | N
     loaded = load(dataset)
     split = _own(own, loaded) if own else salted(loaded.test, f"{salt}\0{loaded.digest}")
     digest = hashlib.sha256(split.x.tobytes() + split.y.tobytes()).hexdigest()
-    return Hidden(split, len(loaded.classes), digest, loaded.test.take(plain))
+    return Hidden(split, len(loaded.classes), digest, loaded.test if plain is None else loaded.test.take(plain))
 
 
 def choose_salt(given: str | None, out: Path) -> str:

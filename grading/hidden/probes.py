@@ -1,10 +1,11 @@
-"""What models are probed with beside the hidden images, drawn by the salt: corrupted and strange ones, an attack."""
+"""What models are probed with beside the hidden images, drawn by the salt: corrupted images, other images, an attack."""
 
 import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
+from grading.errors import GradingError
 from grading.hidden.data import Hidden, salted
 from grading.types import Attack, Corruption, Ood, Rubric
 from projectkit.data import load
@@ -13,13 +14,22 @@ from projectkit.types import Split
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probes:
-    """`corrupted`: hidden images with corruptions, and their labels; `strange`: images out of distribution, of one shape;
-    both empty where no check asks. `attack`: what robust_accuracy is measured by; `seed`: of its chances."""
+    """`corrupted`: hidden images with corruptions, and their labels; `out_of_distribution`: images of another dataset, of one
+    shape; both empty where no check asks. `attack`: what robust_accuracy is measured by; `seed`: of its chances."""
 
     corrupted: Split
-    strange: np.ndarray
+    out_of_distribution: np.ndarray
     attack: Attack | None = None
     seed: int = 0
+
+    @property
+    def black_box(self) -> Attack:
+        """The attack. Raises GradingError where there is none."""
+        if self.attack is None:
+            raise GradingError(
+                "robust_accuracy is asked for, but no attack says how to measure it. Give the rubric a table of it."
+            )
+        return self.attack
 
 
 def no_probes(hidden: Hidden) -> Probes:
@@ -28,15 +38,15 @@ def no_probes(hidden: Hidden) -> Probes:
 
 
 def probes_for(rubric: Rubric, hidden: Hidden, salt: str) -> Probes:
-    """What the rubric's tables ask for. Raises DataError when the strange images cannot be loaded."""
+    """What the rubric's tables ask for. Raises DataError when the other dataset cannot be loaded."""
     none = no_probes(hidden)
-    corrupted, strange = none.corrupted, none.strange
+    corrupted, others = none.corrupted, none.out_of_distribution
     if rubric.corruption:
         rng = np.random.default_rng(_number(salt, hidden, "corruption"))
         corrupted = _corrupted(hidden.split, rubric.corruption, rng)
     if rubric.ood:
-        strange = _strange(rubric.ood, hidden.split.x.shape[1:], salt)
-    return Probes(corrupted, strange, rubric.attack, _number(salt, hidden, "attack"))
+        others = _out_of_distribution(rubric.ood, hidden.split.x.shape[1:], salt)
+    return Probes(corrupted, others, rubric.attack, _number(salt, hidden, "attack"))
 
 
 def conditions(rubric: Rubric, hidden: Hidden, probes: Probes) -> dict[str, str]:
@@ -53,7 +63,7 @@ def conditions(rubric: Rubric, hidden: Hidden, probes: Probes) -> dict[str, str]
         severities = ", ".join(map(str, rubric.corruption.severities))
         told["Corruptions"] = f"{len(probes.corrupted)} hidden images, each under one of: {kinds}; severity {severities}"
     if rubric.ood:
-        told["Strange images"] = f"{len(probes.strange)} test images of {rubric.ood.dataset}, made to fit"
+        told["Out of distribution"] = f"{len(probes.out_of_distribution)} test images of {rubric.ood.dataset}, made to fit"
     return told
 
 
@@ -72,7 +82,7 @@ def _corrupted(split: Split, wanted: Corruption, rng: np.random.Generator) -> Sp
     return Split(images, split.y[chosen])
 
 
-def _strange(wanted: Ood, shape: tuple[int, int, int], salt: str) -> np.ndarray:
+def _out_of_distribution(wanted: Ood, shape: tuple[int, int, int], salt: str) -> np.ndarray:
     """Test images of another dataset, altered as hidden images are, with this height, width and number of channels."""
     other = load(wanted.dataset)
     images = salted(other.test, f"{salt}\0{other.digest}").x[: wanted.images]

@@ -23,7 +23,7 @@ def shown(path: Path) -> str:
     return path.name.encode("utf-8", "replace").decode()
 
 
-def _natural(path: Path) -> list:
+def _natural(path: Path) -> list[str | int]:
     """Sorts anna_2 before anna_10."""
     parts = re.split(r"([0-9]+)", path.name)  # texts and numbers in turn
     return [int(part) if index % 2 else part for index, part in enumerate(parts)]

@@ -22,6 +22,7 @@ FALLEN = 0.2  # a share of the images that stood up to the first search, times w
 ROOM = 256  # bytes of an answer's header
 
 Questions = Generator[np.ndarray, np.ndarray, np.ndarray]
+Watched = Generator[np.ndarray, np.ndarray, tuple[tuple[np.ndarray, np.ndarray], float]]
 
 
 class BlackBox:
@@ -29,7 +30,7 @@ class BlackBox:
     question, until that is empty; then `result`."""
 
     def __init__(self, split: Split, classes: int, probes: Probes):
-        self._attack, self._seed = probes.attack, probes.seed
+        self._attack, self._seed = probes.black_box, probes.seed
         self._split, self._classes = split.take(self._attack.images), classes
         self.begin()
 
@@ -56,8 +57,9 @@ class BlackBox:
         if self._problem or self._robust is not None:
             return b""
         try:
-            self._asked = next(self._questions) if self._asked is None else self._questions.send(self._read(answer))
-            return self._asked.astype("<f4").tobytes()
+            before, questions = self._asked, self._questions
+            asked = self._asked = next(questions) if before is None else questions.send(self._read(answer, len(before)))
+            return asked.astype("<f4").tobytes()
         except StopIteration as end:
             self._robust = end.value
         except ProjectkitError as error:
@@ -70,8 +72,8 @@ class BlackBox:
             raise MeasureError(self._problem or "it did not answer all questions of the attack")
         return Measurement.share("robust_accuracy", int(self._robust.sum()), len(self._robust))
 
-    def _read(self, answer: bytes) -> np.ndarray:
-        outputs, expected = read_outputs(answer), (len(self._asked), self._classes)
+    def _read(self, answer: bytes, asked: int) -> np.ndarray:
+        outputs, expected = read_outputs(answer), (asked, self._classes)
         if outputs is None or outputs.shape != expected:
             shape = "unreadable" if outputs is None else f"of shape {outputs.shape}"
             raise MeasureError(f"under attack its answers are {shape}, expected {expected}: one logit a class for each image")
@@ -116,7 +118,7 @@ def _searched(x: np.ndarray, y: np.ndarray, epsilon: float, queries: int, rng: n
     return robust
 
 
-def _watched(search: Queries, y: np.ndarray) -> Generator:
+def _watched(search: Queries, y: np.ndarray) -> Watched:
     """`search` as it is: what it returns, and the share of changed images whose label leads by as much as in the one before."""
     left, before = np.arange(len(y)), np.full(len(y), np.nan)
     same = compared = 0

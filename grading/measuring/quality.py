@@ -1,7 +1,8 @@
 """How good a model's answers are, from its outputs and the labels that it never saw."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -9,9 +10,19 @@ from grading.hidden.data import Hidden
 from grading.hidden.probes import Probes
 from projectkit.errors import MeasureError, UncertaintyError
 from projectkit.measure import accuracy
-from projectkit.types import Measurement, Split
+from projectkit.types import Measurement
 
-SCORED = ("nll", "ece", "brier")
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """A model's logits (n, classes) to the hidden and the corrupted images with their labels (n,), and to the images out of
+    distribution, which have none."""
+
+    hidden: np.ndarray
+    labels: np.ndarray
+    corrupted: np.ndarray
+    corrupted_labels: np.ndarray
+    out_of_distribution: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +35,13 @@ class Quality:
 
 
 def quality(outputs: np.ndarray, hidden: Hidden, probes: Probes, wanted: Collection[str], name: str) -> Quality:
-    """What the outputs to hidden, public, corrupted and strange images, one after the other, are worth: accuracy always, the
-    rest as far as `wanted`. The worker could not tell the parts from each other.
+    """What the outputs to hidden, public, corrupted and out-of-distribution images, one after the other, are worth: accuracy
+    always, the rest as far as `wanted`. The worker could not tell the parts from each other.
 
     `name` is the file's. Raises MeasureError when the outputs are no logits for these images.
     """
-    parts = np.cumsum([len(hidden.split), len(hidden.plain), len(probes.corrupted), len(probes.strange)])
+    sizes = [len(hidden.split), len(hidden.plain), len(probes.corrupted), len(probes.out_of_distribution)]
+    parts = np.cumsum(sizes)
     if outputs.shape != (parts[-1], hidden.classes):
         raise MeasureError(
             f"{name}: its outputs have shape {outputs.shape}, expected {(int(parts[-1]), hidden.classes)}: one logit a class for "
@@ -37,46 +49,59 @@ def quality(outputs: np.ndarray, hidden: Hidden, probes: Probes, wanted: Collect
         )
     if np.isfinite(outputs).all() and np.ptp(outputs, axis=0).max() == 0:
         raise MeasureError(f"{name}: it gives the same output for every input, expected outputs that depend on the image.")
-    on_hidden, on_plain, on_corrupted, on_strange = np.split(outputs, parts[:-1])
+    on_hidden, on_plain, on_corrupted, on_others = np.split(outputs, parts[:-1])
+    answers = Answers(on_hidden, hidden.split.y, on_corrupted, probes.corrupted.y, on_others)
     try:
         y = hidden.split.y
         of = [y == label for label in range(hidden.classes)]
         classes = tuple(accuracy(on_hidden[here], y[here]) if here.any() else None for here in of)
-        values = [accuracy(on_hidden, y), *_scores(on_hidden, hidden.split, wanted)]
-        values += _under_corruption(on_corrupted, probes.corrupted, wanted)
-        values += [_told_apart(on_hidden, on_strange)] if "ood_auroc" in wanted else []
+        values = {metric: measure(answers) for metric, measure in QUALITIES.items() if metric in {"accuracy", *wanted}}
         plain = accuracy(on_plain, hidden.plain.y) if len(hidden.plain) else None
     except (MeasureError, UncertaintyError) as error:
         raise MeasureError(f"{name}: {error}") from error
-    return Quality({value.metric: value for value in values}, classes, plain)
+    return Quality(values, classes, plain)
 
 
-def _scores(logits: np.ndarray, split: Split, wanted: Collection[str]) -> list[Measurement]:
-    """The scores of the probabilities, with bootstrap intervals."""
-    metrics = [metric for metric in SCORED if metric in wanted]
-    if not metrics:
-        return []
+def _accuracy(answers: Answers) -> Measurement:
+    return accuracy(answers.hidden, answers.labels)
+
+
+def _score(metric: str, answers: Answers) -> Measurement:
+    return _probability_score(metric, metric, answers.hidden, answers.labels)
+
+
+def _corrupted_accuracy(answers: Answers) -> Measurement:
+    share = accuracy(answers.corrupted, answers.corrupted_labels)
+    return Measurement("corrupted_accuracy", share.value, share.low, share.high, share.n)
+
+
+def _corrupted_nll(answers: Answers) -> Measurement:
+    return _probability_score("corrupted_nll", "nll", answers.corrupted, answers.corrupted_labels)
+
+
+def _ood_auroc(answers: Answers) -> Measurement:
+    """How often an image out of distribution gets a smaller largest probability than a hidden one (Hendrycks and Gimpel, "A
+    baseline for detecting misclassified and out-of-distribution examples in neural networks", 2017)."""
+    from projectkit.uncertainty import OOD_SCORES, auroc, detection_interval
+
+    score = OOD_SCORES["max_probability"]
+    return detection_interval(auroc, score(answers.hidden), score(answers.out_of_distribution), metric="ood_auroc")
+
+
+def _probability_score(metric: str, score: str, logits: np.ndarray, labels: np.ndarray) -> Measurement:
+    """The score of the probabilities, with its bootstrap interval. The room is loaded where a rubric asks for it."""
     from projectkit.uncertainty import SCORES, score_interval, softmax
 
-    probabilities = softmax(logits)
-    return [score_interval(SCORES[metric], probabilities, split.y, metric=metric) for metric in metrics]
+    return score_interval(SCORES[score], softmax(logits), labels, metric=metric)
 
 
-def _under_corruption(logits: np.ndarray, split: Split, wanted: Collection[str]) -> list[Measurement]:
-    found = []
-    if "corrupted_accuracy" in wanted:
-        share = accuracy(logits, split.y)
-        found.append(Measurement("corrupted_accuracy", share.value, share.low, share.high, share.n))
-    if "corrupted_nll" in wanted:
-        from projectkit.uncertainty import SCORES, score_interval, softmax
-
-        found.append(score_interval(SCORES["nll"], softmax(logits), split.y, metric="corrupted_nll"))
-    return found
-
-
-def _told_apart(inside: np.ndarray, outside: np.ndarray) -> Measurement:
-    """How often a strange image gets a smaller largest probability than a hidden one (Hendrycks and Gimpel, 2017)."""
-    from projectkit.uncertainty import NOVELTIES, auroc, detection_interval
-
-    strange = NOVELTIES["max_probability"]
-    return detection_interval(auroc, strange(inside), strange(outside), metric="ood_auroc")
+# Every metric of the answers but robust_accuracy, for which the model is asked again and again (grading.measuring.black_box).
+QUALITIES: Mapping[str, Callable[[Answers], Measurement]] = {
+    "accuracy": _accuracy,
+    "nll": partial(_score, "nll"),
+    "ece": partial(_score, "ece"),
+    "brier": partial(_score, "brier"),
+    "corrupted_accuracy": _corrupted_accuracy,
+    "corrupted_nll": _corrupted_nll,
+    "ood_auroc": _ood_auroc,
+}

@@ -4,19 +4,19 @@ labels that the worker never saw."""
 import dataclasses
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from grading.errors import GradingError
 from grading.hidden.data import Hidden
 from grading.hidden.probes import Probes, no_probes
 from grading.measuring.quality import quality
 from grading.types import Limits, Rubric, Slot
-from grading.workers.pool import ATTACK, MEMORY, MODELS, Ended, Inputs, Job, Model
-from grading.workers.results import Said, said_of
+from grading.workers.pool import ATTACK, MEMORY, MODELS, Inputs, Job, JobResult, Model, Questioner
+from grading.workers.results import SlotRecord, SlotReport, slot_reports
 from projectkit.errors import MeasureError
 from projectkit.types import Artifact, Measurement, Profile
 
@@ -27,11 +27,18 @@ BASELINE = "baseline"
 MEMORY_RUNS = 3
 DISTURBED = 0.05  # a share of the time off its core from which a reader should know
 
-Run = Callable[..., Ended]  # (job, inputs), and who asks its questions, where it has some
+
+class Run(Protocol):
+    """Runs a job on these inputs, where and when there is room for it; `questioner` asks its questions, where it has some.
+
+    Raises SandboxError when nothing can run it.
+    """
+
+    def __call__(self, job: Job, inputs: Inputs, questioner: Questioner | None = None) -> JobResult: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class MeasuringTask:
     """What is to be measured: models and wanted metrics by slot, on which data, within which limits; `baseline` is timed in
     turn with each model. `probes`: what some metrics need beside the hidden data."""
 
@@ -42,6 +49,11 @@ class Task:
     limits: Limits
     baseline: Artifact | None = None
     probes: Probes | None = None
+
+    @property
+    def probed(self) -> Probes:
+        """The probes, empty ones where there are none."""
+        return self.probes or no_probes(self.hidden)
 
 
 @dataclass(slots=True)
@@ -57,29 +69,29 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one slot said in one job; `death` is why the child died of it, if it did."""
+    """What was reported of one slot in one job; `death` is why the child died of it, if it did."""
 
-    said: Said
+    report: SlotReport
     death: str | None = None
 
     @property
     def reason(self) -> str | None:
-        """Why it did not say more."""
-        return (self.said.record["problem"] if self.said.record else None) or self.death
+        """Why no more was reported."""
+        return (self.report.record["problem"] if self.report.record else None) or self.death
 
 
 def measure_baseline(rubric: Rubric, hidden: Hidden, probes: Probes, inputs: Inputs, run: Run) -> Measured:
     """The rubric's baseline, measured once for all submissions. Raises GradingError."""
     metrics = tuple(sorted({check.metric for check in rubric.checks if check.relative and check.metric != "latency_p50"}))
-    artifacts = {BASELINE: Artifact.of(rubric.baseline)}
-    measured = measure(Task(artifacts, {BASELINE: metrics}, hidden, inputs, rubric.limits, probes=probes), run)
+    artifacts = {BASELINE: Artifact.of(rubric.baseline_file)}
+    measured = measure(MeasuringTask(artifacts, {BASELINE: metrics}, hidden, inputs, rubric.limits, probes=probes), run)
     if measured.problems:
         reason = measured.problems[BASELINE]
-        raise GradingError(f"{rubric.baseline.name}: the baseline cannot be measured. {reason} Build it again.")
+        raise GradingError(f"{rubric.baseline_file.name}: the baseline cannot be measured. {reason} Build it again.")
     return measured
 
 
-def measure(task: Task, run: Run, baseline: Slot | None = None) -> Measured:
+def measure(task: MeasuringTask, run: Run, baseline: Slot | None = None) -> Measured:
     """Measures the slots of `task` by jobs given to `run`: all that a warm child can see, then memory and the attack, as far as
     wanted.
 
@@ -87,7 +99,7 @@ def measure(task: Task, run: Run, baseline: Slot | None = None) -> Measured:
     """
     measured, start = Measured(), time.perf_counter()
     found = {slot: [one] for slot, one in _gather(task, MODELS, list(task.artifacts), run, measured).items()}
-    for slot in [slot for slot in found if found[slot][0].said.outputs is not None]:
+    for slot in [slot for slot in found if found[slot][0].report.outputs is not None]:
         if "peak_memory" in task.metrics[slot]:
             runs = [_gather(task, MEMORY, [slot], run, measured)[slot] for _ in range(MEMORY_RUNS)]
             found[slot].append(_together(runs))
@@ -103,7 +115,7 @@ def measure(task: Task, run: Run, baseline: Slot | None = None) -> Measured:
 
 
 def _gather(
-    task: Task, what: str, slots: Sequence[str], run: Run, measured: Measured, black_box: "BlackBox | None" = None
+    task: MeasuringTask, what: str, slots: Sequence[str], run: Run, measured: Measured, black_box: "BlackBox | None" = None
 ) -> dict[str, _Found]:
     """What each of `slots` said, from as many children as it takes."""
     found: dict[str, _Found] = {}
@@ -115,22 +127,24 @@ def _gather(
             ended = run(Job(what, models, task.limits, rounds=black_box.rounds, board=black_box.board), task.inputs, black_box)
         else:
             ended = run(Job(what, models, task.limits, baseline), task.inputs)
-        said = said_of(ended.stream, remaining)
-        unfinished = [slot for slot in remaining if not (said[slot].record and said[slot].record["done"])]
+        reports = slot_reports(ended.stream, remaining)
+        done = {slot for slot, report in reports.items() if report.record and report.record["done"]}
+        unfinished = [slot for slot in remaining if slot not in done]
         upto = remaining.index(unfinished[0]) + 1 if unfinished else len(remaining)
         for slot in remaining[:upto]:
-            found[slot] = _Found(said[slot], _death(ended, task.limits, said[slot].record) if slot in unfinished else None)
+            found[slot] = _Found(reports[slot], _death(ended, task.limits, reports[slot].record) if slot in unfinished else None)
         remaining = remaining[upto:]
-        _note(measured, ended, said)
+        _note(measured, ended, reports)
     return found
 
 
-def _note(measured: Measured, ended: Ended, said: Mapping[str, Said]) -> None:
+def _note(measured: Measured, ended: JobResult, reports: Mapping[str, SlotReport]) -> None:
     measured.device, measured.protections = ended.device, tuple(ended.protections)
     measured.seconds["waited"] += ended.waited
-    for one in said.values():
-        for kind in ("inference", "timing") if one.record else ():
-            measured.seconds[kind] += one.record[kind]
+    for one in reports.values():
+        if one.record:
+            measured.seconds["inference"] += one.record["inference"]
+            measured.seconds["timing"] += one.record["timing"]
 
 
 def _model(artifact: Artifact, metrics: tuple[str, ...] = ()) -> Model:
@@ -139,8 +153,9 @@ def _model(artifact: Artifact, metrics: tuple[str, ...] = ()) -> Model:
 
 def _together(runs: Sequence[_Found]) -> _Found:
     """Several runs of the memory job as one: the median, the least and the most."""
-    values = [one.said.record["values"].get("peak_memory") if one.said.record else None for one in runs]
-    if None in values or any(one.death for one in runs):
+    records = [one.report.record for one in runs if one.report.record]
+    values = [record["values"]["peak_memory"] for record in records if "peak_memory" in record["values"]]
+    if len(values) < len(runs) or any(one.death for one in runs):
         return next((one for one in runs if one.death), runs[0])
     joined = Measurement(
         "peak_memory",
@@ -149,24 +164,26 @@ def _together(runs: Sequence[_Found]) -> _Found:
         max(one.high for one in values),
         len(values),
     )
-    return _Found(Said(runs[0].said.record | {"values": {"peak_memory": joined}}))
+    return _Found(SlotReport({**records[0], "values": {"peak_memory": joined}}))
 
 
-def _slot(task: Task, slot: str, found: Sequence[_Found], device: str, baseline: Slot | None) -> Slot:
+def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, baseline: Slot | None) -> Slot:
     """One slot's values, from what it said in the job for models and, where there was one, for memory.
 
     Raises MeasureError when the model gave no usable outputs: then nothing else about it counts.
     """
     artifact, name, first = task.artifacts[slot], Path(task.artifacts[slot].path).name, found[0]
-    if first.said.outputs is None:
+    if first.report.outputs is None:
         raise MeasureError(_sentence(name, first.reason or "the model gave no readable outputs"))
-    probes = task.probes or no_probes(task.hidden)
-    found_in = quality(first.said.outputs, task.hidden, probes, task.metrics[slot], name)
+    found_in = quality(first.report.outputs, task.hidden, task.probed, task.metrics[slot], name)
     values = {**found_in.values, "size": Measurement.exact("size", artifact.size)}
-    ratios, missing, remarks, weights = {}, {}, [], ""
+    ratios: dict[str, Measurement] = {}
+    missing: dict[str, str] = {}
+    remarks: list[str] = []
+    weights = ""
     wanted = [metric for metric in task.metrics[slot] if metric not in values]
     for one, metrics in zip(found, ([metric for metric in wanted if metric != "peak_memory"], ["peak_memory"]), strict=False):
-        if record := one.said.record:
+        if record := one.report.record:
             values |= {metric: value for metric, value in record["values"].items() if metric in wanted}
             missing |= record["missing"]
             ratios |= record["ratios"]
@@ -180,19 +197,21 @@ def _slot(task: Task, slot: str, found: Sequence[_Found], device: str, baseline:
     return Slot(profile, _ratios(values, ratios, baseline), found_in.classes, found_in.plain, weights, tuple(remarks))
 
 
-def _attacked(slot: Slot, task: Task, name: str, run: Run, measured: Measured) -> Slot:
+def _attacked(slot: Slot, task: MeasuringTask, name: str, run: Run, measured: Measured) -> Slot:
     """The slot with its robust accuracy, from a child of its own, or with the reason why it has none."""
     from grading.measuring.black_box import BlackBox  # which loads a room that few rubrics need
 
-    black_box = BlackBox(task.hidden.split, task.hidden.classes, task.probes)
+    black_box = BlackBox(task.hidden.split, task.hidden.classes, task.probed)
     found = _gather(task, ATTACK, [name], run, measured, black_box)[name]
     try:
         if found.reason:
             raise MeasureError(found.reason)
-        more = {"values": dict(slot.profile.values) | {"robust_accuracy": black_box.result()}}
+        values = dict(slot.profile.values) | {"robust_accuracy": black_box.result()}
+        profile = dataclasses.replace(slot.profile, values=values)
     except MeasureError as error:
-        more = {"missing": dict(slot.profile.missing) | {"robust_accuracy": _sentence(slot.profile.artifact.path, str(error))}}
-    return dataclasses.replace(slot, profile=dataclasses.replace(slot.profile, **more))
+        missing = dict(slot.profile.missing) | {"robust_accuracy": _sentence(slot.profile.artifact.path, str(error))}
+        profile = dataclasses.replace(slot.profile, missing=missing)
+    return dataclasses.replace(slot, profile=profile)
 
 
 def _ratios(
@@ -209,7 +228,7 @@ def _ratios(
     return ratios | dict(interleaved)
 
 
-def _death(ended: Ended, limits: Limits, record: dict | None) -> str:
+def _death(ended: JobResult, limits: Limits, record: SlotRecord | None) -> str:
     """Why the child died, in words for the student."""
     step = record["step"] if record else "opening the model"
     if ended.flooded:

@@ -120,11 +120,12 @@ def _rows(text: str, delimiter: str, name: str, only_first: bool = False) -> tup
     return tuple(rows)
 
 
-def _cell(text: str, start: int, delimiter: str, plain: re.Pattern) -> Cell | None:
+def _cell(text: str, start: int, delimiter: str, plain: re.Pattern[str]) -> Cell | None:
     """The cell that begins at `start`; None when its quote never closes. A quote closes only before a delimiter or a line's
     end: Moodle's writer does not double a quote behind a backslash."""
     if text[start : start + 1] != '"':
-        end = plain.match(text, start).end()
+        found = plain.match(text, start)
+        end = found.end() if found else start
         return Cell(text[start:end], start, end, False)
     at = text.find('"', start + 1)
     while at >= 0:

@@ -26,7 +26,7 @@ def take_in(
     from grading.moodle.intake import FOLDER, JOIN, unpack
     from grading.moodle.worksheet import read_worksheet
 
-    batch = _or_exit(lambda: unpack(archive, out, worksheet and read_worksheet(worksheet, encoding=encoding)))
+    batch = _or_exit(lambda: unpack(archive, out, read_worksheet(worksheet, encoding=encoding) if worksheet else None))
     files, people = {row.file for row in batch.rows if row.file}, {row.person for row in batch.rows}
     _remarks([f"{row.name}: {row.note}" for row in batch.rows if row.note] + list(batch.remarks))
     typer.echo(f"{len(people)} participants, {len(files)} zips. Who handed in what: {out / JOIN}")
@@ -48,13 +48,12 @@ def give_out(
 ) -> None:
     """Fill the worksheet with grades and comments; every other byte stays as it was."""
     from grading.errors import GradingError
-    from grading.moodle.files import write_bytes
-    from grading.moodle.fill import fill
+    from grading.moodle.fill import Filled, fill
     from grading.moodle.join import read_join
     from grading.moodle.outcome import outcomes
     from grading.moodle.worksheet import read_worksheet
 
-    def filled():
+    def filled() -> tuple[Filled, list[str]]:
         if to.exists() and worksheet.exists() and to.samefile(worksheet):
             raise GradingError(f"{to}: is the worksheet itself, expected another file. Keep what you downloaded.")
         sheet = read_worksheet(worksheet, encoding=encoding, grade_column=grade_column, comment_column=comment_column)
@@ -62,7 +61,7 @@ def give_out(
         return fill(sheet, found, by=by, maximum=maximum, replace_comments=replace_comments), remarks
 
     done, remarks = _or_exit(filled)
-    _or_exit(lambda: write_bytes(to, done.content))
+    _or_exit(lambda: _write(to, done.content))
     _remarks([*done.remarks, *remarks])
     typer.echo(f"{done.grades} grades: {to}")
     typer.echo("In Moodle: Submissions, Upload grading worksheet. Rows graded in Moodle since the download are skipped there.")
@@ -76,16 +75,22 @@ def feedback(
 ) -> None:
     """Pack every student's report into the zip that Moodle hands out."""
     from grading.moodle.feedback import pack_feedback
-    from grading.moodle.files import write_bytes
     from grading.moodle.join import read_join
     from grading.moodle.outcome import outcomes
 
     found, remarks = _or_exit(lambda: outcomes(out, read_join(join)))
     packed = _or_exit(lambda: pack_feedback(out, found))
-    _or_exit(lambda: write_bytes(to, packed.content))
+    _or_exit(lambda: _write(to, packed.content))
     _remarks([*packed.remarks, *remarks])
     typer.echo(f"{packed.reports} reports, {len(packed.content) / 1e6:.1f} MB: {to}")
     typer.echo("In Moodle: Submissions, Upload multiple feedback files in a zip.")
+
+
+def _write(to: Path, content: bytes) -> None:
+    from projectkit.files import write_whole
+
+    to.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(to, content)
 
 
 def _or_exit(work: Callable[[], Result]) -> Result:

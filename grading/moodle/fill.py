@@ -54,8 +54,9 @@ def fill(
     for one in found:
         key = one.row.identifier if by == "identifier" else getattr(one.row, by).casefold()
         person = lookup.get(key) if key else None
-        problem = _mismatch(one, person, by)
-        if problem is None:
+        if person is None:
+            problem: str | None = f"not in the worksheet by {by}. Is it this assignment's?"
+        elif (problem := _mismatch(one, person, by)) is None:
             seen.add(person.number)
             new, problem = _grade_cell(one, person, worksheet.decimal, maximum)
             if new is not None:
@@ -116,10 +117,8 @@ def _same(person: Person, one: Outcome, by: str) -> bool:
     return bool(getattr(person, by)) and getattr(person, by).casefold() == getattr(one.row, by).casefold()
 
 
-def _mismatch(one: Outcome, person: Person | None, by: str) -> str | None:
+def _mismatch(one: Outcome, person: Person, by: str) -> str | None:
     """Why the row is not this person's. Numbers of another assignment fit other people, so names have to agree as well."""
-    if person is None:
-        return f"not in the worksheet by {by}. Is it this assignment's?"
     if by != "identifier":
         return None
     mail, other_mail = person.email.casefold(), one.row.email.casefold()
@@ -152,7 +151,7 @@ def _grade_cell(one: Outcome, person: Person, decimal: str, maximum: float | Non
     return text, f"the grade {printable(person.grade)} becomes {text}." if person.grade else None
 
 
-def _comment(worksheet: Worksheet, one: Outcome, person: Person, values: dict, replace: bool) -> str | None:
+def _comment(worksheet: Worksheet, one: Outcome, person: Person, values: dict[tuple[int, int], str], replace: bool) -> str | None:
     """Puts the comment into `values`; a sentence when somebody's own comment is in its place."""
     text = comment_of(one.grade, one.reason)
     if person.comment and person.comment != text and not replace:

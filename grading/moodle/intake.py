@@ -7,11 +7,11 @@ from pathlib import Path
 
 from grading.errors import GradingError
 from grading.moodle.archive import open_batch, take
-from grading.moodle.files import write_bytes
-from grading.moodle.join import Row, write_join
+from grading.moodle.join import JoinRow, write_join
 from grading.moodle.names import Place, comparable, file_stem, is_litter, natural, place_of, printable, same_name
 from grading.moodle.worksheet import Person, Worksheet
 from projectkit.errors import SubmissionError
+from projectkit.files import write_whole
 
 FOLDER, JOIN = "submissions", "join.csv"
 _NOTHING = "Handed in nothing."
@@ -21,7 +21,7 @@ _NOTHING = "Handed in nothing."
 class Batch:
     """What was unpacked: the rows of the join table, and sentences about what could not be told or does not belong."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[JoinRow, ...]
     remarks: tuple[str, ...]
 
 
@@ -56,12 +56,13 @@ def unpack(archive: str | Path, out: str | Path, worksheet: Worksheet | None = N
             files = _unpack_bundle(opened, bundle, out / FOLDER)
             people = _people(bundle.place, worksheet)
             matched |= {person.number for person in people}
-            rows += [_row(bundle.place, person, *one) for person in people or [None] for one in files]
+            rows += [_row(person, bundle.place.name, *one) for person in people for one in files]
+            rows += [] if people else [_row_of_stranger(bundle.place, *one) for one in files]
             if worksheet and not people:
                 remarks.append(f"{printable(bundle.place.name)}: handed in, but the worksheet names nobody who fits.")
     for person in worksheet.people if worksheet else ():
         if person.number not in matched:
-            rows.append(_row(None, person, "", "", _NOTHING))
+            rows.append(_row(person, person.label, "", "", _NOTHING))
     remarks += [f"{printable(stray)}: not named as Moodle names submissions, skipped." for stray in strays]
     remarks += (
         worksheet.remarks
@@ -74,7 +75,8 @@ def unpack(archive: str | Path, out: str | Path, worksheet: Worksheet | None = N
 
 
 def _bundles(archive: zipfile.ZipFile) -> tuple[list[_Bundle], list[str]]:
-    bundles, strays = {}, []
+    bundles: dict[str, _Bundle] = {}
+    strays: list[str] = []
     for member in archive.infolist():
         place = place_of(member.filename)
         if place is None and not is_litter(member.filename) and not member.is_dir():
@@ -101,10 +103,12 @@ def _unpack_bundle(archive: zipfile.ZipFile, bundle: _Bundle, folder: Path) -> l
         # Numbers for all when there are several: the grader lets the last by name count.
         file = f"{stem}.zip" if len(bundle.zips) == 1 else f"{stem}-{count}.zip"
         try:
-            write_bytes(folder / file, take(archive, member))
+            content = take(archive, member)
         except SubmissionError as error:
             files.append(("", printable(name), f"Cannot be unpacked: {printable(str(error), 300)}"))
             continue
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / file, content)
         several = f"One of {len(bundle.zips)} zips: the last by name that can be graded counts."
         files.append((file, printable(name), several if len(bundle.zips) > 1 else ""))
     if files:
@@ -139,9 +143,13 @@ def _names(text: str, name: str, words: set[str]) -> bool:
     return bool(text) and (text.casefold() in words or comparable(text) == name != "")
 
 
-def _row(place: Place | None, person: Person | None, file: str, handed_in: str, note: str) -> Row:
-    if person is None:
-        group = "" if place.number else place.name
-        return Row(place.number, place.name, "", "", group, file, handed_in, note)
-    name = person.name or (place.name if place and not person.group else person.label)
-    return Row(person.number, name, person.email, person.id_number, person.group, file, handed_in, note)
+def _row_of_stranger(place: Place, file: str, handed_in: str, note: str) -> JoinRow:
+    """Of a file whose person the worksheet does not name."""
+    group = "" if place.number else place.name
+    return JoinRow(place.number, place.name, "", "", group, file, handed_in, note)
+
+
+def _row(person: Person, called: str, file: str, handed_in: str, note: str) -> JoinRow:
+    """Of a file of `person`, whom the batch calls `called`."""
+    name = person.name or (person.label if person.group else called)
+    return JoinRow(person.number, name, person.email, person.id_number, person.group, file, handed_in, note)

@@ -13,7 +13,7 @@ from grading.results.store import write_atomically
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JoinRow:
     """One file of one person, or a person without a file and the `note` that says why.
 
     `identifier` is the participant's number in this assignment, "" when it is not known. `handed_in` is the file as the
@@ -35,10 +35,10 @@ class Row:
         return self.identifier or f"group {self.group}"
 
 
-COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
+COLUMNS = tuple(field.name for field in dataclasses.fields(JoinRow))
 
 
-def write_join(rows: Sequence[Row], path: Path) -> None:
+def write_join(rows: Sequence[JoinRow], path: Path) -> None:
     """Writes the join table as UTF-8 with a byte-order mark, which spreadsheets need to show names right."""
     stream = io.StringIO()
     writer = csv.writer(stream)
@@ -47,14 +47,14 @@ def write_join(rows: Sequence[Row], path: Path) -> None:
     write_atomically(path, "\ufeff" + stream.getvalue())
 
 
-def read_join(path: str | Path) -> list[Row]:
+def read_join(path: str | Path) -> list[JoinRow]:
     """The rows that `write_join` wrote. Raises GradingError when the file is no join table."""
     path = Path(path)
     try:
         lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
         if tuple(lines[0]) != COLUMNS:
             raise ValueError(f"columns {', '.join(lines[0])[:80]}")
-        return [Row(*(_restored(cell) for cell in line)) for line in lines[1:] if line]
+        return [JoinRow(*(_restored(cell) for cell in line)) for line in lines[1:] if line]
     except (OSError, ValueError, IndexError, TypeError, csv.Error) as error:
         raise GradingError(
             f"{path}: not a join table ({error}), expected the columns {', '.join(COLUMNS)}. Give the join.csv that "

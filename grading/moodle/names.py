@@ -66,7 +66,7 @@ def file_stem(name: str, number: str) -> str:
     return f"{plain[:35].strip('_') or 'student'}_{number or 0}"
 
 
-def natural(name: str) -> list:
+def natural(name: str) -> list[str | int]:
     """Sorts x_2 before x_10."""
     parts = re.split(r"([0-9]+)", name)  # texts and numbers in turn
     return [int(part) if index % 2 else part for index, part in enumerate(parts)]

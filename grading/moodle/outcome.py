@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading.errors import GradingError
-from grading.moodle.join import Row
+from grading.moodle.join import JoinRow
 from grading.moodle.names import comparable, natural, printable
 from grading.results.files import read_grade
 from grading.types import Grade
@@ -15,12 +15,12 @@ from grading.types import Grade
 class Outcome:
     """One person (the row of the file that counts), and its grade, or None and the `reason`."""
 
-    row: Row
+    row: JoinRow
     grade: Grade | None
     reason: str = ""
 
 
-def outcomes(out: str | Path, rows: Sequence[Row]) -> tuple[list[Outcome], list[str]]:
+def outcomes(out: str | Path, rows: Sequence[JoinRow]) -> tuple[list[Outcome], list[str]]:
     """The outcome of each person in `rows`, from the results in `out`/results, and remarks for the instructor.
 
     Of several files of one person, the last by name that could be graded counts, as in grades.csv. Raises GradingError when
@@ -30,7 +30,7 @@ def outcomes(out: str | Path, rows: Sequence[Row]) -> tuple[list[Outcome], list[
     grades = {grade.file: grade for grade in map(read_grade, sorted(results.glob("*.json")))}
     if not grades:
         raise GradingError(f"{results}: no results, expected those of `grading run`. Give the folder that --out named there.")
-    people: dict[str, list[Row]] = {}
+    people: dict[str, list[JoinRow]] = {}
     for row in rows:
         people.setdefault(row.person, []).append(row)
     found = [_outcome(sorted(own, key=lambda row: natural(row.file)), grades) for own in people.values()]
@@ -39,7 +39,7 @@ def outcomes(out: str | Path, rows: Sequence[Row]) -> tuple[list[Outcome], list[
     return found, remarks + _borrowed(found)
 
 
-def _outcome(rows: Sequence[Row], grades: Mapping[str, Grade]) -> Outcome:
+def _outcome(rows: Sequence[JoinRow], grades: Mapping[str, Grade]) -> Outcome:
     graded = [(row, grades[row.file]) for row in rows if row.file in grades and not grades[row.file].ours]
     good = [(row, grade) for row, grade in graded if grade.error is None]
     if graded:
@@ -53,10 +53,13 @@ def _outcome(rows: Sequence[Row], grades: Mapping[str, Grade]) -> Outcome:
 def _borrowed(found: Sequence[Outcome]) -> list[str]:
     """A submission carries its student's name, from which its exercises are drawn. One name in the files of two people, or
     the name of another person, is worth a question; it changes no grade."""
-    remarks, first = [], {}
+    remarks: list[str] = []
+    first: dict[str, Outcome] = {}
     names = {text: one for one in found for text in _called(one.row)}
     for one in found:
-        student = comparable(one.grade.student) if one.grade else ""
+        if one.grade is None:
+            continue
+        student = comparable(one.grade.student)
         if not student or student in _called(one.row):
             continue
         other = names.get(student) or first.setdefault(student, one)
@@ -68,9 +71,9 @@ def _borrowed(found: Sequence[Outcome]) -> list[str]:
     return remarks
 
 
-def _called(row: Row) -> set[str]:
+def _called(row: JoinRow) -> set[str]:
     return {comparable(text) for text in (row.name, row.email, row.id_number)} - {""}
 
 
-def _shown(row: Row) -> str:
+def _shown(row: JoinRow) -> str:
     return f"{printable(row.name)} ({row.identifier})" if row.identifier else printable(row.name)

@@ -69,7 +69,8 @@ def read_worksheet(
     path = Path(path)
     table = read_table(path, _known, encoding)
     columns = _columns(table, {"grade": grade_column, "comment": comment_column})
-    people, remarks = [], []
+    people: list[Person] = []
+    remarks: list[str] = []
     for index, row in enumerate(table.rows[1:], start=1):
         if len(row) != len(table.rows[0]):
             remarks.append(f"Row {index + 1} has {len(row)} cells, expected {len(table.rows[0])}: left as it is.")
@@ -104,7 +105,7 @@ def _known(header: str) -> bool:
 
 def _columns(table: Table, given: Mapping[str, str | None]) -> dict[str, int]:
     headers = table.headers
-    columns = {}
+    columns: dict[str, int] = {}
     for key, names in HEADERS.items():
         found = [index for index, header in enumerate(headers) if header.casefold() in names]
         columns |= {key: found[0]} if len(found) == 1 else {}

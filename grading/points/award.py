@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from grading.rubrics.loading import ANSWER
-from grading.types import ERROR, FAIL, FULL, GATED, PARTIAL, STUDY, Answer, Check, Finding, Rubric, Slot, Verdict
+from grading.types import ERROR, FAIL, FULL, GATED, PARTIAL, STUDY, Answer, Check, ClaimFinding, Rubric, Slot, Verdict
 from projectkit.measure import format_interval, format_value
-from projectkit.types import METRICS, QUALITIES, Measurement
+from projectkit.metrics import METRICS, RATIO_SUFFIX
+from projectkit.types import Measurement
 
 
 def award(
@@ -15,7 +16,7 @@ def award(
     slots: Mapping[str, Slot],
     answers: Mapping[str, Answer],
     problems: Mapping[str, str],
-    study: Mapping[str, Finding] = MappingProxyType({}),
+    study: Mapping[str, ClaimFinding] = MappingProxyType({}),
 ) -> tuple[Verdict, ...]:
     """One verdict a check, in the rubric's order.
 
@@ -27,7 +28,7 @@ def award(
         _judge_study(check, study, problems) if check.metric == STUDY else _judge(check, slots, answers, problems)
         for check in rubric.checks
     ]
-    closed = {}
+    closed: dict[str, Check] = {}
     for verdict in verdicts:
         if verdict.check.gate and verdict.status in (FAIL, ERROR):
             closed.setdefault(verdict.check.slot, verdict.check)
@@ -69,7 +70,7 @@ def _judge_answer(check: Check, answers: Mapping[str, Answer], problems: Mapping
     return _verdict(check, measured, f"{_value(check, measured.value)} right ({answer.sentence})")
 
 
-def _judge_study(check: Check, study: Mapping[str, Finding], problems: Mapping[str, str]) -> Verdict:
+def _judge_study(check: Check, study: Mapping[str, ClaimFinding], problems: Mapping[str, str]) -> Verdict:
     problem, found = problems.get(STUDY) or problems.get(check.slot), study.get(check.claim)
     if problem or found is None:
         reason = problem or "No study was handed in (study.json)."
@@ -92,7 +93,7 @@ def _verdict(check: Check, measured: Measurement, found: str) -> Verdict:
 
 def _gated(verdict: Verdict, closed: Mapping[str, Check]) -> Verdict:
     gate = closed.get(verdict.check.slot)
-    if gate is None or verdict.status not in (FULL, PARTIAL):
+    if gate is None or verdict.measured is None or verdict.status not in (FULL, PARTIAL):
         return verdict
     found = f"{_label(verdict.check)} {with_interval(verdict.check, verdict.measured)}"
     message = f"{found}, which earns nothing because “{gate.title}” earned nothing: 0 of {_points(verdict.check.points)}."
@@ -103,11 +104,11 @@ def metric_name(check: Check) -> str:
     """The name by which the check's value is formatted: ratios to the baseline have their own."""
     if check.metric in (ANSWER, STUDY):
         return "trials" if check.claim == "trials" else "accuracy"
-    return f"{check.metric}_ratio" if check.relative else check.metric
+    return check.metric + RATIO_SUFFIX if check.relative else check.metric
 
 
 def _label(check: Check) -> str:
-    return f"The study's claim “{check.claim}”" if check.metric == STUDY else (METRICS | QUALITIES)[check.metric].label
+    return f"The study's claim “{check.claim}”" if check.metric == STUDY else METRICS[check.metric].label
 
 
 def _value(check: Check, value: float) -> str:

@@ -8,11 +8,10 @@ import numpy as np
 
 from grading.types import Grade
 from projectkit.measure import format_value
-from projectkit.types import METRICS, QUALITIES
+from projectkit.metrics import METRICS
 
-# Hidden data is harder than a student's own, and machines differ: only a claim beyond both is worth a look.
-# A difference for shares; every other metric by a factor.
-FAR = dict.fromkeys(("accuracy", "corrupted_accuracy", "robust_accuracy", "ood_auroc", "ece"), 0.15)
+# Hidden data is harder than a student's own, and machines differ: only a claim beyond both is worth a look. By this factor for
+# metrics whose record has no `claim_tolerance`.
 FACTOR = 2.0
 MEMORIZED = 0.1  # an honest model loses a point or two on hidden images; one that knows the public ones by heart loses more
 
@@ -87,9 +86,8 @@ def _answers(grade: Grade) -> Iterable[tuple[str, str]]:
 def _claims(grade: Grade) -> Iterable[Flag]:
     for name, claimed in grade.claims.items():
         slot, _, metric = name.rpartition("/")
-        profile = grade.measured.get("slots", {}).get(slot, {}).get("profile", {})
-        found = profile.get("values", {}).get(metric)
-        if found is None or metric not in METRICS | QUALITIES or not _far(metric, claimed, found["value"]):
+        found = grade.measured_of(slot, metric)
+        if found is None or metric not in METRICS or not _far(metric, claimed, found["value"]):
             continue
         numbers = [format_value(metric, number) for number in (claimed, found["value"])]
         sentence = f"{grade.student} claims {numbers[0]} for {name}; measured: {numbers[1]}."
@@ -109,7 +107,8 @@ def _memorized(grade: Grade) -> Iterable[Flag]:
 
 
 def _far(metric: str, claimed: float, measured: float) -> bool:
-    if metric in FAR:
-        return abs(claimed - measured) > FAR[metric]
+    tolerance = METRICS[metric].claim_tolerance
+    if tolerance is not None:
+        return abs(claimed - measured) > tolerance
     low, high = sorted((claimed, measured))
     return low <= 0 < high or (low > 0 and high / low > FACTOR)

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grading.hidden.data import Hidden
-from grading.types import STUDY, Finding, Rubric, Slot
-from projectkit.types import Study, Trial
+from grading.types import STUDY, ClaimFinding, Rubric, Slot
+from projectkit.types import Block, Study, Trial
 
 # A claim, and what is found about it: a count, or a share from 0 to 1.
 CLAIMS = {
@@ -36,7 +36,7 @@ class Counts:
     macs: int
 
 
-def study_findings(study: Study | None, rubric: Rubric, slots: Mapping[str, Slot], hidden: Hidden) -> dict[str, Finding]:
+def study_findings(study: Study | None, rubric: Rubric, slots: Mapping[str, Slot], hidden: Hidden) -> dict[str, ClaimFinding]:
     """What is found about each claim that the rubric asks for, by claim; nothing without a study or without its model."""
     asked = {check.claim: check.slot for check in rubric.checks if check.metric == STUDY}
     if study is None:
@@ -58,7 +58,7 @@ def study_findings(study: Study | None, rubric: Rubric, slots: Mapping[str, Slot
     return findings
 
 
-def counts(blocks: Sequence[Mapping], shape: tuple[int, int, int], classes: int) -> Counts | None:
+def counts(blocks: Sequence[Block], shape: tuple[int, int, int], classes: int) -> Counts | None:
     """What the network of these blocks costs on images of `shape` (height, width, channels).
 
     None when a block has a gene without effect there (a stride or a wide kernel on one pixel, a skip between different shapes):
@@ -103,17 +103,17 @@ def _wrong(trial: Trial, study: Study, shape: tuple[int, int, int], classes: int
     return None
 
 
-def _trials(study: Study, finished: Sequence[Trial]) -> Finding:
+def _trials(study: Study, finished: Sequence[Trial]) -> ClaimFinding:
     different = len({trial.digest for trial in finished})
     states = Counter(trial.state for trial in study.trials)
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
-    return Finding(float(different), f"{different} different architectures with a finished trial (trials: {told})")
+    return ClaimFinding(float(different), f"{different} different architectures with a finished trial (trials: {told})")
 
 
-def _consistent(study: Study, shape: tuple[int, int, int], classes: int) -> Finding:
+def _consistent(study: Study, shape: tuple[int, int, int], classes: int) -> ClaimFinding:
     stating = [trial for trial in study.trials if trial.blocks or trial.state == "complete"]
     if not stating:
-        return Finding(0.0, "There is no trial that states anything")
+        return ClaimFinding(0.0, "There is no trial that states anything")
     numbers, wrong = Counter(trial.number for trial in study.trials), []
     for trial in stating:
         reason = "is there twice" if numbers[trial.number] > 1 else _wrong(trial, study, shape, classes)
@@ -121,14 +121,14 @@ def _consistent(study: Study, shape: tuple[int, int, int], classes: int) -> Find
             wrong.append(f"trial {trial.number} {reason}")
     share = 1 - len(wrong) / len(stating)
     more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return Finding(share, f"{100 * share:.0f} % of the trials state what is so" + (f" ({wrong[0]}{more})" if wrong else ""))
+    return ClaimFinding(share, f"{100 * share:.0f} % of the trials state what is so" + (f" ({wrong[0]}{more})" if wrong else ""))
 
 
 def _unbeaten(finished: Sequence[Trial], directions: Sequence[str]) -> list[Trial]:
     """The trials than which no other is at least as good in every value and better in one."""
     signs = [-1.0 if direction == "maximize" else 1.0 for direction in directions]
     scores = sorted({tuple(sign * value for sign, value in zip(signs, trial.values, strict=True)) for trial in finished})
-    front: list[tuple] = []
+    front: list[tuple[float, ...]] = []
     for score in scores:  # in this order, only an earlier one can beat a later one
         if not any(all(a <= b for a, b in zip(other, score, strict=True)) for other in front):
             front.append(score)
@@ -139,32 +139,32 @@ def _unbeaten(finished: Sequence[Trial], directions: Sequence[str]) -> list[Tria
 def _is_of(trial: Trial, slot: Slot, shape: tuple[int, int, int], classes: int) -> bool:
     """Whether the file has exactly the numbers and the work of the trial's architecture."""
     own, values = counts(trial.blocks, shape, classes), slot.profile.values
-    return all(
+    return own is not None and all(
         metric in values and values[metric].value == number for metric, number in (("parameters", own.stored), ("macs", own.macs))
     )
 
 
-def _best(own: Sequence[Trial], best: Sequence[Trial], wanted: Counts | None, slot: Slot) -> Finding:
+def _best(own: Sequence[Trial], best: Sequence[Trial], wanted: Counts | None, slot: Slot) -> ClaimFinding:
     if own:
-        return Finding(1.0, f"The file has the parameters and the work of trial {own[0].number}, which no other trial beats")
+        return ClaimFinding(1.0, f"The file has the parameters and the work of trial {own[0].number}, which no other trial beats")
     if wanted is None:
-        return Finding(0.0, "No finished trial is sound, so that none can be the best")
+        return ClaimFinding(0.0, "No finished trial is sound, so that none can be the best")
     values = slot.profile.values
     found = [f"{values[metric].value:,.0f}" if metric in values else "?" for metric in ("parameters", "macs")]
     others = f", nor is it another of the {len(best)} best" if len(best) > 1 else ""
-    return Finding(
+    return ClaimFinding(
         0.0,
         f"The file stores {found[0]} parameters and needs {found[1]} multiply-accumulates; the best trial, {best[0].number}, "
         f"would store {wanted.stored:,} and need {wanted.macs:,}{others}",
     )
 
 
-def _accuracy(own: Sequence[Trial], slot: Slot) -> Finding:
+def _accuracy(own: Sequence[Trial], slot: Slot) -> ClaimFinding:
     if not own:
-        return Finding(0.0, "The file is of none of the best trials, so that no accuracy was claimed for it")
+        return ClaimFinding(0.0, "The file is of none of the best trials, so that no accuracy was claimed for it")
     hidden = slot.profile.values.get("accuracy")
     if slot.plain is None or hidden is None:
-        return Finding(0.0, "The accuracy of the file was not measured")
+        return ClaimFinding(0.0, "The accuracy of the file was not measured")
     # The hidden images are harder than those that the claim was made on, the first public ones may be easier.
     bounds = [bound for found in (slot.plain, hidden) for bound in _wilson(found.value, found.n)]
     low, high = min(bounds), max(bounds)
@@ -175,7 +175,7 @@ def _accuracy(own: Sequence[Trial], slot: Slot) -> Finding:
         f"{slot.plain.n} public and {100 * hidden.value:.1f} % on the hidden images, which allows {100 * low:.1f} to "
         f"{100 * high:.1f} %"
     )
-    return Finding(float(bool(holds)), sentence)
+    return ClaimFinding(float(bool(holds)), sentence)
 
 
 def _wilson(share: float, count: int) -> tuple[float, float]:

@@ -8,12 +8,13 @@ from pathlib import Path
 from grading.exercises import SOLUTIONS
 from projectkit.submit import exercise_inputs, pack
 from projectkit.submit.study import STUDY
+from projectkit.types import Arrays
 
 STUDENT = "reference@example.edu"
 KEPT = Path(__file__).parent / "kept"  # a submission of every lab at quick scale; `make references` builds them anew
 
 
-def reference_answers(lab: str, student: str = STUDENT) -> dict[str, dict]:
+def reference_answers(lab: str, student: str = STUDENT) -> dict[str, Arrays]:
     """The right answers to every exercise of `lab` for `student`."""
     return {exercise: solve(exercise_inputs(student, lab, exercise)) for exercise, solve in SOLUTIONS[lab].items()}
 

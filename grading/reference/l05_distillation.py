@@ -27,7 +27,7 @@ def make_models(scale: str, folder: Path) -> dict[str, Path]:
 
     rubric, recipe = load_rubric(LAB, scale), RECIPES[scale]
     dataset = data.load(rubric.dataset)
-    with closing(runtimes.open(Artifact.of(rubric.baseline))) as teacher:
+    with closing(runtimes.open(Artifact.of(rubric.baseline_file))) as teacher:
         answers = teacher.run(dataset.train.x)
     student = models.build("convnet", dataset, widths=WIDTHS[scale])
     distill.distill(student, answers, dataset, recipe, progress=False)

@@ -4,12 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from grading.reference.build import main
+from projectkit import nas
+from projectkit.nas.evolution import evolution
 
 LAB = "l06_nas"
 TRIALS = 8
 SETTINGS = {"quick": ("digits", 1077, 6, 120_000), "full": ("mnist", 12_000, 2, 800_000)}  # images, epochs, most MACs
 # On larger images, three convolutions of 3×3 see too little of a digit before the mean.
-CHOICES = {"quick": {"depth": (2, 3), "kernel": (3,)}, "full": {"depth": (3, 4), "kernel": (5,), "stride": (2,)}}
+SMALL = nas.Space(filters=(8, 16, 32), activation=("relu",), depthwise=(False,))
+SPACES = {"quick": replace(SMALL, depth=(2, 3), kernel=(3,)), "full": replace(SMALL, depth=(3, 4), kernel=(5,), stride=(2,))}
 
 
 def make_models(scale: str, folder: Path) -> dict[str, Path]:
@@ -17,14 +20,14 @@ def make_models(scale: str, folder: Path) -> dict[str, Path]:
     import optuna
     import tf_keras as keras
 
-    from projectkit import data, export, nas, train
+    from projectkit import data, export, train
     from projectkit.types import Recipe
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     name, images, epochs, most_macs = SETTINGS[scale]
     dataset = data.load(name)
     dataset = replace(dataset, train=dataset.train.take(images))
-    space = nas.Space(**CHOICES[scale], filters=(8, 16, 32), activation=("relu",), depthwise=(False,))
+    space = SPACES[scale]
 
     def evaluate(architecture: nas.Architecture, trial: optuna.Trial) -> float:
         keras.backend.clear_session()
@@ -34,7 +37,7 @@ def make_models(scale: str, folder: Path) -> dict[str, Path]:
         export.write(model, folder / f"{architecture.digest}.tflite", compare=dataset.val.x[:200])
         return history.val_accuracy[-1]
 
-    study = optuna.create_study(direction="maximize", sampler=nas.SAMPLERS["evolution"](space.genes(), seed=0, population=5))
+    study = optuna.create_study(direction="maximize", sampler=evolution(space.genes(), seed=0, population=5))
     run = nas.objective(space, evaluate, shape=dataset.shape, classes=len(dataset.classes), most_macs=most_macs)
     while len({trial.user_attrs["digest"] for trial in study.get_trials(states=[optuna.trial.TrialState.COMPLETE])}) < TRIALS:
         nas.search(study, run, trials=1)

@@ -3,10 +3,14 @@ separable convolutions in place of the full ones."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from grading.reference.build import main
+
+if TYPE_CHECKING:
+    import tf_keras as keras
 
 LAB = "l09_operators"
 EPOCHS = {"quick": 14, "full": 1}
@@ -32,7 +36,7 @@ def make_models(scale: str, folder: Path) -> dict[str, Path]:
     return {slot: Path(export.write(one, folder / f"{slot}.tflite", compare=compare).artifact.path) for slot, one in made.items()}
 
 
-def merge(model, block: str) -> list[np.ndarray]:
+def merge(model: "keras.Model", block: str) -> list[np.ndarray]:
     """[kernel (3, 3, in, out), bias (out,)] of one convolution that computes the sum of a block's branches."""
     wide, bias = _folded(model, f"{block}_3x3")
     narrow, more = _folded(model, f"{block}_1x1")
@@ -42,7 +46,7 @@ def merge(model, block: str) -> list[np.ndarray]:
     return [kernel, bias + more]
 
 
-def _folded(model, branch: str) -> tuple[np.ndarray, np.ndarray]:
+def _folded(model: "keras.Model", branch: str) -> tuple[np.ndarray, np.ndarray]:
     (kernel,) = model.get_layer(branch).get_weights()
     norm = model.get_layer(f"{branch}_norm")
     gamma, beta, mean, variance = norm.get_weights()
@@ -50,7 +54,7 @@ def _folded(model, branch: str) -> tuple[np.ndarray, np.ndarray]:
     return kernel * factor, beta - mean * factor
 
 
-def separable_network(shape: tuple[int, int, int], classes: int, widths: tuple[int, ...]):
+def separable_network(shape: tuple[int, int, int], classes: int, widths: tuple[int, ...]) -> "keras.Model":
     """Two blocks per width as in the network with branches, each a depthwise 3×3 and a 1×1 convolution."""
     import tf_keras as keras
     from tf_keras import layers

@@ -1,6 +1,7 @@
 """A solution of l10: a narrow network in int8 for a microcontroller, and the starting point with symmetric Q/DQ for TensorRT."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from grading.reference.build import main
@@ -22,11 +23,10 @@ def make_models(scale: str, folder: Path) -> dict[str, Path]:
     narrow = models.build("convnet", few, widths=widths)
     train.fit(narrow, few, Recipe(epochs=epochs, learning_rate=rate))
 
-    calibrate, compare = dataset.train.x[:200], dataset.val.x[:200]
-    options = {"precision": "int8", "calibrate": calibrate, "compare": compare}
+    write = partial(export.write, precision="int8", calibrate=dataset.train.x[:200], compare=dataset.val.x[:200])
     files = {
-        "micro": export.write(narrow, folder / "micro.tflite", **options),
-        "tensorrt": export.write(model, folder / "tensorrt.onnx", preset="tensorrt", **options),
+        "micro": write(narrow, folder / "micro.tflite"),
+        "tensorrt": write(model, folder / "tensorrt.onnx", preset="tensorrt"),
     }
     return {slot: Path(file.artifact.path) for slot, file in files.items()}
 

@@ -5,11 +5,15 @@ At full scale the lab's baseline is trained on, for a short while: robustness co
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grading.reference.build import main
 from grading.rubrics.loading import load_rubric
 from projectkit import data
-from projectkit.types import Recipe
+from projectkit.types import Dataset, Recipe
+
+if TYPE_CHECKING:
+    import tf_keras as keras
 
 LAB = "l16_robustness"
 WIDTHS = {"robust": (32, 64, 128), "robust_small": (16, 32, 64)}  # at quick scale
@@ -27,14 +31,14 @@ def make_models(scale: str, folder: Path) -> dict[str, Path]:
     if scale == "full":
         import tf_keras as keras
 
-        started = keras.models.load_model(Path(rubric.baseline).with_suffix(".keras"), compile=False)
+        started = keras.models.load_model(rubric.baseline_file.with_suffix(".keras"), compile=False)
         networks = dict.fromkeys(WIDTHS, started)
     else:
         networks = {slot: models.build("convnet", dataset, widths=widths) for slot, widths in WIDTHS.items()}
     files = {}
     for slot, model in networks.items():
         if slot == "robust" or scale == "quick":
-            harden(model, dataset, scale, FARTHER * rubric.attack.epsilon)
+            harden(model, dataset, scale, FARTHER * rubric.black_box.epsilon)
         target = folder / f"{slot}.tflite"
         if slot == "robust":
             written = export.write(model, target, compare=dataset.val.x[:200])
@@ -44,7 +48,7 @@ def make_models(scale: str, folder: Path) -> dict[str, Path]:
     return files
 
 
-def harden(model, dataset, scale: str, epsilon: float) -> None:
+def harden(model: "keras.Model", dataset: Dataset, scale: str, epsilon: float) -> None:
     """Trains `model` in place on attacked images."""
     from projectkit import robustness
 

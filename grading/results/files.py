@@ -67,7 +67,7 @@ def superseded(grades: Sequence[Grade]) -> Mapping[str, str]:
     }
 
 
-def _to_json(grade: Grade) -> dict:
+def _to_json(grade: Grade) -> dict[str, object]:
     return {
         "format": FORMAT,
         "file": grade.file,

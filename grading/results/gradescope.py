@@ -10,7 +10,7 @@ from grading.types import FULL, Grade
 _DECIMALS = 6
 
 
-def results(grade: Grade) -> dict:
+def results(grade: Grade) -> dict[str, object]:
     """The content of results.json: one test a check, with its sentence; the digests that a grade can be appealed by."""
     subjects = list(dict.fromkeys(verdict.check.slot or verdict.check.exercise for verdict in grade.verdicts))
     tests, counts = [], dict.fromkeys(subjects, 0)

@@ -1,7 +1,7 @@
 """The pages that people read: one for each student, one for the class. Self-contained HTML, everything of a student's escaped."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from grading.points.award import metric_name
@@ -11,14 +11,14 @@ from grading.rubrics.loading import ANSWER
 from grading.types import Check, Grade, Verdict
 from grading.workers import turns
 from projectkit.measure import format_interval, format_value
-from projectkit.types import METRICS, QUALITIES
+from projectkit.metrics import METRICS
 
 MARGIN = 0.3  # of the way from floor to target, drawn beyond both
 WORDS = {"full": "full points", "partial": "part of the points", "fail": "no points", "error": "not graded", "gated": "locked"}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CheckRow:
     """One check as the page shows it. Positions are percent of the scale's width; the target is always to the right."""
 
     verdict: Verdict
@@ -77,24 +77,24 @@ def number(points: float) -> str:
     return f"{points:.1f}".removesuffix(".0")
 
 
-def _row(verdict: Verdict, grade: Grade) -> Row:
+def _row(verdict: Verdict, grade: Grade) -> CheckRow:
     check, measured = verdict.check, verdict.measured
     shown = metric_name(check)
     subject = check.slot or check.exercise
     share = 100 * verdict.points / check.points if check.points else 100.0 * (verdict.status == "full")
-    plain = Row(verdict, subject, WORDS[verdict.status], number(verdict.points), number(check.points), share)
+    plain = CheckRow(verdict, subject, WORDS[verdict.status], number(verdict.points), number(check.points), share)
     plain_claim = _claim(check, grade)
-    limits = {"floor": format_value(shown, check.floor), "target": format_value(shown, check.target), "claim": plain_claim}
+    floor, target = format_value(shown, check.floor), format_value(shown, check.target)
+    limited = replace(plain, floor=floor, target=target, claim=plain_claim)
     if measured is None:
-        return _with(plain, **limits)
+        return limited
 
     def place(value: float) -> float:
         return _position((value - check.floor) / (check.target - check.floor))
 
     ends = sorted((place(measured.low), place(measured.high)))
-    return _with(
-        plain,
-        **limits,
+    return replace(
+        limited,
         value=format_value(shown, measured.value),
         interval=format_interval(shown, measured.low, measured.high) if measured.low < measured.high else "",
         position=place(measured.value),
@@ -113,12 +113,6 @@ def _timed(grade: Grade) -> str:
     return " ".join([f"On one core, {alone}.", *remarks])
 
 
-def _with(row: Row, **changes) -> Row:
-    from dataclasses import replace
-
-    return replace(row, **changes)
-
-
 def _position(progress: float) -> float:
     """Where a value stands on the scale, in percent: progress is 0 at the floor and 1 at the target; the ends clamp."""
     return 100 * min(1.0, max(0.0, (progress + MARGIN) / (1 + 2 * MARGIN)))
@@ -132,12 +126,11 @@ def _claim(check: Check, grade: Grade) -> str:
 
 def _claims(grade: Grade) -> list[tuple[str, str, str]]:
     """(claim, claimed, measured) for the table of claims; what nobody measured says so."""
-    slots = grade.measured.get("slots", {})
     rows = []
     for name, claimed in sorted(grade.claims.items()):
         slot, _, metric = name.rpartition("/")
-        found = slots.get(slot, {}).get("profile", {}).get("values", {}).get(metric)
-        known = metric if metric in METRICS | QUALITIES else ""
+        found = grade.measured_of(slot, metric)
+        known = metric if metric in METRICS else ""
         rows.append((name, format_value(known, claimed), format_value(known, found["value"]) if found else "not measured"))
     return rows
 

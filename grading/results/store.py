@@ -3,25 +3,23 @@
 import dataclasses
 import hashlib
 import json
-import os
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from grading.errors import OutputError
-from grading.types import Answer, Check, Finding, Slot, Verdict
+from grading.types import Answer, Check, ClaimFinding, Slot, StoredSlot, Verdict
+from projectkit.files import PART, write_whole
 from projectkit.types import Artifact, Measurement, Profile
 
 FORMAT = 2
-
-
-PART = ".part-"  # how unfinished files begin
 
 
 def write_atomically(path: Path, content: str) -> None:
     """Writes the file whole or not at all: a killed run leaves no half result. Raises OutputError on a full or read-only disk."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, content)
+        write_whole(path, content.encode())
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror or error}). Make room, or choose another --out. What was finished is "
@@ -35,18 +33,6 @@ def remove_unfinished(out: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _replace(path: Path, content: str) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=PART, dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(content)
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep a shared results folder from being read
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def dump(value: object) -> str:
     """JSON in a form that is equal for equal values, and refuses NaN."""
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
@@ -57,38 +43,39 @@ def digest_of(value: object) -> str:
     return hashlib.sha256(dump(value).encode()).hexdigest()
 
 
-def slot_to_json(slot: Slot) -> dict:
+def slot_to_json(slot: Slot) -> StoredSlot:
     """The slot as JSON values; `slot_from_json` undoes it."""
-    return dataclasses.asdict(slot)
+    stored: Any = dataclasses.asdict(slot)
+    return stored
 
 
-def slot_from_json(raw: dict) -> Slot:
+def slot_from_json(raw: StoredSlot) -> Slot:
     """The slot from JSON values. Raises KeyError, TypeError or MeasureError when they are none."""
     profile = raw["profile"]
     values = {metric: Measurement(**number) for metric, number in profile["values"].items()}
     ratios = {metric: Measurement(**number) for metric, number in raw["ratios"].items()}
-    classes = tuple(one and Measurement(**one) for one in raw["classes"])
-    plain = raw["plain"] and Measurement(**raw["plain"])
+    classes = tuple(Measurement(**one) if one else None for one in raw["classes"])
+    plain = Measurement(**raw["plain"]) if raw["plain"] else None
     found = Profile(Artifact(**profile["artifact"]), profile["device"], values, profile["missing"])
     return Slot(found, ratios, classes, plain, raw["weights"], tuple(raw["remarks"]))
 
 
-def verdict_to_json(verdict: Verdict) -> dict:
+def verdict_to_json(verdict: Verdict) -> dict[str, object]:
     """The verdict as JSON values; `verdict_from_json` undoes it."""
     return dataclasses.asdict(verdict)
 
 
-def verdict_from_json(raw: dict) -> Verdict:
+def verdict_from_json(raw: Mapping[str, Any]) -> Verdict:
     """The verdict from JSON values."""
-    measured = raw["measured"] and Measurement(**raw["measured"])
+    measured = Measurement(**raw["measured"]) if raw["measured"] else None
     return Verdict(Check(**raw["check"]), raw["status"], raw["points"], measured, raw["message"])
 
 
-def answer_from_json(raw: dict) -> Answer:
+def answer_from_json(raw: Mapping[str, Any]) -> Answer:
     """The scored answer from JSON values."""
     return Answer(raw["fraction"], raw["sentence"])
 
 
-def finding_from_json(raw: dict) -> Finding:
+def finding_from_json(raw: Mapping[str, Any]) -> ClaimFinding:
     """What was found about a claim, from JSON values."""
-    return Finding(raw["value"], raw["sentence"])
+    return ClaimFinding(raw["value"], raw["sentence"])

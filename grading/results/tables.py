@@ -8,7 +8,9 @@ from pathlib import Path
 from grading.errors import GradingError
 
 
-def read_table(path: Path, needed: Collection[str], known: Collection[str] | None) -> tuple[list[str], list[tuple[int, dict]]]:
+def read_table(
+    path: Path, needed: Collection[str], known: Collection[str] | None
+) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """The columns in lower case, and (the line's number, cell by column) of each row that holds any text.
 
     Raises GradingError for what cannot be read, lacks a column of `needed`, or has one that is not `known` (None: any).

@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grading.points.award import with_interval
 from grading.points.flags import flags
 from grading.results.report import number
 from grading.types import Grade
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @contextmanager
@@ -49,7 +53,7 @@ def summary(grades: Sequence[Grade]) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "graded") + "."
 
 
-def _checks(grade: Grade):
+def _checks(grade: Grade) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -63,7 +67,7 @@ def _checks(grade: Grade):
     return table
 
 
-def _files(grades: Sequence[Grade]):
+def _files(grades: Sequence[Grade]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 

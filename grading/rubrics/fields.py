@@ -1,30 +1,35 @@
 """Fields of a TOML table, each checked before it is used."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
+
+Table = Mapping[str, Any]  # of a TOML file; `text` and `kind` look at what is in a field
 
 
-class Wrong(Exception):
+class FieldError(Exception):
     """What is wrong in a rubric; becomes a GradingError with the file's name."""
 
 
 def only(table: object, allowed: set[str], where: str) -> None:
-    """Raises Wrong unless `table` is a table with no other fields than those allowed."""
+    """Raises FieldError unless `table` is a table with no other fields than those allowed."""
     if not isinstance(table, dict):
-        raise Wrong(f"{where} is not a table.")
+        raise FieldError(f"{where} is not a table.")
     if set(table) - allowed:
-        raise Wrong(f"{where} has the unknown fields {', '.join(sorted(set(table) - allowed))}.")
+        raise FieldError(f"{where} has the unknown fields {', '.join(sorted(set(table) - allowed))}.")
 
 
-def text(table: dict, name: str, where: str) -> str:
-    """The field `name`. Raises Wrong unless it is a text that is not empty."""
-    if not isinstance(table.get(name), str) or not table[name].strip():
-        raise Wrong(f"{where}: {name} is {table.get(name)!r}, expected a text.")
-    return table[name]
+def text(table: Table, name: str, where: str) -> str:
+    """The field `name`. Raises FieldError unless it is a text that is not empty."""
+    value = table.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise FieldError(f"{where}: {name} is {value!r}, expected a text.")
+    return value
 
 
 def kind(value: object, wanted: type, where: str) -> None:
-    """Raises Wrong unless `value` is of this type; a float may be any finite number, and no number is a truth value."""
+    """Raises FieldError unless `value` is of this type; a float may be any finite number, and no number is a truth value."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     good = number if wanted is float else number and isinstance(value, int) if wanted is int else isinstance(value, wanted)
     if not good:
-        raise Wrong(f"{where} is {value!r}, expected {'a finite number' if wanted is float else wanted.__name__}.")
+        raise FieldError(f"{where} is {value!r}, expected {'a finite number' if wanted is float else wanted.__name__}.")

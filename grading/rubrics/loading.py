@@ -24,7 +24,7 @@ severities = [1, 3, 5]         # 1 to 5; all of them when it is not there
 images = 300                   # 500 when it is not there
 
 [scale.quick.ood]              # ood_auroc
-dataset = "shapes"             # whose test images are strange to the model
+dataset = "shapes"             # whose test images are out of the model's distribution
 images = 300                   # 500 when it is not there
 
 [[scale.quick.check]]
@@ -43,26 +43,23 @@ import dataclasses
 import hashlib
 import tomllib
 from pathlib import Path
+from typing import Any, get_type_hints
 
 from grading.errors import GradingError
 from grading.points.study import CLAIMS
-from grading.rubrics.fields import Wrong, kind, only, text
+from grading.rubrics.fields import FieldError, Table, kind, only, text
 from grading.rubrics.probe_tables import TABLES, probes_of
 from grading.types import STUDY, Check, Limits, Rubric
 from projectkit.errors import SubmissionError
+from projectkit.metrics import PROFILE_METRICS, QUALITY_METRICS
 from projectkit.submit import INPUTS, PROJECT, check_slot
-from projectkit.types import FORMATS, METRICS, QUALITIES
+from projectkit.types import FORMATS
 
 RUBRICS = Path(__file__).parent
 ANSWER = "answer"
 SCALES = ("quick", "full")
-# A ratio of these to the baseline means something; one of two sparsities does not, nor one of AUROCs, which begin at one half.
-RELATIVE = (
-    *("accuracy", "size", "compressed_size", "parameters", "nonzero_parameters", "weight_bits", "macs"),
-    *("latency_p50", "peak_memory", "peak_activations", "arena", "energy"),
-    *("nll", "ece", "brier", "corrupted_accuracy", "corrupted_nll"),
-)
-_CHECK_FIELDS = {field.name: field for field in dataclasses.fields(Check)}
+ASKED = PROFILE_METRICS | QUALITY_METRICS  # what a check may ask for; `latency_ratio` is latency_p50, relative
+_CHECK_FIELDS, _LIMITS_FIELDS = get_type_hints(Check), get_type_hints(Limits)
 _REQUIRED = {field.name for field in dataclasses.fields(Check) if field.default is dataclasses.MISSING}
 
 
@@ -78,50 +75,52 @@ def load_rubric(lab: str, scale: str, folder: Path = RUBRICS) -> Rubric:
     try:
         table = tomllib.loads(content.decode())
         if table.get("lab") != lab:
-            raise Wrong(f"lab is {table.get('lab')!r}, expected {lab!r}, as the file is named.")
+            raise FieldError(f"lab is {table.get('lab')!r}, expected {lab!r}, as the file is named.")
         return _rubric(table, scale, folder, hashlib.sha256(content).hexdigest())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GradingError(f"{path.name}: not readable as TOML ({error}). Correct the file.") from error
-    except Wrong as error:
+    except FieldError as error:
         raise GradingError(f"{path.name}: {error} Correct the file.") from error
 
 
-def _rubric(table: dict, scale: str, folder: Path, digest: str) -> Rubric:
+def _rubric(table: Table, scale: str, folder: Path, digest: str) -> Rubric:
     only(table, {"lab", "title", "formats", "limits", "scale"}, "the file")
     lab, title = text(table, "lab", "the file"), text(table, "title", "the file")
     only(table.get("scale", {}), set(SCALES), "[scale]")
     section = table.get("scale", {}).get(scale)
     if not isinstance(section, dict):
-        raise Wrong(f"[scale.{scale}] is missing.")
+        raise FieldError(f"[scale.{scale}] is missing.")
     where = f"[scale.{scale}]"
     only(section, {"dataset", "baseline", "check", *TABLES}, where)
     rows = section.get("check", [])
     if not isinstance(rows, list) or not rows:
-        raise Wrong(f"{where} has no [[scale.{scale}.check]].")
+        raise FieldError(f"{where} has no [[scale.{scale}.check]].")
     checks = tuple(_check(row, lab) for row in rows)
     ids = [check.id for check in checks]
     if len(set(ids)) != len(ids):
-        raise Wrong(f"the check ids {sorted({i for i in ids if ids.count(i) > 1})} are there twice, expected once.")
+        raise FieldError(f"the check ids {sorted({i for i in ids if ids.count(i) > 1})} are there twice, expected once.")
     baseline = _baseline(section, folder, any(check.relative for check in checks))
     dataset = text(section, "dataset", where)
     probes = probes_of(section, where, dataset, {check.metric for check in checks})
-    rubric = Rubric(lab, title, scale, dataset, checks, _limits(table), digest, baseline, **probes)
-    return dataclasses.replace(rubric, formats=_formats(table, rubric.slots))
+    rubric = Rubric(lab, title, scale, dataset, checks, _limits(table), digest, baseline)
+    formats = _formats(table, rubric.slots)
+    return dataclasses.replace(rubric, formats=formats, **probes._asdict())
 
 
-def _check(row: dict, lab: str) -> Check:
+def _check(row: Table, lab: str) -> Check:
     where = f"check {row.get('id', '?')!r}"
     only(row, set(_CHECK_FIELDS), where)
     if _REQUIRED - set(row):
-        raise Wrong(f"{where} lacks {', '.join(sorted(_REQUIRED - set(row)))}.")
-    for name, field in _CHECK_FIELDS.items():
+        raise FieldError(f"{where} lacks {', '.join(sorted(_REQUIRED - set(row)))}.")
+    for name, wanted in _CHECK_FIELDS.items():
         if name in row:
-            kind(row[name], field.type, f"{where}: {name}")
-    check = Check(**{name: float(value) if _CHECK_FIELDS[name].type is float else value for name, value in row.items()})
+            kind(row[name], wanted, f"{where}: {name}")
+    fields: dict[str, Any] = {name: float(value) if _CHECK_FIELDS[name] is float else value for name, value in row.items()}
+    check = Check(**fields)
     if check.floor == check.target:
-        raise Wrong(f"{where}: floor and target are both {check.floor}, expected two different numbers.")
+        raise FieldError(f"{where}: floor and target are both {check.floor}, expected two different numbers.")
     if check.points < 0:
-        raise Wrong(f"{where}: points is {check.points}, expected 0 or more.")
+        raise FieldError(f"{where}: points is {check.points}, expected 0 or more.")
     _subject(check, lab, where)
     return check
 
@@ -130,59 +129,61 @@ def _subject(check: Check, lab: str, where: str) -> None:
     """What a check speaks of: the answer to an exercise, or a metric of a slot."""
     if check.metric == ANSWER:
         if check.exercise not in INPUTS.get(lab, {}):
-            raise Wrong(f"{where}: exercise is {check.exercise!r}, expected one of {', '.join(INPUTS.get(lab, {})) or 'none'}.")
+            raise FieldError(
+                f"{where}: exercise is {check.exercise!r}, expected one of {', '.join(INPUTS.get(lab, {})) or 'none'}."
+            )
         if check.slot or check.relative or check.gate:
-            raise Wrong(f"{where}: an answer has no slot, relative or gate.")
+            raise FieldError(f"{where}: an answer has no slot, relative or gate.")
         return
     if check.claim and check.metric != STUDY:
-        raise Wrong(f"{where}: claim goes with metric {STUDY!r} only.")
+        raise FieldError(f"{where}: claim goes with metric {STUDY!r} only.")
     if check.metric == STUDY:
         if check.claim not in CLAIMS or check.exercise or check.relative or check.gate:
-            raise Wrong(
+            raise FieldError(
                 f"{where}: claim is {check.claim!r}, expected one of {', '.join(CLAIMS)}, and no exercise, relative or gate."
             )
-    elif check.metric not in METRICS | QUALITIES or check.metric == "latency_ratio":
-        raise Wrong(
-            f"{where}: metric is {check.metric!r}, expected {ANSWER}, {STUDY} or one of {', '.join(METRICS | QUALITIES)}; "
+    elif check.metric not in ASKED or check.metric == "latency_ratio":
+        raise FieldError(
+            f"{where}: metric is {check.metric!r}, expected {ANSWER}, {STUDY} or one of {', '.join(ASKED)}; "
             "the ratio of latencies is metric latency_p50 with relative = true."
         )
     if check.exercise:
-        raise Wrong(f"{where}: exercise goes with metric {ANSWER!r} only.")
-    if check.relative and check.metric not in RELATIVE:
-        raise Wrong(f"{where}: {check.metric} cannot be relative, only {', '.join(RELATIVE)} can.")
+        raise FieldError(f"{where}: exercise goes with metric {ANSWER!r} only.")
+    if check.relative and not ASKED[check.metric].ratio:
+        can = ", ".join(name for name, metric in ASKED.items() if metric.ratio)
+        raise FieldError(f"{where}: {check.metric} cannot be relative, only {can} can.")
     try:
         check_slot(check.slot)
     except SubmissionError as error:
-        raise Wrong(f"{where}: {error}") from error
+        raise FieldError(f"{where}: {error}") from error
 
 
-def _baseline(section: dict, folder: Path, needed: bool) -> Path | None:
+def _baseline(section: Table, folder: Path, needed: bool) -> Path | None:
     if "baseline" not in section:
         if needed:
-            raise Wrong("a relative check needs a baseline.")
+            raise FieldError("a relative check needs a baseline.")
         return None
     name = text(section, "baseline", "the scale")
     path = folder.parent / "baselines" / name
     if Path(name).name != name or not path.is_file():
-        raise Wrong(f"baseline {name!r} is not a file in the folder baselines.")
+        raise FieldError(f"baseline {name!r} is not a file in the folder baselines.")
     return path
 
 
-def _formats(table: dict, slots: tuple[str, ...]) -> dict[str, str]:
+def _formats(table: Table, slots: tuple[str, ...]) -> dict[str, str]:
     formats = table.get("formats", {})
     only(formats, set(slots), "[formats]")
     for slot, name in formats.items():
         if name not in FORMATS.values():
-            raise Wrong(f"[formats] {slot} is {name!r}, expected one of {', '.join(FORMATS.values())}.")
+            raise FieldError(f"[formats] {slot} is {name!r}, expected one of {', '.join(FORMATS.values())}.")
     return formats
 
 
-def _limits(table: dict) -> Limits:
+def _limits(table: Table) -> Limits:
     section = table.get("limits", {})
-    fields = {field.name: field.type for field in dataclasses.fields(Limits)}
-    only(section, set(fields), "[limits]")
+    only(section, set(_LIMITS_FIELDS), "[limits]")
     for name, value in section.items():
-        kind(value, fields[name], f"[limits] {name}")
+        kind(value, _LIMITS_FIELDS[name], f"[limits] {name}")
         if value <= 0:
-            raise Wrong(f"[limits] {name} is {value}, expected a positive number.")
+            raise FieldError(f"[limits] {name} is {value}, expected a positive number.")
     return Limits(**section)

@@ -2,9 +2,15 @@
 
 import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from grading import DISTRIBUTION
+from projectkit.install_hint import install_hint
+
+if TYPE_CHECKING:
+    from grading.semester.types import Book
 
 WRONG_CALL = 2
 CSV, PAGE = "gradebook.csv", "gradebook.html"
@@ -43,7 +49,7 @@ def gradebook(
     from projectkit.errors import ProjectkitError
 
     if importlib.util.find_spec("jinja2") is None:
-        typer.echo("The gradebook needs jinja2. Install projectkit with its extra `grading`.", err=True)
+        typer.echo(f"The gradebook needs jinja2: {install_hint(distribution=DISTRIBUTION)}", err=True)
         raise typer.Exit(WRONG_CALL)
     try:
         rules = load_scheme(scheme)
@@ -72,7 +78,7 @@ def _files(options: list[str]) -> dict[str, Path]:
     return files
 
 
-def _summary(book) -> list[str]:
+def _summary(book: "Book") -> list[str]:
     """What a person wants to know and has to act on."""
     count = len(book.marks)
     lines = [f"{count} student{'s' if count != 1 else ''}, {sum(mark.passed for mark in book.marks)} passed."]

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def _add(read: _Read, grade: Grade, where: str) -> None:
     read.scores.setdefault(key, {})[grade.lab] = Item(grade.lab, earned, possible or Fraction(1))
 
 
-def _add_times(read: _Read, times: Mapping) -> None:
+def _add_times(read: _Read, times: Mapping[tuple[str, str], tuple[datetime | None, datetime | None]]) -> None:
     for (key, lab), (submitted, deadline) in times.items():
         item = read.scores.get(key, {}).get(lab)
         if item is None:

@@ -36,7 +36,7 @@ def suspects(presence: Mapping[str, frozenset[str]], names: Mapping[str, str]) -
     return tuple(found)
 
 
-def _near(first: str, second: str, bags: Mapping[str, Counter]) -> bool:
+def _near(first: str, second: str, bags: Mapping[str, Counter[str]]) -> bool:
     allowed = 1 if max(len(first), len(second)) <= SHORT else 2
     if _words(first) == _words(second):
         return True

@@ -33,6 +33,7 @@ item = "l01_quantization"      # optional; an item or a component, default all
 
 import re
 import tomllib
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -44,6 +45,7 @@ from grading.semester.types import FILE, LABS, Band, Component, Extension, Late,
 SCHEMES = Path(__file__).parent / "schemes"
 _ID = re.compile(r"[a-z][a-z0-9_]{0,39}")
 LARGEST, DECIMALS = 10**9, 9
+Table = Mapping[str, object]
 HOW = ("half_up", "half_even", "up", "down")
 
 
@@ -65,7 +67,7 @@ class _Wrong(Exception):
     """What is wrong in a scheme; becomes a GradingError with the file's name."""
 
 
-def _scheme(table: dict) -> Scheme:
+def _scheme(table: Table) -> Scheme:
     _only(table, {"title", "pass", "component", "mark", "rounding", "late"}, "the file")
     rows = _rows(table, "component")
     points = all("points" in row for row in rows)
@@ -84,7 +86,7 @@ def _scheme(table: dict) -> Scheme:
     return Scheme(_text(table, "title", "the file"), points, components, least, bands, _rounding(table.get("rounding", {})), late)
 
 
-def _component(row: dict, worth: str) -> Component:
+def _component(row: Table, worth: str) -> Component:
     where = f"component {row.get('id', '?')!r}"
     _only(row, {"id", "title", worth, "threshold", "source", "drop", "items"}, where)
     if not _ID.fullmatch(_text(row, "id", where)):
@@ -93,7 +95,7 @@ def _component(row: dict, worth: str) -> Component:
     if not value:
         raise _Wrong(f"{where}: {worth} is 0, expected a positive number.")
     source = row.get("source", FILE)
-    if source not in (LABS, FILE):
+    if not isinstance(source, str) or source not in (LABS, FILE):
         raise _Wrong(f"{where}: source is {source!r}, expected {LABS} or {FILE}.")
     drop, items = row.get("drop", 0), row.get("items", [])
     if not isinstance(drop, int) or isinstance(drop, bool) or drop < 0:
@@ -107,7 +109,7 @@ def _component(row: dict, worth: str) -> Component:
     return Component(_text(row, "id", where), _text(row, "title", where), value, threshold, source, drop, tuple(items))
 
 
-def _bands(rows: list[dict], least: Fraction, whole: Fraction) -> tuple[Band, ...]:
+def _bands(rows: list[Table], least: Fraction, whole: Fraction) -> tuple[Band, ...]:
     bands = []
     for row in rows:
         where = f"mark {row.get('mark', '?')!r}"
@@ -123,19 +125,19 @@ def _bands(rows: list[dict], least: Fraction, whole: Fraction) -> tuple[Band, ..
     return tuple(bands)
 
 
-def _rounding(table: dict) -> Rounding:
-    _only(table, {"step", "how"}, "[rounding]")
+def _rounding(given: object) -> Rounding:
+    table = _only(given, {"step", "how"}, "[rounding]")
     step, how = _number(table, "step", "[rounding]", low=0, default=1), table.get("how", "half_up")
     if not step:
         raise _Wrong("[rounding]: step is 0, expected a positive number.")
-    if how not in HOW:
+    if not isinstance(how, str) or how not in HOW:
         raise _Wrong(f"[rounding]: how is {how!r}, expected one of {', '.join(HOW)}.")
     return Rounding(step, how)
 
 
-def _late(table: dict, known: set[str]) -> Late:
+def _late(given: object, known: set[str]) -> Late:
     """`known`: the names that an extension may be for, where the scheme lists them all."""
-    _only(table, {"per_day", "cap", "grace_hours", "extension"}, "[late]")
+    table = _only(given, {"per_day", "cap", "grace_hours", "extension"}, "[late]")
     extensions = []
     for row in _rows(table, "extension") if "extension" in table else []:
         where = f"extension of {row.get('student', '?')!r}"
@@ -150,20 +152,22 @@ def _late(table: dict, known: set[str]) -> Late:
     return Late(per_day, cap, _number(table, "grace_hours", "[late]", low=0, default=0), tuple(extensions))
 
 
-def _rows(table: dict, name: str) -> list[dict]:
+def _rows(table: Table, name: str) -> list[Table]:
     rows = table.get(name)
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise _Wrong(f"there is no [[{name}]], expected at least one.")
     return rows
 
 
-def _only(table: object, allowed: set[str], where: str) -> None:
+def _only(table: object, allowed: set[str], where: str) -> Table:
+    """The table, which has no other fields than the allowed ones."""
     if not isinstance(table, dict):
         raise _Wrong(f"{where} is not a table.")
     if set(table) - allowed:
         raise _Wrong(
             f"{where} has the unknown fields {', '.join(sorted(set(table) - allowed))}, expected {', '.join(sorted(allowed))}."
         )
+    return table
 
 
 def _once(names: list[str], what: str) -> None:
@@ -172,21 +176,30 @@ def _once(names: list[str], what: str) -> None:
         raise _Wrong(f"{what} {', '.join(twice)} is there twice, expected once.")
 
 
-def _text(table: dict, name: str, where: str) -> str:
+def _text(table: Table, name: str, where: str) -> str:
     value = table.get(name)
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise _Wrong(f"{where}: {name} is {value!r}, expected a text.")
     return value.strip()
 
 
-def _number(table: dict, name: str, where: str, low: int, high: Fraction | None = None, default: int | None = None) -> Fraction:
+def _number(table: Table, name: str, where: str, low: int, high: Fraction | None = None, default: int | None = None) -> Fraction:
     value = table.get(name, default)
-    good = isinstance(value, (int, Decimal)) and not isinstance(value, bool) and Decimal(value).is_finite()
-    # An exact fraction of 1e-999999 would not fit into memory.
-    good = good and abs(value) <= LARGEST and Decimal(value).as_tuple().exponent >= -DECIMALS
-    if not good or value < low or (high is not None and value > high):
+    exact = _exact(value)
+    if exact is None or exact < low or (high is not None and exact > high):
         limits = f"from {low} to {float(high):g}" if high is not None else f"of {low} or more"
         raise _Wrong(f"{where}: {name} is {_show(value)}, expected a number {limits}, with at most {DECIMALS} decimals.")
+    return exact
+
+
+def _exact(value: object) -> Fraction | None:
+    """The number as a fraction; None for what is no number, is too large or has too many decimals."""
+    if not isinstance(value, (int, Decimal)) or isinstance(value, bool):
+        return None
+    exponent = Decimal(value).as_tuple().exponent  # a letter for what is not finite
+    # An exact fraction of 1e-999999 would not fit into memory.
+    if not isinstance(exponent, int) or exponent < -DECIMALS or not -LARGEST <= value <= LARGEST:
+        return None
     return Fraction(value)
 
 

@@ -24,7 +24,19 @@ import numpy as np
 
 from grading.worker import cold, confine
 from grading.worker.board import Board
-from grading.worker.frames import ANSWER, GO, STARTED, TIME, read_exactly, read_header, write_all, write_frame
+from grading.worker.frames import (
+    ANSWER,
+    GO,
+    STARTED,
+    TIME,
+    Header,
+    JobHeader,
+    next_header,
+    read_exactly,
+    read_header,
+    write_all,
+    write_frame,
+)
 from grading.worker.measuring import OUTPUT_BYTES, preload, seconds, work
 from projectkit.types import FORMATS
 
@@ -68,13 +80,13 @@ def _take_over_streams() -> tuple[int, int]:
     return jobs, answers
 
 
-def _run_in_child(job: dict, inputs: np.ndarray, folder: Path, jobs: int, answers: int, own: bool) -> dict:
+def _run_in_child(job: JobHeader, inputs: np.ndarray, folder: Path, jobs: int, answers: int, own: bool) -> Header:
     """Forks the child and passes its stream on until it ends or must; how it ended, as the header of the last frame."""
     stream, told = os.pipe()
     log, printed = os.pipe()
     asked, asks = os.pipe()
     goes, go = os.pipe()
-    board = Board(job["board"]) if job["rounds"] else None
+    board = Board(job["board"])
     child = os.fork()
     if child == 0:
         code = 1
@@ -112,8 +124,7 @@ def _run_in_child(job: dict, inputs: np.ndarray, folder: Path, jobs: int, answer
     relay.run(_Turns(asked, go, jobs, answers, job, board))
     status = _end(child, own)
     relay.drain()
-    if board:
-        board.close()
+    board.close()
     if not relay.started:  # nobody knows how much of the job was read: the parent has to start anew
         write_all(2, relay.log)
         raise SystemExit(70)
@@ -195,7 +206,7 @@ class _Relay:
 class _Turns:
     """Asks the grader for what a child asks for, turns and questions, and tells the child when it has them."""
 
-    def __init__(self, asked: int, go: int, jobs: int, answers: int, job: dict, board: Board | None):
+    def __init__(self, asked: int, go: int, jobs: int, answers: int, job: JobHeader, board: Board):
         self._asked, self._go, self._jobs, self._answers, self._board = asked, go, jobs, answers, board
         self._turns, self._questions = ASKS * len(job["slots"]), job["rounds"]
         self.too_many = False
@@ -228,14 +239,14 @@ class _Turns:
     def _pass_question(self) -> None:
         with self._board.content() as answer:
             write_frame(self._answers, {"answer": len(answer)}, answer)
-        self._board.receive(self._jobs, read_header(self._jobs)["question"])
+        self._board.receive(self._jobs, next_header(self._jobs)["question"])
 
     def close(self) -> None:
         for descriptor in (*self.open(), self._go):
             os.close(descriptor)
 
 
-def _take(job: dict, folder: Path, jobs: int) -> dict[str, str]:
+def _take(job: JobHeader, folder: Path, jobs: int) -> dict[str, str]:
     """Reads the models of `job` from the pipe into `folder`, and moves there; the files by slot, the baseline's under ""."""
     files = {}
     for name, model in {**job["slots"], "": job["baseline"]}.items():
@@ -251,14 +262,14 @@ def _take(job: dict, folder: Path, jobs: int) -> dict[str, str]:
     return files
 
 
-def _run_here(job: dict, inputs: np.ndarray, folder: Path, jobs: int, answers: int) -> None:
+def _run_here(job: JobHeader, inputs: np.ndarray, folder: Path, jobs: int, answers: int) -> None:
     """Without fork: this process is the child, and the parent starts another for the next job."""
     files = _take(job, folder, jobs)
 
     def ask(turn: bytes, answer: bytes = b"") -> bytes:
         if turn == ANSWER:
             write_frame(answers, {"answer": len(answer)}, answer)
-            return read_exactly(jobs, read_header(jobs)["question"])
+            return read_exactly(jobs, next_header(jobs)["question"])
         write_frame(answers, {"turn": turn == TIME})
         return read_exactly(jobs, len(GO))
 
@@ -307,7 +318,7 @@ def _clean(kind: str) -> None:
                 entry.unlink(missing_ok=True)
 
 
-def _most_bytes(job: dict) -> int:
+def _most_bytes(job: JobHeader) -> int:
     """More than any honest child says: outputs and records of every slot."""
     return len(job["slots"]) * (OUTPUT_BYTES + 1024**2)
 

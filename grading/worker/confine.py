@@ -17,10 +17,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-try:
+from grading.worker.frames import LimitsHeader
+
+if sys.platform != "win32":
     import resource
-except ImportError:  # Windows
-    resource = None
 
 LANDLOCK, SECCOMP, LIMITS = "landlock", "seccomp", "limits"
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_GET_NAME, _PR_SET_SECCOMP = 1, 4, 15, 16, 22
@@ -47,7 +47,7 @@ def guard() -> None:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def confine(folder: Path, limits: dict, seconds: float, own_users: bool) -> None:
+def confine(folder: Path, limits: LimitsHeader, seconds: float, own_users: bool) -> None:
     """Confines this process: it may write below `folder` only, read programs and libraries, compute, and nothing else.
 
     `limits`: memory and file_bytes in bytes, processes; `seconds` of CPU time. `own_users`: the number of processes is
@@ -73,8 +73,8 @@ def alarm(seconds: float) -> float:
     return signal.setitimer(signal.ITIMER_REAL, seconds)[0]
 
 
-def _limit(limits: dict, seconds: float, own_users: bool) -> None:
-    if resource is None:
+def _limit(limits: LimitsHeader, seconds: float, own_users: bool) -> None:
+    if sys.platform == "win32":
         return
     wanted = {"CORE": 0, "CPU": int(seconds) + 2, "AS": limits["memory"], "FSIZE": limits["file_bytes"]}
     if own_users:
@@ -120,8 +120,8 @@ def _restrict_files(folder: Path) -> None:
     files, tcp, scopes = (sum(bits for since, bits in table.items() if since <= version) for table in (_FILES, _TCP, _SCOPES))
     attributes = struct.pack("=QQQ", files, tcp, scopes)[: 24 if version >= 6 else 16 if version >= 4 else 8]
     rules = _call(_CREATE, attributes, len(attributes), 0)
-    for path in (*_READABLE_FOLDERS, *python_folders()):
-        _allow(rules, path, _EXECUTE | _READ_FILE | _READ_DIR)
+    for folder_to_read in (*map(Path, _READABLE_FOLDERS), *python_folders()):
+        _allow(rules, folder_to_read, _EXECUTE | _READ_FILE | _READ_DIR)
     for path in _READABLE_FILES:
         _allow(rules, path, _READ_FILE)
     _allow(rules, os.devnull, _READ_FILE | _WRITE_FILE)

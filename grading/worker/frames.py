@@ -7,6 +7,9 @@ import json
 import os
 import struct
 from collections.abc import Iterator
+from typing import TypedDict
+
+import numpy as np
 
 RECORD, OUTPUTS = 1, 2  # the kinds of a child's parts
 MOST_PARTS = 4096  # an honest child says a dozen a slot; reading millions of empty ones would take the grader's time
@@ -17,7 +20,79 @@ HEADER_BYTES = 1024**2
 _LENGTH, _PART = struct.Struct(">I"), struct.Struct(">BBI")
 
 
-def write_frame(descriptor: int, header: dict, *blobs: bytes) -> None:
+class ModelHeader(TypedDict):
+    """A model whose `size` bytes follow the job's header, and the metrics that are wanted of it."""
+
+    format: str
+    sha256: str
+    size: int
+    metrics: list[str]
+
+
+class LimitsHeader(TypedDict):
+    """The fields of grading.types.Limits."""
+
+    seconds: float
+    memory: int
+    file_bytes: int
+    processes: int
+    budget: float
+
+
+class JobHeader(TypedDict):
+    """A job: `what` is measured of the models of `slots` on the inputs of this digest, in turn with a baseline, on this core; at
+    most `rounds` questions, for which and for whose answers there is a `board` of so many bytes."""
+
+    what: str
+    inputs: str
+    slots: dict[str, ModelHeader]
+    baseline: ModelHeader | None
+    limits: LimitsHeader
+    core: int | None
+    rounds: int
+    board: int
+
+
+class Header(TypedDict, total=False):
+    """What stands in front of a frame. A frame has the fields of one line only.
+
+    to a worker    `inputs` (their digest) and `bytes`; `job`; `question`, so many bytes
+    from a worker  `forks`, once, when it is ready; `turn`, to time; `answer`, so many bytes; `bytes` of a child's stream; and how
+                   the child has ended, in the rest
+    """
+
+    inputs: str
+    bytes: int
+    job: JobHeader
+    question: int
+    forks: bool
+    turn: bool
+    answer: int
+    code: int
+    signal: int
+    timed_out: bool
+    flooded: bool
+    log: str
+
+
+class Record(TypedDict):
+    """What a child tells of a slot: the step that it is at; measurements as [value, low, high, n] and ratios by metric; why
+    others are missing; what has stopped it; whether it is done; the digest of the weights; seconds of inference and of timing,
+    and the share of these that it was off its core."""
+
+    step: str
+    values: dict[str, list[float]]
+    ratios: dict[str, list[float]]
+    missing: dict[str, str]
+    problem: str | None
+    done: bool
+    weights: str
+    inference: float
+    timing: float
+    off_core: float
+
+
+def write_frame(descriptor: int, header: Header, *blobs: bytes | memoryview) -> None:
     """Writes a header and the blobs that it announces. Raises BrokenPipeError when nobody reads."""
     text = json.dumps(header).encode()
     write_all(descriptor, _LENGTH.pack(len(text)) + text)
@@ -25,7 +100,15 @@ def write_frame(descriptor: int, header: dict, *blobs: bytes) -> None:
         write_all(descriptor, blob)
 
 
-def read_header(descriptor: int) -> dict | None:
+def next_header(descriptor: int) -> Header:
+    """The next header. Raises EOFError at the end of the stream."""
+    header = read_header(descriptor)
+    if header is None:
+        raise EOFError("the other side has ended")
+    return header
+
+
+def read_header(descriptor: int) -> Header | None:
     """The next header; None at the end of the stream. Raises EOFError when the stream breaks off inside it."""
     first = os.read(descriptor, 1)
     if not first:
@@ -33,7 +116,8 @@ def read_header(descriptor: int) -> dict | None:
     (length,) = _LENGTH.unpack(first + read_exactly(descriptor, _LENGTH.size - 1))
     if length > HEADER_BYTES:
         raise EOFError(f"a header of {length} bytes, expected at most {HEADER_BYTES}")
-    return json.loads(read_exactly(descriptor, length))
+    header: Header = json.loads(read_exactly(descriptor, length))
+    return header
 
 
 def read_exactly(descriptor: int, count: int) -> bytes:
@@ -48,14 +132,14 @@ def read_exactly(descriptor: int, count: int) -> bytes:
     return b"".join(parts)
 
 
-def write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes | memoryview) -> None:
     """Writes all of `content`, in as many pieces as the pipe takes."""
     view = memoryview(content)
     while len(view):
         view = view[os.write(descriptor, view[: 1024**2]) :]
 
 
-def pack_array(numbers) -> bytes:
+def pack_array(numbers: np.ndarray) -> bytes:
     """A NumPy array as its shape and its values in float32."""
     return json.dumps({"shape": numbers.shape}).encode() + b"\n" + numbers.astype("<f4", copy=False).tobytes()
 

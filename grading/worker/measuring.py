@@ -9,40 +9,46 @@ import functools
 import importlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from grading.worker.confine import alarm, confine
-from grading.worker.frames import ANSWER, OUTPUTS, RECORD, STARTED, TIME, WORK, pack_array, part
+from grading.worker.frames import ANSWER, OUTPUTS, RECORD, STARTED, TIME, WORK, JobHeader, Record, pack_array, part
 from grading.worker.state import refuse_memory
 from projectkit import runtimes
 from projectkit.errors import ProjectkitError
 from projectkit.measure import (
     METERS,
+    READERS,
+    Graph,
+    Lifetimes,
+    Patterns,
+    Symmetric,
     check_shapes,
     compressed_size,
     interleave,
     latency_from,
+    metrics_of,
     ratio_from,
-    read_graph,
-    read_lifetimes,
-    read_patterns,
-    read_symmetric,
     weights_digest,
 )
 from projectkit.measure.arena_child import measure_arena
 from projectkit.measure.memory_child import measure as measure_memory
 from projectkit.measure.quantiles import quantile_interval
 from projectkit.measure.timing import ROUNDS_MOST
-from projectkit.types import Artifact, Measurement
+from projectkit.types import Artifact, Measurement, Session
 
-GRAPH = ("parameters", "nonzero_parameters", "macs", "sparsity", "weight_bits", "operator_count")
-PATTERNS = ("two_of_four", "distinct_weights")
-ACTIVATIONS = ("peak_activations",)
-PAIRS = ("symmetric_int8",)
+READING = {
+    Graph: "reading the graph",
+    Patterns: "reading the weights",
+    Lifetimes: "reading the lifetimes of the tensors",
+    Symmetric: "reading the quantization",
+}
+SHAPED = (Graph, Lifetimes)  # what depends on the shapes that a file claims, which are checked first
 TIMES = ("latency_p50", "latency_p90")
 TOO_MUCH_MEMORY = "needed more memory than is allowed"
 OUTPUT_BYTES = 64 * 1024**2
@@ -58,7 +64,12 @@ MODULES = (
 )
 
 Tell = Callable[[bytes], None]
-Ask = Callable[..., bytes]  # a turn, or ANSWER and its bytes -> nothing, or the next question
+
+
+class Ask(Protocol):
+    """Waits for a turn, TIME or WORK, and gives nothing; or hands in an ANSWER and gives the next question."""
+
+    def __call__(self, turn: bytes, answer: bytes = b"") -> bytes: ...
 
 
 def preload() -> None:
@@ -86,7 +97,7 @@ def _run_a_first_model() -> None:
     session.run(None, {"x": np.ones(1, np.float32)})
 
 
-def work(job: dict, files: dict[str, str], inputs: np.ndarray, own: bool, tell: Tell, ask: Ask) -> None:
+def work(job: JobHeader, files: dict[str, str], inputs: np.ndarray, own: bool, tell: Tell, ask: Ask) -> None:
     """Gives up what measuring does not need, says so, and measures the slots of `job` in turn.
 
     `files` are the models' paths by slot, all in the current folder, the baseline's under ""; `own`: see confine; `ask` waits for
@@ -101,7 +112,7 @@ def work(job: dict, files: dict[str, str], inputs: np.ndarray, own: bool, tell: 
     alarm(0)
 
 
-def seconds(job: dict) -> float:
+def seconds(job: JobHeader) -> float:
     """What all slots of the job may take together."""
     return job["limits"]["seconds"] * len(job["slots"])
 
@@ -109,11 +120,31 @@ def seconds(job: dict) -> float:
 class _Slot:
     """One model's measurements, and the record of them."""
 
-    def __init__(self, index, metrics, artifact, inputs, job, baseline, tell, ask):
+    def __init__(
+        self,
+        index: int,
+        metrics: Collection[str],
+        artifact: Artifact,
+        inputs: np.ndarray,
+        job: JobHeader,
+        baseline: str | None,
+        tell: Tell,
+        ask: Ask,
+    ):
         self.index, self.metrics, self.artifact, self.inputs, self.job = index, metrics, artifact, inputs, job
         self.baseline, self._tell, self._ask = baseline, tell, ask
-        self.record = {"step": "", "values": {}, "ratios": {}, "missing": {}, "problem": None, "done": False}
-        self.record |= {"weights": "", "inference": 0.0, "timing": 0.0, "off_core": 0.0}
+        self.record: Record = {
+            "step": "",
+            "values": {},
+            "ratios": {},
+            "missing": {},
+            "problem": None,
+            "done": False,
+            "weights": "",
+            "inference": 0.0,
+            "timing": 0.0,
+            "off_core": 0.0,
+        }
 
     def run(self) -> None:
         try:
@@ -140,10 +171,8 @@ class _Slot:
             self._tell(part(OUTPUTS, self.index, pack_array(outputs)))
             with contextlib.suppress(ProjectkitError):  # only compared with others', so its failure is nobody's problem
                 self.record["weights"] = weights_digest(self.artifact)
-            self._optional(GRAPH, "reading the graph", self._graph)
-            self._optional(PATTERNS, "reading the weights", self._patterns)
-            self._optional(ACTIVATIONS, "reading the lifetimes of the tensors", self._activations)
-            self._optional(PAIRS, "reading the quantization", self._pairs)
+            for kind, step in READING.items():
+                self._optional(metrics_of(kind), step, functools.partial(self._counted, kind))
             self._optional(TIMES, "timing", functools.partial(self._times, session))
         self._optional(("energy",), "measuring energy", self._energy)
         self._optional(("compressed_size",), "compressing the file", self._compressed)
@@ -151,8 +180,8 @@ class _Slot:
 
     def _memory(self) -> None:
         self._step("measuring memory")
-        answer = measure_memory(self.artifact, np.ascontiguousarray(self.inputs[:1]), 1)
-        self.record["values"]["peak_memory"] = [answer["least"], answer["least"], answer["most"], 1]
+        least, most = measure_memory(self.artifact, np.ascontiguousarray(self.inputs[:1]), 1)
+        self.record["values"]["peak_memory"] = [least, least, most, 1]
 
     def _answers(self) -> None:
         """Answers questions, each a batch of images, until one is empty."""
@@ -180,7 +209,7 @@ class _Slot:
             self.record["missing"] |= {metric: reason for metric in needed}
         self._send()
 
-    def _times(self, session) -> tuple[Measurement, ...]:
+    def _times(self, session: Session) -> tuple[Measurement, ...]:
         """Latency alone, or in turn with the baseline, whose ratio is what relative checks use."""
         if self.baseline is None:
             return latency_from(self._timed([session])[:, 0])
@@ -189,7 +218,7 @@ class _Slot:
         self.record["ratios"]["latency_p50"] = _numbers(ratio_from(samples))
         return latency_from(samples[:, 0])
 
-    def _timed(self, sessions: list) -> np.ndarray:
+    def _timed(self, sessions: list[Session]) -> np.ndarray:
         """Seconds, (rounds, sessions), and how much of the time this process was off its core."""
         with self._alone():
             wall, busy = time.perf_counter(), time.process_time()
@@ -213,25 +242,19 @@ class _Slot:
         finally:
             self._wait_for(WORK)
 
-    def _wait_for(self, turn: bytes, *answer: bytes) -> bytes:
+    def _wait_for(self, turn: bytes, answer: bytes = b"") -> bytes:
         left = alarm(0)
-        question = self._ask(turn, *answer)
+        question = self._ask(turn, answer)
         alarm(left)
         return question
 
-    def _graph(self) -> tuple[Measurement, ...]:
-        check_shapes(self.artifact)
-        return _counted(read_graph(self.artifact), GRAPH)
-
-    def _patterns(self) -> tuple[Measurement, ...]:
-        return _counted(read_patterns(self.artifact), PATTERNS)
-
-    def _activations(self) -> tuple[Measurement, ...]:
-        check_shapes(self.artifact)
-        return _counted(read_lifetimes(self.artifact), ACTIVATIONS)
-
-    def _pairs(self) -> tuple[Measurement, ...]:
-        return _counted(read_symmetric(self.artifact), PAIRS)
+    def _counted(self, kind: type) -> tuple[Measurement, ...]:
+        """Those of the kind's metrics that are there."""
+        if kind in SHAPED:
+            check_shapes(self.artifact)
+        found = READERS[kind](self.artifact)
+        numbers = {metric: getattr(found, metric) for metric in metrics_of(kind)}
+        return tuple(Measurement.exact(metric, number) for metric, number in numbers.items() if number is not None)
 
     def _arena(self) -> tuple[Measurement, ...]:
         return (Measurement.exact("arena", measure_arena(self.artifact).total),)
@@ -257,12 +280,6 @@ class _Slot:
                 "save it without external data"
             )
         return text.replace(path, Path(path).name)[:400]
-
-
-def _counted(found, metrics: tuple[str, ...]) -> tuple[Measurement, ...]:
-    """Those of `metrics`, attributes of `found`, that are there."""
-    numbers = {metric: getattr(found, metric) for metric in metrics}
-    return tuple(Measurement.exact(metric, number) for metric, number in numbers.items() if number is not None)
 
 
 def _numbers(measurement: Measurement) -> list[float]:

@@ -8,10 +8,16 @@ certificates come from Dask's own configuration (distributed.comm.tls).
 import functools
 import threading
 import uuid
+from typing import TYPE_CHECKING
 
+from grading import DISTRIBUTION
 from grading.errors import SandboxError
 from grading.workers import sandbox
-from grading.workers.pool import Ended, Inputs, Job, Talk, Workers
+from grading.workers.pool import Inputs, Job, JobResult, Questioner, Workers
+from projectkit.install_hint import install_hint
+
+if TYPE_CHECKING:
+    from distributed import Future
 
 CONNECT = 10.0  # seconds
 SILENCE = 120.0  # seconds without a question after which a machine gives the job up
@@ -30,7 +36,7 @@ class Cluster:
             from distributed import Client
         except ImportError as error:
             raise SandboxError(
-                f"--scheduler {address}: needs Dask, which is not installed. Install projectkit with its extra `cluster`."
+                f"--scheduler {address}: needs Dask, which is not installed: {install_hint('cluster', DISTRIBUTION)}"
             ) from error
         try:
             self._client = Client(address, timeout=CONNECT, set_as_default=False)
@@ -54,25 +60,25 @@ class Cluster:
         self._sent: dict[str, object] = {}
         self._lock = threading.Lock()
 
-    def run(self, job: Job, inputs: Inputs, talk: Talk | None = None) -> Ended:
+    def run(self, job: Job, inputs: Inputs, questioner: Questioner | None = None) -> JobResult:
         """Runs the job on a machine of the cluster; `talk` asks its questions from here. Raises SandboxError when none can."""
         with self._lock:
             if inputs.digest not in self._sent:
                 self._sent[inputs.digest] = self._client.scatter(inputs, broadcast=True, hash=False)
-        name = uuid.uuid4().hex if talk else ""
+        name = uuid.uuid4().hex if questioner else ""
         future = self._client.submit(
             measure_here, job, self._sent[inputs.digest], self._require, name, pure=False, retries=ATTEMPTS
         )
         try:
-            if talk:
-                self._ask(future, name, talk)
+            if questioner:
+                self._ask(future, name, questioner)
             return future.result()
         except SandboxError:
             raise
         except Exception as error:  # whatever became of the machine or the connection
             raise SandboxError(f"--scheduler: a job was lost ({type(error).__name__}: {str(error)[:200]}).") from error
 
-    def _ask(self, future, name: str, talk: Talk) -> None:
+    def _ask(self, future: "Future[JobResult]", name: str, questioner: Questioner) -> None:
         """Passes answers and questions between the job and `talk` until the job has ended.
 
         A job that is begun anew on another machine gets its questions through another queue: the one before may still have
@@ -80,24 +86,24 @@ class Cluster:
         """
         from distributed import Queue
 
-        answers, questions = Queue(name, client=self._client), {}
+        answers, questions = Queue(name, client=self._client), dict[str, Queue]()
         future.add_done_callback(lambda _: answers.put(None))
         while message := answers.get():
             sender, answer = message
             if answer is None:
                 questions = {sender: Queue(sender, client=self._client)}
-                talk.begin()
+                questioner.begin()
             elif sender in questions:
-                questions[sender].put(talk.reply(answer))
+                questions[sender].put(questioner.reply(answer))
 
     def __enter__(self) -> "Cluster":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
 
-def measure_here(job: Job, inputs: Inputs, require_sandbox: bool, name: str) -> Ended:
+def measure_here(job: Job, inputs: Inputs, require_sandbox: bool, name: str) -> JobResult:
     """Runs the job with this process's own warm worker; what a process of the cluster executes. A machine that joined later
     has to have a sandbox as well, where one is required. `name`: of the queue for answers to questions, if there are any."""
     if require_sandbox:

@@ -3,19 +3,28 @@
 import contextlib
 import os
 import queue
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from grading.errors import SandboxError
 from grading.types import Limits
-from grading.worker.frames import GO, read_exactly, read_header, write_all, write_frame
+from grading.worker.frames import (
+    GO,
+    Header,
+    JobHeader,
+    ModelHeader,
+    next_header,
+    read_exactly,
+    read_header,
+    write_all,
+    write_frame,
+)
 from grading.workers import sandbox, turns
 from projectkit.measure import device
 
@@ -55,8 +64,8 @@ class Job:
     board: int = 0
 
 
-class Talk(Protocol):
-    """Who asks the questions of a job: on this side of the pipe, and the only one here who knows a label."""
+class Questioner(Protocol):
+    """Asks the questions of a job, on this side of the pipe; only it knows the labels."""
 
     def begin(self) -> None:
         """A child starts to answer: the first one, or another after a worker has died."""
@@ -66,8 +75,8 @@ class Talk(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """What a child said, and how it ended: exit code, the number of the signal that killed it (else 0), the end of its log."""
+class JobResult:
+    """What a child wrote and how it ended: the exit code, the signal that killed it (else 0), the end of its log."""
 
     stream: bytes
     code: int = 0
@@ -84,14 +93,14 @@ class Workers:
     """Up to `count` workers of this machine, each kept on a core of its own where cores can be chosen. A context manager."""
 
     def __init__(self, count: int = 0):
-        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None] * (os.cpu_count() or 1)
+        cores = _cores()
         self.count = count or len(cores)
         self._free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         self._all = [_Worker(cores[index % len(cores)]) for index in range(self.count)]
         for worker in self._all:
             self._free.put(worker)
 
-    def run(self, job: Job, inputs: Inputs, talk: Talk | None = None) -> Ended:
+    def run(self, job: Job, inputs: Inputs, questioner: Questioner | None = None) -> JobResult:
         """Runs the job when a worker is free and it is its turn; `talk` asks its questions, where it has some.
 
         Raises SandboxError when no worker can be started.
@@ -100,7 +109,7 @@ class Workers:
         with self._worker() as worker:
             busy = time.perf_counter() - start
             with turns.working() as change:
-                ended = worker.run(job, inputs, change, talk)
+                ended = worker.run(job, inputs, change, questioner)
         return replace(ended, waited=busy + turns.waited() - before)
 
     @contextlib.contextmanager
@@ -114,9 +123,47 @@ class Workers:
     def __enter__(self) -> "Workers":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         for worker in self._all:
             worker.stop()
+
+
+def _cores() -> Sequence[int | None]:
+    """The cores that this process may run on; None for each where a process cannot choose."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return [None] * (os.cpu_count() or 1)
+
+
+class _Process:
+    """A warm process that was started, and what lives as long as it: its pipes, its folder, its log.
+
+    popen: the process; to, back: its pipes; known: the digests of the inputs that it has; forks: whether it forks a child for
+    each job, which it says when it is ready.
+    """
+
+    def __init__(self, program: Sequence[str]):
+        self._scratch = tempfile.TemporaryDirectory(prefix="grading-worker-", ignore_cleanup_errors=True)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 — it lives as long as the process
+        command = [sys.executable, "-P", *program, sandbox.protections().kind]
+        self.popen = sandbox.start(command, Path(self._scratch.name), self._log)
+        self.to, self.back = self.popen.stdin.fileno(), self.popen.stdout.fileno()
+        self.known: set[str] = set()
+        self.forks = True
+
+    def kill(self) -> None:
+        """Kills what is left of the process and its group."""
+        sandbox.kill(self.popen)
+
+    def collect(self) -> tuple[int, str]:
+        """Kills and collects it: exit code and the end of what it printed."""
+        self.kill()
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 2000))
+        log = self._log.read().decode(errors="replace")
+        for stream in (self.popen.stdin, self.popen.stdout, self._log):
+            stream.close()
+        self._scratch.cleanup()
+        return self.popen.returncode, log
 
 
 class _Worker:
@@ -126,76 +173,75 @@ class _Worker:
 
     def __init__(self, core: int | None):
         self._core = core
-        self._process: subprocess.Popen | None = None
-        self._scratch: tempfile.TemporaryDirectory | None = None
-        self._known: set[str] = set()  # inputs that it has
-        self._last_words = ""
+        self._process: _Process | None = None
+        self._last_log = ""
 
-    def run(self, job: Job, inputs: Inputs, change: Callable[[bool], None], talk: Talk | None) -> Ended:
+    def run(self, job: Job, inputs: Inputs, change: Callable[[bool], None], questioner: Questioner | None) -> JobResult:
         """Runs the job; `change` takes the turn to time alone, and the one to work.
 
         A worker that dies of something else than its child (the machine ran out of memory, somebody killed it) is no student's
         fault: another one tries again, once. Raises SandboxError when that one dies as well.
         """
-        ended = self._try(job, inputs, change, talk)
+        ended = self._try(job, inputs, change, questioner)
         if ended is None:
             change(False)  # it may have died while it was timed, with everybody else waiting
-            ended = self._try(job, inputs, change, talk)
+            ended = self._try(job, inputs, change, questioner)
         if ended is None:
-            raise SandboxError(f"the worker died twice while it measured this submission. {self._last_words}".strip())
+            raise SandboxError(f"the worker died twice while it measured this submission. {self._last_log}".strip())
         return ended
 
-    def _try(self, job: Job, inputs: Inputs, change: Callable[[bool], None], talk: Talk | None) -> Ended | None:
+    def _try(self, job: Job, inputs: Inputs, change: Callable[[bool], None], questioner: Questioner | None) -> JobResult | None:
         """How the job ended; None when the worker died of it."""
-        self._start()
+        process = self._start()
         stream: list[bytes] = []
-        if talk:
-            talk.begin()
-        with _Clock(job.limits.seconds * len(job.models) + GRACE, lambda: sandbox.kill(self._process)) as clock:
+        if questioner:
+            questioner.begin()
+        with _Deadline(job.limits.seconds * len(job.models) + GRACE, process.kill) as deadline:
 
             def wait_for(timing: bool) -> None:
-                with clock.stopped():
+                with deadline.stopped():
                     change(timing)
 
             def reply(answer: bytes) -> bytes:
-                with clock.stopped():
-                    return talk.reply(answer) if talk else b""
+                with deadline.stopped():
+                    return questioner.reply(answer) if questioner else b""
 
             try:
-                end = self._talk(job, inputs, stream, wait_for, reply)
-            except (OSError, EOFError, ValueError):  # it died, or no longer speaks our language
+                end = self._exchange(process, job, inputs, stream, wait_for, reply)
+            except (OSError, EOFError, ValueError):  # it died, or wrote what is no frame
                 end = None
-        told = {"device": device(), "protections": sandbox.protections().sentences}
         if end is not None:
-            if not self._forks:
+            if not process.forks:
                 self.stop()
-            return Ended(b"".join(stream), **end, **told)
-        code, log = self._bury()
-        number = -code if code < 0 else code - 128 if code > 128 else 0
-        if self._forks:
-            self._last_words = f"Exit code {code}: {log[-500:]}"
+            told, flooded = b"".join(stream), end["flooded"]
+            return _on_this_machine(JobResult(told, end["code"], end["signal"], end["timed_out"], flooded, end["log"]))
+        self._process = None
+        code, log = process.collect()
+        if process.forks:
+            self._last_log = f"Exit code {code}: {log[-500:]}"
             return None
-        return Ended(b"".join(stream), code, number, clock.struck, log=log, **told)  # where it forks no child, it is the child
+        number = -code if code < 0 else code - 128 if code > 128 else 0
+        # Where it forks no child, it is the child.
+        return _on_this_machine(JobResult(b"".join(stream), code, number, deadline.expired, log=log))
 
-    def _talk(
+    def _exchange(
         self,
+        process: _Process,
         job: Job,
         inputs: Inputs,
         stream: list[bytes],
         wait_for: Callable[[bool], None],
         reply: Callable[[bytes], bytes],
-    ) -> dict:
+    ) -> Header:
         """Sends the job, collects what its child says into `stream`, waits for its turns, asks its questions; how it ended."""
-        to, back = self._process.stdin.fileno(), self._process.stdout.fileno()
-        if inputs.digest not in self._known:
+        to, back = process.to, process.back
+        if inputs.digest not in process.known:
             write_frame(to, {"inputs": inputs.digest, "bytes": len(inputs.content)}, inputs.content)
-            self._known.add(inputs.digest)
+            process.known.add(inputs.digest)
         rounds, models = 0, [*job.models.values(), *([job.baseline] if job.baseline else [])]
         write_frame(to, {"job": _header(job, inputs, self._core)}, *(model.content for model in models))
         while True:
-            header = read_header(back)
-            if header is None:
-                raise EOFError("the worker ended")
+            header = next_header(back)
             if "turn" in header:
                 wait_for(header["turn"])
                 write_all(to, GO)
@@ -210,57 +256,48 @@ class _Worker:
             else:
                 return header
 
-    def _start(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            return
-        if self._process is not None:
-            self._bury()
-        self._scratch = tempfile.TemporaryDirectory(prefix="grading-worker-", ignore_cleanup_errors=True)
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 — it lives as long as the process
-        command = [sys.executable, "-P", *self.program, sandbox.protections().kind]
-        self._process = sandbox.start(command, Path(self._scratch.name), self._log)
-        with _Clock(START, lambda: sandbox.kill(self._process)):
+    def _start(self) -> _Process:
+        """The process, started when there is none that runs. Raises SandboxError when it does not start."""
+        if self._process is not None and self._process.popen.poll() is None:
+            return self._process
+        self.stop()
+        process = self._process = _Process(self.program)
+        with _Deadline(START, process.kill):
             try:
-                ready = read_header(self._process.stdout.fileno())
+                ready = read_header(process.back)
             except (OSError, EOFError, ValueError):
                 ready = None
         if ready is None:
-            code, log = self._bury()
+            self._process = None
+            code, log = process.collect()
             raise SandboxError(f"the worker did not start (exit code {code}): {log[-500:]}")
-        self._forks = ready["forks"]
-
-    def _bury(self) -> tuple[int, str]:
-        """Collects the dead or dying process: exit code and the end of what it printed."""
-        sandbox.kill(self._process)
-        code = self._process.returncode
-        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 2000))
-        log = self._log.read().decode(errors="replace")
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._log.close()
-        self._scratch.cleanup()
-        self._process, self._known = None, set()
-        return code, log
+        process.forks = ready["forks"]
+        return process
 
     def stop(self) -> None:
         """Ends the process, if there is one."""
         if self._process is not None:
-            self._bury()
+            self._process.collect()
+            self._process = None
 
 
-class _Clock:
-    """Calls `strike` once its seconds have passed; while it is stopped they do not. A context manager."""
+def _on_this_machine(ended: JobResult) -> JobResult:
+    return replace(ended, device=device(), protections=sandbox.protections().sentences)
 
-    def __init__(self, seconds: float, strike: Callable[[], None]):
-        self._left, self._strike, self.struck = seconds, strike, False
 
-    def __enter__(self) -> "_Clock":
+class _Deadline:
+    """Calls `on_expiry` once its seconds have passed, not counting those while it is stopped. A context manager."""
+
+    def __init__(self, seconds: float, on_expiry: Callable[[], None]):
+        self._left, self._on_expiry, self.expired = seconds, on_expiry, False
+
+    def __enter__(self) -> "_Deadline":
         self._since = time.monotonic()
-        self._timer = threading.Timer(self._left, self._ring)
+        self._timer = threading.Timer(self._left, self._expire)
         self._timer.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._timer.cancel()
         self._left -= time.monotonic() - self._since
 
@@ -270,21 +307,28 @@ class _Clock:
         yield
         self.__enter__()
 
-    def _ring(self) -> None:
-        self.struck = True
-        self._strike()
+    def _expire(self) -> None:
+        self.expired = True
+        self._on_expiry()
 
 
-def _header(job: Job, inputs: Inputs, core: int | None) -> dict:
-    def described(model: Model) -> dict:
+def _header(job: Job, inputs: Inputs, core: int | None) -> JobHeader:
+    def described(model: Model) -> ModelHeader:
         return {"format": model.format, "sha256": model.sha256, "size": len(model.content), "metrics": list(model.metrics)}
 
+    limits = job.limits
     return {
         "what": job.what,
         "inputs": inputs.digest,
         "slots": {slot: described(model) for slot, model in job.models.items()},
-        "baseline": job.baseline and described(job.baseline),
-        "limits": asdict(job.limits),
+        "baseline": described(job.baseline) if job.baseline else None,
+        "limits": {
+            "seconds": limits.seconds,
+            "memory": limits.memory,
+            "file_bytes": limits.file_bytes,
+            "processes": limits.processes,
+            "budget": limits.budget,
+        },
         "core": core,
         "rounds": job.rounds,
         "board": job.board,

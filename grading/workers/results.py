@@ -1,38 +1,56 @@
-"""Reads what a child said, as what it is: bytes that a hostile model may have written."""
+"""Reads the bytes that a worker's child wrote, which a hostile model may have made up."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypedDict
 
 import numpy as np
 
 from grading.worker.frames import OUTPUTS, RECORD, parts
 from projectkit.errors import ProjectkitError
-from projectkit.types import METRICS, Measurement
+from projectkit.metrics import PROFILE_METRICS
+from projectkit.types import Measurement
 
 RECORD_BYTES = 64 * 1024
 
 
+class SlotRecord(TypedDict):
+    """A record of grading.worker.frames after every field was checked: the measurements are Measurements."""
+
+    step: str
+    values: dict[str, Measurement]
+    ratios: dict[str, Measurement]
+    missing: dict[str, str]
+    problem: str | None
+    weights: str
+    inference: float
+    timing: float
+    off_core: float
+    done: bool
+
+
 @dataclass(frozen=True, slots=True)
-class Said:
+class SlotReport:
     """The last usable record of a slot, and its outputs; None where there are none."""
 
-    record: dict | None = None
+    record: SlotRecord | None = None
     outputs: np.ndarray | None = None
 
 
-def said_of(stream: bytes, slots: Sequence[str]) -> dict[str, Said]:
-    """What the stream says of each slot, every field checked. A part that makes no sense counts as not said."""
-    records, outputs = {}, {}
+def slot_reports(stream: bytes, slots: Sequence[str]) -> dict[str, SlotReport]:
+    """What the stream reports of each slot, every field checked. A part that makes no sense counts as missing."""
+    records: dict[str, SlotRecord | None] = {}
+    outputs: dict[str, np.ndarray | None] = {}
     for kind, index, content in parts(stream):
         if index < len(slots) and kind == RECORD:
             records[slots[index]] = read_record(content) or records.get(slots[index])
         elif index < len(slots) and kind == OUTPUTS:
             outputs[slots[index]] = read_outputs(content)
-    return {slot: Said(records.get(slot), outputs.get(slot)) for slot in slots}
+    return {slot: SlotReport(records.get(slot), outputs.get(slot)) for slot in slots}
 
 
-def read_record(content: bytes) -> dict | None:
+def read_record(content: bytes) -> SlotRecord | None:
     """A slot's record with every field checked; None when it is unusable."""
     try:
         if len(content) > RECORD_BYTES:
@@ -42,7 +60,7 @@ def read_record(content: bytes) -> dict | None:
             "step": _text(raw["step"]),
             "values": _measurements(raw["values"]),
             "ratios": _measurements(raw["ratios"], "_ratio"),
-            "missing": {metric: _text(raw["missing"][metric]) for metric in METRICS if metric in raw["missing"]},
+            "missing": {metric: _text(raw["missing"][metric]) for metric in PROFILE_METRICS if metric in raw["missing"]},
             "problem": None if raw["problem"] is None else _text(raw["problem"]),
             "weights": _text(raw["weights"])[:64],
             "inference": _share(raw["inference"], 1e6),
@@ -64,16 +82,22 @@ def read_outputs(content: bytes) -> np.ndarray | None:
         return None
 
 
-def _measurements(raw: dict, suffix: str = "") -> dict[str, Measurement]:
+def _measurements(raw: object, suffix: str = "") -> dict[str, Measurement]:
     if not isinstance(raw, dict):
         raise TypeError
     # Accuracy and size are the parent's to say.
-    names = [metric for metric in METRICS if metric in raw and metric not in ("accuracy", "size")]
-    return {metric: Measurement(metric + suffix, *map(float, raw[metric][:3]), int(raw[metric][3])) for metric in names}
+    names = [metric for metric in PROFILE_METRICS if metric in raw and metric not in ("accuracy", "size")]
+    return {metric: _measurement(metric + suffix, raw[metric]) for metric in names}
 
 
-def _share(number: object, most: float) -> float:
-    number = float(number)
+def _measurement(metric: str, numbers: list[float]) -> Measurement:
+    """[value, low, high, n]. Raises one of half a dozen errors when it is something else."""
+    value, low, high = map(float, numbers[:3])
+    return Measurement(metric, value, low, high, int(numbers[3]))
+
+
+def _share(given: Any, most: float) -> float:
+    number = float(given)
     if not 0 <= number <= most:  # NaN is not
         raise ValueError
     return number

@@ -11,10 +11,10 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import grading
 import projectkit
@@ -75,16 +75,23 @@ def require() -> None:
         )
 
 
-def start(command: Sequence[str], scratch: Path, log: BinaryIO) -> subprocess.Popen:
+class Piped(subprocess.Popen[bytes]):
+    """A process that was started with pipes for its input and output."""
+
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+
+
+def start(command: Sequence[str], scratch: Path, log: BinaryIO) -> Piped:
     """Starts `command` isolated, with pipes for its input and output; what it prints as errors goes to `log`.
 
     Its environment holds nothing of the caller's. It may write to a temporary folder of its own only: inside bubblewrap one
     in memory, elsewhere `scratch`.
     """
     kind = protections().kind
-    wrapper = {BUBBLEWRAP: _bubblewrap, UNSHARE: _unshare, NONE: list}[kind]()
-    return subprocess.Popen(
-        [*wrapper, *command],
+    wrappers: dict[str, Callable[[], list[str]]] = {BUBBLEWRAP: _bubblewrap, UNSHARE: _unshare, NONE: list}
+    return Piped(
+        [*wrappers[kind](), *command],
         cwd=scratch,
         env=_environment(kind, scratch),
         stdin=subprocess.PIPE,
@@ -96,7 +103,7 @@ def start(command: Sequence[str], scratch: Path, log: BinaryIO) -> subprocess.Po
     )
 
 
-def kill(process: subprocess.Popen) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
     """Kills what is left of the process and its group, and collects it."""
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -124,7 +131,7 @@ def _environment(kind: str, writable: Path) -> dict[str, str]:
 
 def _bubblewrap() -> list[str]:
     """The command line of bubblewrap: an empty root into which only what is needed is bound, read-only."""
-    command = [shutil.which("bwrap"), "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session"]
+    command = [_path_of("bwrap"), "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session"]
     command += ["--cap-drop", "ALL"]
     for path in _SYSTEM:
         if Path(path).is_symlink():
@@ -133,13 +140,13 @@ def _bubblewrap() -> list[str]:
             command += ["--ro-bind-try", path, path]
     command += ["--proc", "/proc", "--dev", "/dev", *_size(), "--tmpfs", "/tmp"]
     folders = _python_folders()
-    for path in (*folders, *_POWER):
-        command += ["--ro-bind-try", str(path), str(path)]
+    for folder in (*map(str, folders), *_POWER):
+        command += ["--ro-bind-try", folder, folder]
     package = Path(grading.__file__).parent
     if any(package.is_relative_to(folder) for folder in folders):  # installed among the other packages: hide all but the worker
         command += ["--tmpfs", str(package)]
-        for path in (package / "__init__.py", package / "worker"):
-            command += ["--ro-bind", str(path), str(path)]
+        for part in map(str, (package / "__init__.py", package / "worker")):
+            command += ["--ro-bind", part, part]
         command += ["--remount-ro", str(package)]
     return [*command, "--chdir", "/tmp", "--remount-ro", "/"]
 
@@ -147,14 +154,22 @@ def _bubblewrap() -> list[str]:
 @functools.cache
 def _size() -> list[str]:
     """What bounds the folder in memory; versions before 0.7 cannot."""
-    done = subprocess.run([shutil.which("bwrap"), "--help"], capture_output=True, text=True, check=False)
+    done = subprocess.run([_path_of("bwrap"), "--help"], capture_output=True, text=True, check=False)
     return ["--size", str(SCRATCH_BYTES)] if "--size" in done.stdout + done.stderr else []
 
 
 def _unshare() -> list[str]:
     """The command line that gives a command a network, users and process numbers of its own."""
     own = ["--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    return [shutil.which("unshare"), *own]
+    return [_path_of("unshare"), *own]
+
+
+def _path_of(program: str) -> str:
+    """Where the program is. Raises SandboxError where it is not."""
+    path = shutil.which(program)
+    if path is None:
+        raise SandboxError(f"{program}: not on the PATH any more, expected it where this run has found it. Install it again.")
+    return path
 
 
 def _source() -> Path:

@@ -5,18 +5,17 @@ ends with a killed run, and leaves nothing behind.
 """
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-try:
+if sys.platform != "win32":  # which has no such locks: timings there may be disturbed by the other workers
     import fcntl
-except ImportError:  # Windows has no such locks: timings there may be disturbed by the other workers
-    fcntl = None
 
-KEPT = fcntl is not None
+KEPT = sys.platform != "win32"
 LOCKS = Path(__file__).parent / "locks"
 GATE, TURN = LOCKS / "gate", LOCKS / "turn"
 _thread = threading.local()
@@ -30,7 +29,7 @@ def waited() -> float:
 @contextmanager
 def working() -> Iterator[Callable[[bool], None]]:
     """While any work is done but timing. Gives a function that changes the turn: to timing alone (True), and back (False)."""
-    if fcntl is None:
+    if sys.platform == "win32":
         yield lambda timing: None
         return
     with _opened(GATE) as gate, _opened(TURN) as turn:

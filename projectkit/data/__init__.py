@@ -5,9 +5,11 @@ load("mnist")  load("fashion_mnist")  load("cifar10")  load("cifar100")   from t
 load("yours.npz")                                                any npz with x_train, y_train, x_test, y_test
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from projectkit.data import digits, npz, shapes, standard
 from projectkit.data.assemble import About
@@ -15,9 +17,19 @@ from projectkit.data.standard import data_folder
 from projectkit.errors import DataError
 from projectkit.types import Dataset
 
-__all__ = ["LOADERS", "About", "Listing", "data_folder", "describe", "get", "load"]
+__all__ = ["LOADERS", "About", "Listing", "Loader", "data_folder", "describe", "get", "load"]
 
-LOADERS = {
+
+class Loader(Protocol):
+    """Gives one set of images: always the same three splits, in float32 within [0, 1], with the digest of their content.
+
+    Raises DataError when the set is neither there nor downloadable.
+    """
+
+    def __call__(self) -> Dataset: ...
+
+
+LOADERS: Mapping[str, Loader] = {
     "digits": digits.load,
     "shapes": shapes.load,
     "mnist": partial(standard.load, "mnist"),

@@ -30,8 +30,8 @@ def assemble(
     parents: tuple[int, ...] = (),
 ) -> Dataset:
     """A Dataset of the three splits, with its digest. The arrays become read-only: loaders hand the same ones to every caller."""
-    splits = tuple(_frozen(split) for split in (train, val, test))
-    return Dataset(name, *splits, classes, digest_of(splits, classes), superclasses, parents)
+    train, val, test = _frozen(train), _frozen(val), _frozen(test)
+    return Dataset(name, train, val, test, classes, digest_of((train, val, test), classes), superclasses, parents)
 
 
 def digest_of(splits: tuple[Split, ...], classes: tuple[str, ...]) -> str:
@@ -40,7 +40,7 @@ def digest_of(splits: tuple[Split, ...], classes: tuple[str, ...]) -> str:
     for split in splits:
         for array, dtype in ((split.x, "<f4"), (split.y, "<i8")):
             digest.update(f"\n{array.shape}\n".encode())
-            digest.update(np.ascontiguousarray(array, dtype=dtype).reshape(-1).view(np.uint8))
+            digest.update(np.ascontiguousarray(array, dtype=dtype).data)
     return digest.hexdigest()
 
 

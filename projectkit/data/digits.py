@@ -34,7 +34,8 @@ def load() -> Dataset:
     """
     pixels, labels = read(_scikit_learn() / TABLE)
     images = pixels.reshape(-1, 8, 8, 1).astype(np.float32) / np.float32(16)
-    return assemble("digits", *(Split(images[rows], labels[rows]) for rows in _deal(labels)), CLASSES)
+    train, val, test = (Split(images[rows], labels[rows]) for rows in _deal(labels))
+    return assemble("digits", train, val, test, CLASSES)
 
 
 def read(table: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +58,7 @@ def _scikit_learn() -> Path:
     if found is None or not found.submodule_search_locations:
         raise DataError(
             "digits: scikit-learn, which carries this set, is not installed. "
-            "Install projectkit with its extra `grading` or `train`, or choose `shapes`, which needs nothing."
+            "Install it (pip install scikit-learn), or choose `shapes`, which needs nothing."
         )
     return Path(next(iter(found.submodule_search_locations)))
 

@@ -4,8 +4,6 @@ x_train, x_test  (n, height, width) or (n, height, width, channels), uint8, or f
 y_train, y_test  (n,) or (n, 1), integers from 0
 """
 
-import os
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 
 from projectkit.data.assemble import About, assemble
 from projectkit.errors import DataError
+from projectkit.files import written_whole
 from projectkit.types import Dataset, Split
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -69,7 +68,7 @@ def read(path: Path) -> Arrays:
 
 def check(arrays: Arrays, path: Path, about: About | None = None) -> Arrays:
     """The arrays with images as (n, h, w, c) and labels as (n,) int64, after checking them; `about` demands one set's sizes."""
-    checked = {}
+    checked: Arrays = {}
     for part in ("train", "test"):
         images = _images(arrays[f"x_{part}"], f"x_{part}", path)
         labels = _labels(arrays[f"y_{part}"], f"y_{part}", path)
@@ -89,15 +88,14 @@ def check(arrays: Arrays, path: Path, about: About | None = None) -> Arrays:
 def write(path: Path, arrays: Arrays) -> None:
     """Stores the arrays so that a reader sees the whole file or none: a download that is killed leaves nothing half written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.chmod(partial, 0o644)  # mkstemp makes a private file; a data folder is often shared
-        os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+    with written_whole(path) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            x_train=arrays["x_train"],
+            y_train=arrays["y_train"],
+            x_test=arrays["x_test"],
+            y_test=arrays["y_test"],
+        )
 
 
 def _stored(file: BinaryIO, path: Path) -> Arrays:

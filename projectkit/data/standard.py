@@ -16,6 +16,7 @@ from projectkit.data.assemble import About
 from projectkit.data.cifar100 import CLASSES as CIFAR100
 from projectkit.data.cifar100 import PARENTS, SUPERCLASSES
 from projectkit.errors import DataError
+from projectkit.install_hint import install_hint
 from projectkit.types import Dataset
 
 TIMEOUT = 30  # seconds without an answer; Keras' downloader waits for ever on a network that drops packets
@@ -100,6 +101,6 @@ def _offline_message(name: str, path: Path, error: Exception) -> str:
         f"Put {name}.npz into {path.parent} (or set PROJECTKIT_DATA to the folder that has it), with the keys "
         f"x_train ({train}, {pixels}) uint8, y_train ({train},) in 0…{about.classes - 1}, "
         f"x_test ({test}, {pixels}) uint8, y_test ({test},). "
-        f"`projectkit data get {name}` makes it on a machine with a network and projectkit[train]. "
+        f"`projectkit data get {name}` makes it on a machine with a network and TensorFlow ({install_hint('train')}). "
         f"Without it, `digits` and `shapes` need no download."
     )

@@ -13,7 +13,7 @@ A remote device runs `projectkit agent`, a Dask worker that measures one job at 
        openssl req -new -newkey rsa:3072 -nodes -subj /CN=jetson-1 -keyout jetson-1.key -out jetson-1.csr
        openssl x509 -req -in jetson-1.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 365 -out jetson-1.pem
 
-2. The scheduler, on a machine that all can reach (it measures nothing; install projectkit with its extra `device`):
+2. The scheduler, on a machine that all can reach (it measures nothing; with the extra `device` of projectkit-labs):
 
        dask scheduler --protocol tls --port 8786 --dashboard-address 127.0.0.1:8787 --tls-ca-file authority.pem \\
            --tls-cert scheduler.pem --tls-key scheduler.key
@@ -42,11 +42,10 @@ from projectkit.devices.measured_roofline import MeasuredRoofline, measure_roofl
 from projectkit.devices.measuring import compare_on, measure_on
 from projectkit.devices.remote import Connected, connected, measure_remote
 from projectkit.devices.roofline import Roofline, peak, ridge, seconds
-from projectkit.devices.types import METRICS, Device, Estimated, Here, Remote, Tls
+from projectkit.devices.types import Device, Estimated, Here, Remote, Tls
 
 __all__ = [
     "KNOWN",
-    "METRICS",
     "Calibration",
     "Comparison",
     "Connected",

@@ -16,6 +16,7 @@ from pathlib import Path
 from projectkit.devices.here import measure_here
 from projectkit.devices.job import answer, failure, read_job, unpack
 from projectkit.errors import ArtifactError, DeviceError, ProjectkitError
+from projectkit.files import write_whole
 
 ANSWER, DATA, LENGTH_BYTES = "answer.json", "data", 8
 # How the runtimes say that they got no memory. (ONNX Runtime names the source file of its allocator.)
@@ -31,9 +32,7 @@ def main() -> None:
         result = measure_job(packed, folder, name, memory)
     except ProjectkitError as error:
         result = failure(error)
-    partial = folder / "answer.partial"
-    partial.write_text(json.dumps(with_names(result, packed, folder)), encoding="utf-8")
-    os.replace(partial, folder / ANSWER)
+    write_whole(folder / ANSWER, json.dumps(with_names(result, packed, folder)).encode())
 
 
 def measure_job(packed: bytes, folder: Path, name: str, memory: int) -> dict:

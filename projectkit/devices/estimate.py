@@ -13,7 +13,8 @@ from projectkit.errors import ArtifactError, DeviceError
 from projectkit.measure.lifetimes import read_lifetimes
 from projectkit.measure.operators import Operator, read_operators
 from projectkit.measure.profiling import counts
-from projectkit.types import METRICS, Artifact, Measurement, Profile
+from projectkit.metrics import PROFILE_METRICS
+from projectkit.types import Artifact, Measurement, Profile
 
 # What a device computes in where it has no such type: the narrowest of these that it has.
 WIDENED = {"float16": ("float32",), "int16": ("float32",), "int8": ("float32",)}
@@ -80,7 +81,9 @@ def profile_estimate(device: Estimated, artifact: Artifact, *, threads: int = 1)
         values += [Measurement.exact("memory_estimate", needed), Measurement.exact("memory_fits_estimate", int(fits))]
     known = {value.metric: value for value in values}
     reason = f"{device.name} is not here: {ONLY}"
-    missing |= {metric: reason for metric in (*METRICS, *READINGS, "power_mode") if metric not in known and metric not in missing}
+    missing |= {
+        metric: reason for metric in (*PROFILE_METRICS, *READINGS, "power_mode") if metric not in known and metric not in missing
+    }
     return Profile(artifact, f"{device.name} (an estimate from public data)", known, missing)
 
 

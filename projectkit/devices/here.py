@@ -7,7 +7,7 @@ import numpy as np
 
 from projectkit import measure
 from projectkit.devices.conditions import NO_MODE, power_mode, read_conditions, summarize
-from projectkit.devices.types import METRICS
+from projectkit.metrics import DEVICE_METRICS
 from projectkit.types import Artifact, Profile, Split
 
 MEASURED = "it was measured; nothing was estimated"
@@ -28,7 +28,7 @@ def measure_here(
     conditions, missing = summarize([before, read_conditions()])
     mode = power_mode()
     missing |= {} if mode else {"power_mode": NO_MODE}
-    missing |= {metric: MEASURED for metric in METRICS if metric.endswith("_estimate")}
+    missing |= {metric: MEASURED for metric in DEVICE_METRICS if metric.endswith("_estimate")}
     values = {value.metric: value for value in conditions}
     before_it, behind_it = (f"{name}: " if name else ""), (f", power mode {mode}" if mode else "")
     return [

@@ -21,7 +21,7 @@ def measure_on(
     baseline: Artifact | None = None,
     limit: float = LIMIT,
 ) -> Profile:
-    """The profile of `artifact` on `device`. Every metric of `types.METRICS` and `devices.METRICS` is in its `values`, or in
+    """The profile of `artifact` on `device`. Every metric of `PROFILE_METRICS` and `DEVICE_METRICS` is in its `values`, or in
     `missing` with the reason, whatever the kind: of an estimated device only the estimates and the counts are in `values`.
 
     data: a split, or inputs (n, ...) alone; budget: seconds of timing; baseline: a file that is timed in turn with it

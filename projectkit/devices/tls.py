@@ -4,6 +4,7 @@ from pathlib import Path
 
 from projectkit.devices.types import Tls
 from projectkit.errors import DeviceError
+from projectkit.install_hint import install_hint
 
 CONFIGURATION = "distributed.comm.tls in Dask's configuration, or --tls-ca-file, --tls-cert and --tls-key"
 
@@ -18,9 +19,7 @@ def security(address: str, tls: Tls | None, role: str):
     try:
         from distributed.security import Security
     except ImportError as error:
-        raise DeviceError(
-            f"{address}: needs Dask, which is not installed. Install projectkit with its extra `device`."
-        ) from error
+        raise DeviceError(f"{address}: needs Dask, which is not installed: {install_hint('device')}") from error
 
     if not address.startswith("tls://"):
         return None

@@ -6,16 +6,6 @@ from dataclasses import dataclass, field
 
 from projectkit.devices.roofline import Roofline
 from projectkit.errors import DeviceError
-from projectkit.types import Metric
-
-# What a profile of a device holds beside `types.METRICS`. An estimate never has the name of a measurement.
-METRICS = {
-    "temperature": Metric("°C", "Hottest sensor"),
-    "clock": Metric("Hz", "Clock of the processor"),
-    "latency_estimate": Metric("s", "Latency, an estimate"),
-    "memory_estimate": Metric("B", "Memory needed, an estimate"),
-    "memory_fits_estimate": Metric("", "Fits into the memory, by that estimate", less_is_better=False),
-}
 
 
 @dataclass(frozen=True, slots=True)

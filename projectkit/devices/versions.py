@@ -3,12 +3,14 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("projectkit", "ai-edge-litert", "onnxruntime", "numpy", "distributed")
+from projectkit import __version__
+
+PACKAGES = ("ai-edge-litert", "onnxruntime", "numpy", "distributed")
 
 
 def versions() -> dict[str, str]:
     """Name → version of what both sides must have in common; packages that are not installed are left out."""
-    found = {"python": ".".join(platform.python_version_tuple()[:2])}
+    found = {"python": ".".join(platform.python_version_tuple()[:2]), "projectkit": __version__}
     for package in PACKAGES:
         try:
             found[package] = version(package)

@@ -11,6 +11,8 @@ LOSSES compare logits: (student_logits, teacher_logits, labels) -> scalar. FEATU
 from projectkit import tensorflow_quietly  # noqa: F401 — before anything below imports tf_keras
 
 # isort: split
+from collections.abc import Mapping
+
 from projectkit.distill.attention import attention_transfer
 from projectkit.distill.born_again import Generation, born_again
 from projectkit.distill.checks import FeatureLoss, Loss
@@ -24,28 +26,39 @@ from projectkit.distill.relational import relational, relational_angle, relation
 from projectkit.distill.taught import Match
 from projectkit.distill.teacher import teacher_logits
 
-LOSSES: dict[str, Loss] = {
+__all__ = [
+    "FEATURE_LOSSES",
+    "LOSSES",
+    "FeatureLoss",
+    "Generation",
+    "Loss",
+    "Match",
+    "attention_transfer",
+    "born_again",
+    "decoupled",
+    "distill",
+    "hide_labels",
+    "hinton",
+    "hints",
+    "labelled",
+    "logit_matching",
+    "relational",
+    "relational_angle",
+    "relational_distance",
+    "teacher_logits",
+]
+
+
+LOSSES: Mapping[str, Loss] = {
     "hinton": hinton,
     "logit_matching": logit_matching,
     "decoupled": decoupled,
 }
 
-FEATURE_LOSSES: dict[str, FeatureLoss] = {
+FEATURE_LOSSES: Mapping[str, FeatureLoss] = {
     "hints": hints,
     "attention_transfer": attention_transfer,
     "relational_distance": relational_distance,
     "relational_angle": relational_angle,
     "relational": relational,
 }
-
-__all__ = [
-    "FEATURE_LOSSES",
-    "LOSSES",
-    "Generation",
-    "Match",
-    "born_again",
-    "distill",
-    "hide_labels",
-    "labelled",
-    "teacher_logits",
-]

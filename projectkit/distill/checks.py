@@ -3,14 +3,30 @@
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from projectkit.errors import ModelError
 
-Loss = Callable[..., tf.Tensor]  # (student_logits, teacher_logits, labels) -> scalar
-FeatureLoss = Callable[..., tf.Tensor]  # (student_features, teacher_features) -> scalar
+
+class Loss(Protocol):
+    """How far a student's logits are from what they should be: a scalar float32, the mean over the images.
+
+    student_logits, teacher_logits: (n, classes) floats; labels: (n,) integers, UNLABELLED where there is none. No gradient passes
+    into the teacher. Further options have a default. Raises ModelError for other shapes.
+    """
+
+    def __call__(self, student_logits: tf.Tensor, teacher_logits: tf.Tensor, labels: tf.Tensor, /) -> tf.Tensor: ...
+
+
+class FeatureLoss(Protocol):
+    """How far what a student's layer answers is from what a teacher's does, (n, …) floats each: a scalar float32. No gradient
+    passes into the teacher. Raises ModelError for shapes that do not fit."""
+
+    def __call__(self, student_features: tf.Tensor, teacher_features: tf.Tensor, /) -> tf.Tensor: ...
+
 
 UNLABELLED = -1
 

@@ -1,7 +1,6 @@
 """The teacher's answers to a split, computed once and kept."""
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import tf_keras as keras
 
 from projectkit import train
 from projectkit.errors import ModelError
+from projectkit.files import written_whole
 from projectkit.types import Split
 
 
@@ -79,10 +79,5 @@ def _read(path: Path, keys: dict[str, str], shape: tuple[int, int]) -> np.ndarra
 def _write(path: Path, logits: np.ndarray, keys: dict[str, str]) -> None:
     """Writes the file whole or not at all, also when two processes write it at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, logits=logits, **{name: np.array(key) for name, key in keys.items()})
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_whole(path) as part, part.open("wb") as file:
+        np.savez(file, logits=logits, **{name: np.array(key) for name, key in keys.items()})

@@ -11,21 +11,52 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import tf_keras as keras
 
 from projectkit import runtimes
 from projectkit.errors import ArtifactError, ExportError
-from projectkit.export.files import write_whole
-from projectkit.export.fusion import fuse  # noqa: F401 — export.fuse, for others
+from projectkit.export import files
+from projectkit.export.fusion import fuse
 from projectkit.export.litert import to_litert
 from projectkit.export.onnx import to_onnx
-from projectkit.export.unfuse import unfuse  # noqa: F401 — export.unfuse, for others
+from projectkit.export.unfuse import unfuse
 from projectkit.types import FORMATS, Artifact
 
-EXPORTERS = {"litert": to_litert, "onnx": to_onnx}
+__all__ = [
+    "EXPORTERS",
+    "Difference",
+    "Exported",
+    "Exporter",
+    "difference",
+    "fuse",
+    "to_litert",
+    "to_onnx",
+    "unfuse",
+    "write",
+]
+
+
+class Exporter(Protocol):
+    """Writes a model to the file `path` in a precision that the format knows; calibrate: (n, …) real inputs, where activations
+    are quantized ahead of time. Further options have a default. Raises ExportError for what the format or the model cannot do."""
+
+    def __call__(
+        self,
+        model: keras.Model,
+        path: str | Path,
+        /,
+        *,
+        precision: str | Mapping[str, int] = "float32",
+        calibrate: np.ndarray | None = None,
+    ) -> Artifact: ...
+
+
+EXPORTERS: Mapping[str, Exporter] = {"litert": to_litert, "onnx": to_onnx}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +93,7 @@ def write(
     compare: np.ndarray,
     precision: str | Mapping[str, int] = "float32",
     calibrate: np.ndarray | None = None,
-    **options,
+    **options: Any,
 ) -> Exported:
     """Writes `model` to `path` (.tflite or .onnx) in `precision` and compares the answers on the real inputs `compare`.
 
@@ -85,11 +116,10 @@ def write(
             "Give real inputs, for example dataset.val.x[:100]."
         )
     with tempfile.TemporaryDirectory() as folder:
-        draft = EXPORTERS[FORMATS[path.suffix]](
-            model, Path(folder) / path.name, precision=precision, calibrate=calibrate, **options
-        )
+        export = partial(EXPORTERS[FORMATS[path.suffix]], precision=precision, calibrate=calibrate)
+        draft = export(model, Path(folder) / path.name, **options)
         moved = difference(model, draft, compare)
-        artifact = write_whole(path, Path(draft.path).read_bytes())
+        artifact = files.write_artifact(path, Path(draft.path).read_bytes())
     return Exported(artifact, precision if isinstance(precision, str) else "mixed", moved)
 
 

@@ -1,10 +1,9 @@
-"""Putting a file in place whole or not at all."""
+"""Writing a model file."""
 
-import contextlib
-import os
 from pathlib import Path
 
 from projectkit.errors import ExportError
+from projectkit.files import write_whole
 from projectkit.types import Artifact
 
 
@@ -14,15 +13,11 @@ def check_suffix(path: Path, suffix: str) -> None:
         raise ExportError(f"{path.name}: this exporter writes {suffix} files, the path ends in {path.suffix or 'nothing'!r}.")
 
 
-def write_whole(path: Path, content: bytes) -> Artifact:
-    """Writes `content` to `path` by way of a temporary file beside it, which does not outlive a failure."""
-    temporary = path.with_name(path.name + ".tmp")
+def write_artifact(path: Path, content: bytes) -> Artifact:
+    """Writes a model file whole or not at all. Raises ExportError where it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
+        write_whole(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise ExportError(f"{path}: cannot be written ({error.strerror}). Give a path in a folder that is yours.") from error
     return Artifact.of(path)

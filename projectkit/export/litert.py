@@ -7,7 +7,7 @@ import numpy as np
 import tf_keras as keras
 
 from projectkit.errors import ExportError
-from projectkit.export.files import check_suffix, write_whole
+from projectkit.export.files import check_suffix, write_artifact
 from projectkit.export.layer_bits import quantize_weights
 from projectkit.quiet import quiet
 from projectkit.runtimes.tensors import first_line
@@ -61,8 +61,8 @@ def to_litert(
     bits = {"*": 4} if precision == "int4" else precision
     if isinstance(bits, Mapping):
         layers = [layer.name for layer in model.layers if any(len(weight.shape) > 1 for weight in layer.weights)]
-        return write_whole(path, quantize_weights(convert(model), layers, bits))
-    return write_whole(path, convert(model, precision, calibrate))
+        return write_artifact(path, quantize_weights(convert(model), layers, bits))
+    return write_artifact(path, convert(model, precision, calibrate))
 
 
 def check_calibration(path: Path, model: keras.Model, precision: str, calibrate: np.ndarray | None) -> None:

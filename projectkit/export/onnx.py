@@ -1,13 +1,14 @@
 """Keras → .onnx, in the precisions that ONNX Runtime runs and TensorRT reads."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tf_keras as keras
 
 from projectkit.errors import ExportError
-from projectkit.export.files import check_suffix, write_whole
+from projectkit.export.files import check_suffix, write_artifact
 from projectkit.export.litert import check_calibration, convert, is_quantization_aware
 from projectkit.quiet import quiet
 from projectkit.runtimes.tensors import first_line
@@ -24,7 +25,7 @@ def to_onnx(
     model: keras.Model,
     path: str | Path,
     *,
-    precision: str = "float32",
+    precision: str | Mapping[str, int] = "float32",
     calibrate: np.ndarray | None = None,
     method: str = "minmax",
     preset: str = "x86",
@@ -48,6 +49,8 @@ def to_onnx(
     """
     path = Path(path)
     check_suffix(path, ".onnx")
+    if not isinstance(precision, str):
+        raise ExportError(f"{path.name}: there is no ONNX precision {precision!r}; known are {', '.join(PRECISIONS)}.")
     _refuse_nonsense(path, model, precision, method, preset)
     if precision == "int8" and not is_quantization_aware(model):
         check_calibration(path, model, precision, calibrate)
@@ -56,7 +59,7 @@ def to_onnx(
             proto = _proto(model, precision, calibrate, method, preset)
     except Exception as error:  # tf2onnx and ONNX Runtime's quantizer raise many unrelated classes
         raise ExportError(f"{model.name}: cannot be converted to ONNX {precision} ({first_line(error)}).") from error
-    return write_whole(path, proto.SerializeToString())
+    return write_artifact(path, proto.SerializeToString())
 
 
 def _refuse_nonsense(path: Path, model: keras.Model, precision: str, method: str, preset: str) -> None:

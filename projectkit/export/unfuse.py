@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from projectkit.errors import ArtifactError
-from projectkit.export.files import write_whole
+from projectkit.export.files import write_artifact
 from projectkit.types import Artifact
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
@@ -35,7 +35,7 @@ def unfuse(artifact: Artifact, path: str | Path) -> Artifact:
     graph.unfuse()
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
-    return write_whole(Path(path), bytes(builder.Output()))
+    return write_artifact(Path(path), bytes(builder.Output()))
 
 
 class _Graph:

@@ -6,11 +6,12 @@ not an opened session, because memory can only be seen by a process that has not
 
 from projectkit.measure.arena import arena, read_arena
 from projectkit.measure.compression import compressed_size
+from projectkit.measure.counting import read_graph
 from projectkit.measure.energy_meter import energy
 from projectkit.measure.energy_readers import readers
 from projectkit.measure.formatting import format_interval, format_value
 from projectkit.measure.fusions import fusions
-from projectkit.measure.graph import Graph, Layer, read_graph
+from projectkit.measure.graph import Graph, Layer
 from projectkit.measure.html_page import page
 from projectkit.measure.lifetimes import Buffer, Lifetimes, live_bytes, plan, read_lifetimes
 from projectkit.measure.litert_shapes import check_shapes
@@ -20,7 +21,7 @@ from projectkit.measure.operator_times import OperatorTime, Timed, operator_time
 from projectkit.measure.operators import Operator, read_operators
 from projectkit.measure.pareto import pareto
 from projectkit.measure.patterns import Patterns, read_patterns
-from projectkit.measure.profiling import METERS, compare, profile
+from projectkit.measure.profiling import METERS, READERS, compare, metrics_of, profile
 from projectkit.measure.quality import accuracy
 from projectkit.measure.quantiles import quantile_interval
 from projectkit.measure.symmetric import Symmetric, read_symmetric
@@ -30,6 +31,7 @@ from projectkit.measure.weights import weights_digest
 
 __all__ = [
     "METERS",
+    "READERS",
     "Buffer",
     "Graph",
     "Layer",
@@ -54,6 +56,7 @@ __all__ = [
     "latency",
     "latency_from",
     "live_bytes",
+    "metrics_of",
     "operator_times",
     "page",
     "pareto",

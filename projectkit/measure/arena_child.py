@@ -17,7 +17,7 @@ from projectkit.types import Artifact
 def main() -> None:
     try:
         found = measure_arena(Artifact(sys.argv[1], "litert", "", 0))
-        answer = {"total": found.total, "head": found.head, "tail": found.tail}
+        answer: dict[str, int | str] = {"total": found.total, "head": found.head, "tail": found.tail}
     except NotHere as reason:
         answer = {"missing": str(reason)}
     print(json.dumps(answer), flush=True)

@@ -2,22 +2,36 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
+
+from projectkit.errors import ArtifactError
 
 Value = TypeVar("Value")  # a tensor's index in LiteRT, its name in ONNX
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """One operator: its name and its values, in the order of the format's specification; absent ones are None."""
+class Operation(Generic[Value]):
+    """One operator: its name and its values, in the order of the format's specification; absent inputs are None."""
 
     name: str
-    inputs: tuple
-    outputs: tuple
+    inputs: tuple[Value | None, ...]
+    outputs: tuple[Value, ...]
+
+    @property
+    def present(self) -> tuple[Value, ...]:
+        """The inputs that are there, in their order."""
+        return tuple(value for value in self.inputs if value is not None)
+
+    def input(self, position: int) -> Value:
+        """The input at `position`. Raises ArtifactError when it is absent."""
+        value = self.inputs[position] if position < len(self.inputs) else None
+        if value is None:
+            raise ArtifactError(f"is damaged: the operator {self.name} lacks its input {position}. Export it again.")
+        return value
 
 
 def data_values(
-    operations: Sequence[Operation], outputs: Iterable[Value], is_data: Callable[[Operation, int], bool]
+    operations: Sequence[Operation[Value]], outputs: Iterable[Value], is_data: Callable[[Operation[Value], int], bool]
 ) -> set[Value]:
     """Everything that flows into `outputs` as data, found backwards from them.
 
@@ -40,13 +54,13 @@ def data_values(
     return data
 
 
-def root(value: Value, producers: Mapping[Value, Operation], passing: frozenset[str]) -> Value:
+def root(value: Value, producers: Mapping[Value, Operation[Value]], passing: frozenset[str]) -> Value:
     """The constant behind `value`: follows the first input of operators in `passing` (DEQUANTIZE, Transpose…) upwards."""
-    seen = set()
+    seen: set[Value] = set()
     while value not in seen:
         seen.add(value)
         operation = producers.get(value)
         if operation is None or operation.name not in passing or not operation.inputs:
             break
-        value = operation.inputs[0]
+        value = operation.input(0)
     return value

@@ -6,11 +6,13 @@ A reader only reads. Integrating power over time and dealing with counters that 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
 
 from projectkit.errors import NotHere
+from projectkit.install_hint import install_hint
 
 PERIOD = 0.01  # seconds between two readings of a power sensor; an INA3221 averages over about as long
 BOARD_RAILS = ("VDD_IN", "POM_5V_IN")  # the rails through which everything else on a Jetson module is supplied
@@ -34,7 +36,7 @@ def readers(root: str | Path = "/sys") -> tuple[tuple[Reader, ...], tuple[str, .
     """(the readers of this machine, why each of the other kinds is absent). `root`: where sysfs is mounted."""
     found: list[Reader] = []
     absent: list[str] = []
-    for kind in (lambda: rapl(root), lambda: ina3221(root), nvml):
+    for kind in (partial(rapl, root), partial(ina3221, root), nvml):
         try:
             found.extend(kind())
         except NotHere as reason:
@@ -61,10 +63,15 @@ def rapl(root: str | Path) -> list[Reader]:
             raise NotHere(f"RAPL: only root may read {counter}; allow it with `sudo chmod o+r {counter}`") from error
         except (OSError, ValueError) as error:
             raise NotHere(f"RAPL: {counter} cannot be read ({error})") from error
-        found.append(Reader(f"RAPL {name}", "cpu", "J", lambda counter=counter: int(counter.read_text()) * 1e-6, wraps))
+        found.append(Reader(f"RAPL {name}", "cpu", "J", partial(_microjoules, counter), wraps))
     if not found:
         raise NotHere(f"no RAPL ({Path(root) / 'class/powercap'} shows no processor package, as in most virtual machines)")
     return found
+
+
+def _microjoules(counter: Path) -> float:
+    """What the file `counter` stands at, in joules."""
+    return int(counter.read_text()) * 1e-6
 
 
 def ina3221(root: str | Path) -> list[Reader]:
@@ -90,7 +97,7 @@ def nvml() -> list[Reader]:
     try:
         import pynvml
     except ImportError as error:
-        raise NotHere("no NVIDIA GPU can be asked (`pip install nvidia-ml-py`)") from error
+        raise NotHere(f"no NVIDIA GPU can be asked ({install_hint('nvidia')})") from error
     try:
         pynvml.nvmlInit()
         handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
@@ -100,10 +107,12 @@ def nvml() -> list[Reader]:
         raise NotHere(f"no NVIDIA GPU that counts energy (NVML: {error})") from error
     if not handles:
         raise NotHere("no NVIDIA GPU (NVML finds none)")
-    return [
-        Reader(f"NVML GPU {index}", "gpu", "J", lambda handle=handle: pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) * 1e-3)
-        for index, handle in enumerate(handles)
-    ]
+
+    def millijoules(handle: object) -> float:
+        """What the counter of a GPU stands at, in joules."""
+        return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) * 1e-3
+
+    return [Reader(f"NVML GPU {index}", "gpu", "J", partial(millijoules, handle)) for index, handle in enumerate(handles)]
 
 
 def joules(sources: Sequence[Reader], work: Callable[[], None]) -> float:
@@ -114,8 +123,11 @@ def joules(sources: Sequence[Reader], work: Callable[[], None]) -> float:
     counters = [source for source in sources if source.unit == "J"]
     sensors = [source for source in sources if source.unit == "W"]
     before = [counter.read() for counter in counters]
-    integrated = _integrated(sensors, work) if sensors else work()
-    total = integrated or 0.0
+    total = 0.0
+    if sensors:
+        total = _integrated(sensors, work)
+    else:
+        work()
     for counter, start in zip(counters, before, strict=True):
         used = counter.read() - start
         total += used if used >= 0 else used + counter.wraps

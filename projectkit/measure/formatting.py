@@ -2,6 +2,10 @@
 
 import math
 
+from projectkit.metrics import COUNT, METRICS, RATIO_SUFFIX, is_share
+
+Scale = tuple[tuple[float, str], ...]
+
 # (factor, unit), largest first. Latency stays in ms down to 0.1 ms, because that is how model latencies are quoted.
 SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
@@ -11,42 +15,19 @@ CELSIUS = ((1.0, "°C"),)
 HERTZ = ((1e9, "GHz"), (1e6, "MHz"))
 COUNTS = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
-SCALES = {
-    "size": BYTES,
-    "compressed_size": BYTES,
-    "peak_memory": BYTES,
-    "peak_activations": BYTES,
-    "arena": BYTES,
-    "parameters": COUNTS,
-    "nonzero_parameters": COUNTS,
-    "weight_bits": BITS,
-    "distinct_weights": COUNTS,
-    "macs": COUNTS,
-    "operator_count": COUNTS,
-    "latency_p50": SECONDS,
-    "latency_p90": SECONDS,
-    "latency_estimate": SECONDS,
-    "memory_estimate": BYTES,
-    "temperature": CELSIUS,
-    "clock": HERTZ,
-    "energy": JOULES,
-}
-PERCENT = (
-    *("accuracy", "sparsity", "two_of_four", "symmetric_int8"),
-    *("ece", "corrupted_accuracy", "ood_auroc", "robust_accuracy"),
-)
-RATIO_SUFFIX = "_ratio"
+# What values are divided by, by the unit that they are stored in; counts have none.
+SCALES = {"s": SECONDS, "B": BYTES, "J": JOULES, "bit": BITS, "°C": CELSIUS, "Hz": HERTZ}
 
 
 def format_value(metric: str, value: float) -> str:
     """`value` (SI units) of `metric` for a person: "12.3 kB", "0.412 ms", "97.2 %", "0.43×"."""
     if metric.endswith(RATIO_SUFFIX):
         return f"{_digits(value, whole=False)}×"
-    if metric in PERCENT:
+    if is_share(metric):
         return f"{100 * value:.1f} %"
-    if metric not in SCALES:
+    if not (multiples := _multiples(metric)):
         return _digits(value)
-    factor, unit = _scale(metric, value)
+    factor, unit = _scale(multiples, value)
     return f"{_digits(value / factor)} {unit}".strip()
 
 
@@ -55,23 +36,28 @@ def format_interval(metric: str, low: float, high: float) -> str:
     upper = format_value(metric, high)
     if metric.endswith(RATIO_SUFFIX):
         lower = _digits(low, whole=False)
-    elif metric in PERCENT:
+    elif is_share(metric):
         lower = f"{100 * low:.1f}"
-    elif metric in SCALES:
-        lower = _digits(low / _scale(metric, high)[0])
+    elif multiples := _multiples(metric):
+        lower = _digits(low / _scale(multiples, high)[0])
     else:
         lower = _digits(low)
     return upper if upper.startswith((lower + " ", lower + "×")) or upper == lower else f"{lower}–{upper}"
 
 
-def _scale(metric: str, value: float) -> tuple[float, str]:
-    scale = SCALES[metric]
-    least = 0.1 if scale is SECONDS else 1.0
-    for factor, unit in scale:
+def _multiples(metric: str) -> Scale:
+    """The units that values of `metric` are shown in; none for what is shown as a plain number."""
+    known = METRICS.get(metric)
+    return COUNTS if known and known.shown == COUNT else SCALES.get(known.unit, ()) if known else ()
+
+
+def _scale(multiples: Scale, value: float) -> tuple[float, str]:
+    least = 0.1 if multiples is SECONDS else 1.0
+    for factor, unit in multiples:
         # Half a last digit below the step, the value would round up to 1000 of the smaller unit.
         if abs(value) >= least * factor * 0.9995:
             return factor, unit
-    return scale[-1]
+    return multiples[-1]
 
 
 def _digits(value: float, *, whole: bool = True) -> str:

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from projectkit.errors import ArtifactError
 from projectkit.measure.graph import count_operators
@@ -12,6 +13,12 @@ from projectkit.runtimes.onnx import LEVELS
 from projectkit.runtimes.tensors import first_line
 from projectkit.types import Artifact
 
+if TYPE_CHECKING:
+    import onnx
+    from ai_edge_litert import schema_py_generated as schema
+
+Counts = Mapping[str, tuple[tuple[str, int], ...]]
+
 # Operators of LiteRT that can carry an activation, and the table of options that says which.
 OPTIONS = {
     **{"CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions", "FULLY_CONNECTED": "FullyConnectedOptions"},
@@ -20,7 +27,7 @@ OPTIONS = {
 }
 
 
-def fusions(artifact: Artifact) -> Mapping[str, tuple[tuple[str, int], ...]]:
+def fusions(artifact: Artifact) -> Counts:
     """The operators of a file, (name, how many), most frequent first, at every stage that can be looked at.
 
     An activation that is a part of its operator is written behind it: "CONV_2D + RELU", "FusedConv + Relu".
@@ -32,7 +39,7 @@ def fusions(artifact: Artifact) -> Mapping[str, tuple[tuple[str, int], ...]]:
     return parse_file(artifact, {"litert": _of_litert, "onnx": _of_onnx})
 
 
-def _of_litert(content: bytes) -> dict:
+def _of_litert(content: bytes) -> Counts:
     from projectkit.measure.litert_file import parse
 
     file = parse(content)
@@ -40,7 +47,7 @@ def _of_litert(content: bytes) -> dict:
     return {"file": count_operators(_with_activation(operation.name, options) for operation, options in pairs)}
 
 
-def _with_activation(name: str, options) -> str:
+def _with_activation(name: str, options: "schema.Operator") -> str:
     from ai_edge_litert import schema_py_generated as schema
 
     table = options.BuiltinOptions()
@@ -54,16 +61,16 @@ def _with_activation(name: str, options) -> str:
     return f"{name} + {names_of(schema.ActivationFunctionType)[function]}"
 
 
-def _of_onnx(content: bytes) -> dict:
+def _of_onnx(content: bytes) -> Counts:
     return {level: count_operators(map(_described, optimized(content, level).graph.node)) for level in LEVELS}
 
 
-def _described(node) -> str:
+def _described(node: "onnx.NodeProto") -> str:
     activation = next((attribute.s.decode() for attribute in node.attribute if attribute.name == "activation"), "")
     return f"{node.op_type} + {activation}" if activation else node.op_type
 
 
-def optimized(content: bytes, level: str):
+def optimized(content: bytes, level: str) -> "onnx.ModelProto":
     """The ONNX model that ONNX Runtime makes of an .onnx file's bytes at a level of LEVELS, for this processor.
 
     Raises ArtifactError for a file that it refuses.

@@ -1,11 +1,8 @@
-"""What is inside a model file, counted without running it."""
+"""What is counted of a model file, and the values that hold it."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from projectkit.measure.parsing import parse_file
-from projectkit.types import Artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +52,6 @@ class Graph:
         """The mean width of a stored weight over the layers' kernels; None when no layer has one."""
         weights = sum(layer.weights for layer in self.layers)
         return sum(layer.weights * layer.bits for layer in self.layers) / weights if weights else None
-
-
-def read_graph(artifact: Artifact) -> Graph:
-    """Counts what is inside `artifact`. Raises ArtifactError when the file is malformed or cannot be counted."""
-    from projectkit.measure.litert_graph import read_litert
-    from projectkit.measure.onnx_graph import read_onnx
-    from projectkit.measure.supermask_graph import read_supermask
-
-    return parse_file(artifact, {"litert": read_litert, "onnx": read_onnx, "supermask": read_supermask})
 
 
 def count_operators(names: Iterable[str]) -> tuple[tuple[str, int], ...]:

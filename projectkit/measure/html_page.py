@@ -8,14 +8,10 @@ from projectkit.measure.formatting import format_interval, format_value
 from projectkit.measure.pareto import pareto
 from projectkit.measure.pareto_plot import pareto_svg
 from projectkit.measure.terminal_table import devices, heading, measured_metrics, reasons
+from projectkit.metrics import METRICS
 from projectkit.types import Profile
 
 COSTS = ("size", "latency_p50")
-# No columns of their own: the table is wide enough.
-SMALL_PRINT = (
-    *("nonzero_parameters", "sparsity", "weight_bits", "compressed_size", "two_of_four", "distinct_weights"),
-    *("operator_count", "peak_activations", "arena", "symmetric_int8"),
-)
 
 
 def page(profiles: Sequence[Profile], path: str | Path, *, title: str = "Measured models", command: str = "") -> Path:
@@ -26,7 +22,7 @@ def page(profiles: Sequence[Profile], path: str | Path, *, title: str = "Measure
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    metrics = [metric for metric in measured_metrics(profiles) if metric not in SMALL_PRINT]
+    metrics = [metric for metric in measured_metrics(profiles) if metric not in METRICS or METRICS[metric].column]
     written = environment.get_template("page.html").render(
         title=title,
         command=command,
@@ -42,7 +38,7 @@ def page(profiles: Sequence[Profile], path: str | Path, *, title: str = "Measure
     return path
 
 
-def _row(profile: Profile, metrics: Sequence[str], optimal: bool) -> dict:
+def _row(profile: Profile, metrics: Sequence[str], optimal: bool) -> dict[str, object]:
     cells = []
     for metric in metrics:
         measured = profile.values.get(metric)

@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Generic
 
 import numpy as np
 
 from projectkit.errors import ArtifactError
-from projectkit.measure.dataflow import Operation
+from projectkit.measure.dataflow import Operation, Value
 from projectkit.measure.parsing import parse_file
 from projectkit.types import Artifact
 
@@ -124,6 +125,7 @@ def _of_onnx(content: bytes, in_place: bool) -> Lifetimes:
     import onnx
 
     from projectkit.measure.onnx_graph import constants_of
+    from projectkit.measure.onnx_operators import operation_of
     from projectkit.measure.onnx_shapes import infer_shapes
     from projectkit.measure.operators import bits_of
 
@@ -131,9 +133,7 @@ def _of_onnx(content: bytes, in_place: bool) -> Lifetimes:
     graph, constants = model.graph, constants_of(model.graph)
     nodes = [node for node in graph.node if node.op_type != "Constant"]
     _refuse_hidden((node.op_type for node in nodes), {function.name for function in model.functions})
-    operations = [
-        Operation(node.op_type, tuple(name or None for name in node.input), tuple(filter(None, node.output))) for node in nodes
-    ]
+    operations = [operation_of(node) for node in nodes]
     inputs = [value.name for value in graph.input if value.name not in constants]
     outputs = [value.name for value in graph.output]
     shapes, batch = infer_shapes(model, constants)
@@ -150,20 +150,20 @@ def _refuse_hidden(names: Iterable[str], functions: Iterable[str] = ()) -> None:
         raise ArtifactError(f"holds {', '.join(hidden)}, inside which tensors live that the graph does not show.")
 
 
-def _from_input(operations: Sequence[Operation], inputs: Iterable) -> set:
+def _from_input(operations: Sequence[Operation[Value]], inputs: Iterable[Value]) -> set[Value]:
     """The values that depend on the model's input."""
     made = set(inputs)
     for operation in operations:
-        if made & set(operation.inputs):
+        if made & set(operation.present):
             made |= set(operation.outputs)
     return made
 
 
 @dataclass(slots=True)
-class _Shared:
+class _Shared(Generic[Value]):
     """A buffer while it is found out which tensors share it. kept: it must not be written over."""
 
-    value: object
+    value: Value
     size: int
     first: int
     last: int
@@ -174,19 +174,24 @@ class _Shared:
 
 
 def _lifetimes(
-    operations: Sequence[Operation], inputs: list, outputs: list, sizes: Mapping, names: Mapping, in_place: bool
+    operations: Sequence[Operation[Value]],
+    inputs: list[Value],
+    outputs: list[Value],
+    sizes: Mapping[Value, int],
+    names: Mapping[Value, str],
+    in_place: bool,
 ) -> Lifetimes:
     """`sizes` (bytes) and `names` by value."""
     made = _from_input(operations, inputs)
-    operations = [operation for operation in operations if made & set(operation.inputs)]
-    last = {value: number for number, operation in enumerate(operations) for value in operation.inputs}
+    operations = [operation for operation in operations if made & set(operation.present)]
+    last = {value: number for number, operation in enumerate(operations) for value in operation.present}
     last |= dict.fromkeys(outputs, len(operations) - 1)
     kept = {*inputs, *outputs}
     only_quantized = _only_quantized(operations) - kept
     buffers = {value: _Shared(value, sizes[value], 0, last.get(value, 0), True) for value in inputs}
     for number, operation in enumerate(operations):
-        source = next(value for value in operation.inputs if value in made)
-        shared = None
+        source = next(value for value in operation.present if value in made)
+        shared: _Shared[Value] | None = None
         stored = operation.name == "QuantizeLinear" and source in only_quantized and not buffers[source].kept
         unpacked = operation.name == "DequantizeLinear" and operation.outputs[0] not in kept
         if operation.name in VIEWS or stored or unpacked:
@@ -208,17 +213,19 @@ def _lifetimes(
     )
 
 
-def _overwritten(operation: Operation, number: int, buffers: Mapping, sizes: Mapping) -> _Shared | None:
+def _overwritten(
+    operation: Operation[Value], number: int, buffers: Mapping[Value, _Shared[Value]], sizes: Mapping[Value, int]
+) -> _Shared[Value] | None:
     """The buffer of an input that the output of operator `number` may be written over."""
-    for value in operation.inputs:
+    for value in operation.present:
         buffer = buffers.get(value)
         if buffer and buffer.last == number and not buffer.kept and sizes[value] == sizes[operation.outputs[0]]:
             return buffer
     return None
 
 
-def _only_quantized(operations: Sequence[Operation]) -> set:
+def _only_quantized(operations: Sequence[Operation[Value]]) -> set[Value]:
     """The values that nobody reads but QuantizeLinear."""
-    read = Counter(value for operation in operations for value in operation.inputs)
-    quantized = Counter(operation.inputs[0] for operation in operations if operation.name == "QuantizeLinear")
+    read = Counter(value for operation in operations for value in operation.present)
+    quantized = Counter(operation.input(0) for operation in operations if operation.name == "QuantizeLinear")
     return {value for value, count in quantized.items() if read[value] == count}

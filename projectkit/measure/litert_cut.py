@@ -1,14 +1,21 @@
 """Cuts a .tflite file into files of one operator each."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from projectkit.errors import ArtifactError
 from projectkit.measure.litert_file import names_of
 from projectkit.measure.litert_graph import PASSING
+
+if TYPE_CHECKING:
+    from ai_edge_litert import schema_py_generated as schema
+
+
+Table = TypeVar("Table")  # one of the schema's
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ def cut_litert(content: bytes) -> list[Part | None]:
         raise ArtifactError(f"has {len(model.subgraphs)} graphs, expected one: its operators cannot be run on their own.")
     graph, names = model.subgraphs[0], names_of(schema.BuiltinOperator)
     constant = {index for index, tensor in enumerate(graph.tensors) if _stored(model.buffers[tensor.buffer])}
-    unpacked: dict[int, list] = {}  # tensor → the operators that make it of constants
+    unpacked: dict[int, list[schema.OperatorT]] = {}  # tensor → the operators that make it of constants
     parts: list[Part | None] = []
     for operator in graph.operators:
         inputs = [int(index) for index in operator.inputs if index >= 0]
@@ -53,11 +60,13 @@ def cut_litert(content: bytes) -> list[Part | None]:
     return parts
 
 
-def _stored(buffer) -> bool:
+def _stored(buffer: "schema.BufferT") -> bool:
     return (buffer.data is not None and len(buffer.data) > 0) or buffer.offset > 1
 
 
-def _pack(model, operators: Sequence, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+def _pack(
+    model: "schema.ModelT", operators: Sequence["schema.OperatorT"], inputs: Sequence[int], outputs: Sequence[int]
+) -> bytes:
     """A file of `operators`."""
     import flatbuffers
 
@@ -66,10 +75,10 @@ def _pack(model, operators: Sequence, inputs: Sequence[int], outputs: Sequence[i
     place = {index: position for position, index in enumerate(dict.fromkeys(used))}
     buffers = list(dict.fromkeys([0, *(graph.tensors[index].buffer for index in place)]))
 
-    def moved(indices) -> np.ndarray:
+    def moved(indices: Iterable[int]) -> np.ndarray:
         return np.array([place.get(int(index), -1) for index in indices], np.int32)
 
-    def changed(table, **fields):
+    def changed(table: Table, **fields: object) -> Table:
         new = copy.copy(table)
         for field, value in fields.items():
             setattr(new, field, value)

@@ -7,11 +7,15 @@ copied is added up, and `read_graph` turns whatever else is raised into an Artif
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from projectkit.errors import ArtifactError
 from projectkit.measure.dataflow import Operation
+
+if TYPE_CHECKING:
+    from ai_edge_litert import schema_py_generated as schema
 
 BITS = {
     **{"FLOAT32": 32, "FLOAT16": 16, "BFLOAT16": 16, "FLOAT64": 64, "FLOAT8_E4M3FN": 8, "FLOAT8_E5M2": 8, "BOOL": 8},
@@ -47,11 +51,15 @@ class LiteRTFile:
     `input`, `outputs`: the indices of those tensors."""
 
     tensors: list[LiteRTTensor]
-    operations: list[Operation]
-    options: list
+    operations: list[Operation[int]]
+    options: list["schema.Operator"]
     outputs: list[int]
     batch: int
     input: int
+
+    def inputs_of(self, operation: Operation[int]) -> dict[int, LiteRTTensor]:
+        """The tensors of an operator's inputs by their position, without those that are absent."""
+        return {position: self.tensors[index] for position, index in enumerate(operation.inputs) if index is not None}
 
 
 def parse(content: bytes) -> LiteRTFile:
@@ -74,20 +82,23 @@ def parse(content: bytes) -> LiteRTFile:
 def stored_values(tensor: LiteRTTensor) -> np.ndarray:
     """The stored values of a constant, (elements,); of types that NumPy lacks, numbers that are 0 where the value is 0.
 
-    A sparse tensor stores fewer than it has elements. Raises ArtifactError when the bytes do not fit the shape.
+    A sparse tensor stores fewer than it has elements. Raises ArtifactError when the bytes do not fit the shape, and for a
+    tensor that is no constant.
     """
-    bits = BITS.get(tensor.type)
+    bits, data = BITS.get(tensor.type), tensor.data
+    if data is None:
+        raise ArtifactError(f"tensor {tensor.name!r} is computed when the model runs, expected a stored constant.")
     if bits is None:
         raise ArtifactError(f"tensor {tensor.name!r} holds constants of type {tensor.type}, which cannot be counted.")
-    if not tensor.sparse and len(tensor.data) != math.ceil(tensor.elements * bits / 8):
-        raise ArtifactError(f"is damaged: {tensor.name!r} {tensor.shape} stores {len(tensor.data)} bytes. Export it again.")
+    if not tensor.sparse and len(data) != math.ceil(tensor.elements * bits / 8):
+        raise ArtifactError(f"is damaged: {tensor.name!r} {tensor.shape} stores {len(data)} bytes. Export it again.")
     if bits < 8:
-        return _unpacked(tensor.data, bits, signed=tensor.type.startswith("INT"))[: None if tensor.sparse else tensor.elements]
+        return _unpacked(data, bits, signed=tensor.type.startswith("INT"))[: None if tensor.sparse else tensor.elements]
     if tensor.type in DTYPES:
-        return tensor.data.view(DTYPES[tensor.type])
+        return data.view(DTYPES[tensor.type])
     if "FLOAT" in tensor.type:  # BFLOAT16, FLOAT8: zero is all bits but the sign
-        return tensor.data.view(f"<u{bits // 8}") & (2 ** (bits - 1) - 1)
-    return tensor.data.view(f"<{'u' if tensor.type.startswith('U') else 'i'}{bits // 8}")
+        return data.view(f"<u{bits // 8}") & (2 ** (bits - 1) - 1)
+    return data.view(f"<{'u' if tensor.type.startswith('U') else 'i'}{bits // 8}")
 
 
 def _unpacked(data: np.ndarray, bits: int, *, signed: bool) -> np.ndarray:
@@ -104,16 +115,16 @@ def _bounded(length: int, content: bytes) -> int:
     return length
 
 
-def _buffers(model, content: bytes) -> list[np.ndarray | None]:
+def _buffers(model: "schema.Model", content: bytes) -> list[np.ndarray | None]:
     """The bytes of every buffer, None for empty ones. Together they cannot be longer than the file."""
-    buffers, total = [], 0
+    buffers: list[np.ndarray | None] = []
+    total = 0
     for index in range(_bounded(model.BuffersLength(), content)):
         buffer = model.Buffers(index)
         offset, size = buffer.Offset(), buffer.Size()  # set where a file is too large for 32-bit offsets
+        data: np.ndarray | None = buffer.DataAsNumpy() if buffer.DataLength() else None
         if offset > 1:
             data = np.frombuffer(content, np.uint8, size, offset)
-        else:
-            data = buffer.DataAsNumpy() if buffer.DataLength() else None
         total += 0 if data is None else len(data)
         buffers.append(data)
     if total > len(content):
@@ -121,8 +132,11 @@ def _buffers(model, content: bytes) -> list[np.ndarray | None]:
     return buffers
 
 
-def _tensors(subgraph, buffers: list, content: bytes, types: dict[int, str]) -> list[LiteRTTensor]:
-    tensors, letters = [], 0
+def _tensors(
+    subgraph: "schema.SubGraph", buffers: list[np.ndarray | None], content: bytes, types: dict[int, str]
+) -> list[LiteRTTensor]:
+    tensors: list[LiteRTTensor] = []
+    letters = 0
     for index in range(_bounded(subgraph.TensorsLength(), content)):
         tensors.append(_tensor(subgraph.Tensors(index), buffers, types))
         letters += len(tensors[-1].name)
@@ -131,7 +145,7 @@ def _tensors(subgraph, buffers: list, content: bytes, types: dict[int, str]) -> 
     return tensors
 
 
-def _tensor(tensor, buffers: list, types: dict[int, str]) -> LiteRTTensor:
+def _tensor(tensor: "schema.Tensor", buffers: list[np.ndarray | None], types: dict[int, str]) -> LiteRTTensor:
     quantization = tensor.Quantization()
     zero_points = quantization.ZeroPointAsNumpy() if quantization is not None and quantization.ZeroPointLength() else [0]
     if tensor.ShapeLength() > AXES_MOST:
@@ -152,31 +166,32 @@ def _tensor(tensor, buffers: list, types: dict[int, str]) -> LiteRTTensor:
     )
 
 
-def names_of(enumeration) -> dict[int, str]:
+def names_of(enumeration: type) -> dict[int, str]:
     """Number → name of one of the schema's enumerations, a class of ai_edge_litert.schema_py_generated."""
     return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
-def _operator_names(model, names: dict[int, str], content: bytes) -> list[str]:
+def _operator_names(model: "schema.Model", names: dict[int, str], content: bytes) -> list[str]:
     codes = [model.OperatorCodes(index) for index in range(_bounded(model.OperatorCodesLength(), content))]
     # Codes up to 127 stand in the older, one-byte field.
     return [names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())] for code in codes]
 
 
-def _operations(raw: list, names: list[str], tensors: int, content: bytes) -> list[Operation]:
-    operations, total = [], 0
+def _operations(raw: list["schema.Operator"], names: list[str], tensors: int, content: bytes) -> list[Operation[int]]:
+    operations: list[Operation[int]] = []
+    total = 0
     for operator in raw:
         total = _bounded(total + operator.InputsLength() + operator.OutputsLength(), content)
         inputs = [int(index) for index in operator.InputsAsNumpy()] if operator.InputsLength() else []
         outputs = [int(index) for index in operator.OutputsAsNumpy()] if operator.OutputsLength() else []
         if not all(-1 <= index < tensors for index in inputs + outputs):
             raise ArtifactError("is damaged: an operator names a tensor that does not exist. Export it again.")
-        inputs = [None if index < 0 else index for index in inputs]  # -1: an optional input left out
-        operations.append(Operation(names[operator.OpcodeIndex()], tuple(inputs), tuple(outputs)))
+        present = tuple(None if index < 0 else index for index in inputs)  # -1: an optional input left out
+        operations.append(Operation(names[operator.OpcodeIndex()], present, tuple(outputs)))
     return operations
 
 
-def _batch(subgraph, tensors: list[LiteRTTensor]) -> int:
+def _batch(subgraph: "schema.SubGraph", tensors: list[LiteRTTensor]) -> int:
     """How many examples the shapes in the file are for (a free batch axis is stored as 1)."""
     if subgraph.InputsLength() != 1:
         raise ArtifactError(f"has {subgraph.InputsLength()} inputs, expected one.")

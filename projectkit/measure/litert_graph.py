@@ -1,6 +1,8 @@
 """Counts what is inside a .tflite file."""
 
 import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -8,6 +10,9 @@ from projectkit.errors import ArtifactError
 from projectkit.measure.dataflow import Operation, data_values, root
 from projectkit.measure.graph import Graph, Layer, count_operators
 from projectkit.measure.litert_file import BITS, LiteRTFile, LiteRTTensor, parse, stored_values
+
+if TYPE_CHECKING:
+    from ai_edge_litert import schema_py_generated as schema
 
 AXIS_AT_1 = ("MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL", "ARG_MAX", "ARG_MIN", "CUMSUM")
 SHAPE_AT_1 = ("RESHAPE", "TRANSPOSE", "PAD", "MIRROR_PAD", "TILE", "EXPAND_DIMS", "BROADCAST_TO", "REVERSE_V2")
@@ -72,7 +77,7 @@ def _check_reshapes(file: LiteRTFile) -> None:
     """A size that only the run knows is stored as 1; a reshape is where that shows, since it keeps every element."""
     for operation in file.operations:
         if operation.name == "RESHAPE":
-            before, after = file.tensors[operation.inputs[0]], file.tensors[operation.outputs[0]]
+            before, after = file.tensors[operation.input(0)], file.tensors[operation.outputs[0]]
             if before.elements != after.elements:
                 raise ArtifactError(
                     f"does not fix the shapes inside it (a RESHAPE from {before.shape} to {after.shape}): its work cannot be "
@@ -86,7 +91,6 @@ def _layers(file: LiteRTFile) -> list[Layer]:
     for operation, options in zip(file.operations, file.options, strict=True):
         if operation.name not in MACS:
             continue
-        inputs = [None if index is None else file.tensors[index] for index in operation.inputs]
         output = file.tensors[operation.outputs[0]]
         constants = _constants(operation, producers, file.tensors)
         weights = max(constants, key=lambda tensor: tensor.elements, default=None)
@@ -94,7 +98,7 @@ def _layers(file: LiteRTFile) -> list[Layer]:
             Layer(
                 name=output.name,
                 operator=operation.name,
-                macs=MACS[operation.name](options, inputs, output) // file.batch,
+                macs=MACS[operation.name](options, file.inputs_of(operation), output) // file.batch,
                 parameters=sum(tensor.elements for tensor in constants),
                 weights=weights.elements if weights else 0,
                 bits=BITS.get(weights.type, 0) if weights else 0,
@@ -103,7 +107,9 @@ def _layers(file: LiteRTFile) -> list[Layer]:
     return layers
 
 
-def _constants(operation: Operation, producers: dict[int, Operation], tensors: list[LiteRTTensor]) -> list[LiteRTTensor]:
+def _constants(
+    operation: Operation[int], producers: dict[int, Operation[int]], tensors: list[LiteRTTensor]
+) -> list[LiteRTTensor]:
     """The constants that flow into `operation` as data, straight or through a DEQUANTIZE and the like."""
     skipped = NOT_DATA.get(operation.name, ())
     inputs = [index for place, index in enumerate(operation.inputs) if index is not None and place not in skipped]
@@ -111,27 +117,37 @@ def _constants(operation: Operation, producers: dict[int, Operation], tensors: l
     return [tensors[index] for index in sorted(roots) if tensors[index].data is not None]
 
 
-def _convolution(options, inputs, output) -> int:
+class MacCounter(Protocol):
+    """How many multiply-accumulates one operator takes, for all examples of the batch that the file's shapes are for.
+
+    options: the operator as the flatbuffer has it; inputs: its tensors by their position, without absent ones; output: the
+    first. Raises whatever a damaged operator makes it raise.
+    """
+
+    def __call__(self, options: "schema.Operator", inputs: Mapping[int, LiteRTTensor], output: LiteRTTensor) -> int: ...
+
+
+def _convolution(options: "schema.Operator", inputs: Mapping[int, LiteRTTensor], output: LiteRTTensor) -> int:
     """Every output element sums over its filter. Filter: (out, height, width, in / groups)."""
     return math.prod(output.shape) * math.prod(inputs[1].shape[1:])
 
 
-def _depthwise(options, inputs, output) -> int:
+def _depthwise(options: "schema.Operator", inputs: Mapping[int, LiteRTTensor], output: LiteRTTensor) -> int:
     """Every output element sums over one channel of the filter: (1, height, width, channels)."""
     return math.prod(output.shape) * math.prod(inputs[1].shape[1:3])
 
 
-def _fully_connected(options, inputs, output) -> int:
+def _fully_connected(options: "schema.Operator", inputs: Mapping[int, LiteRTTensor], output: LiteRTTensor) -> int:
     """Weights: (units, in), applied to every row of the input."""
     return math.prod(inputs[0].shape) * inputs[1].shape[0]
 
 
-def _transposed(options, inputs, output) -> int:
+def _transposed(options: "schema.Operator", inputs: Mapping[int, LiteRTTensor], output: LiteRTTensor) -> int:
     """Every input element is spread over a filter: (out, height, width, in). Inputs: output shape, filter, input."""
     return math.prod(inputs[2].shape) * math.prod(inputs[1].shape[:3])
 
 
-def _matrix_product(options, inputs, output) -> int:
+def _matrix_product(options: "schema.Operator", inputs: Mapping[int, LiteRTTensor], output: LiteRTTensor) -> int:
     """Every output element sums over the axis that the two operands share."""
     from ai_edge_litert import schema_py_generated as schema
 
@@ -140,7 +156,7 @@ def _matrix_product(options, inputs, output) -> int:
     return math.prod(output.shape) * inputs[0].shape[-2 if fields.AdjX() else -1]
 
 
-MACS = {
+MACS: Mapping[str, MacCounter] = {
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _depthwise,
     "FULLY_CONNECTED": _fully_connected,

@@ -79,7 +79,7 @@ def _one_element() -> bytes:
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    def tensor(name: bytes):
+    def tensor(name: bytes) -> schema.TensorT:
         made = schema.TensorT()
         made.shape, made.type, made.name = np.array([1], np.int32), schema.TensorType.FLOAT32, name
         return made

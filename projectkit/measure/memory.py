@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from statistics import median
+from typing import TypedDict
 
 import numpy as np
 
@@ -14,6 +15,15 @@ from projectkit.types import Artifact, Measurement
 
 CHILDREN = 3
 TIMEOUT = 300  # seconds; a model that takes longer to open and run once is not one that a lab can measure
+
+
+class Answer(TypedDict, total=False):
+    """What the child prints: `least` and `most` bytes that the model added, or why that is `missing` here, or an `error`."""
+
+    least: int
+    most: int
+    missing: str
+    error: str
 
 
 def peak_memory(artifact: Artifact, x: np.ndarray, *, threads: int = 1, budget: float = 1.0) -> tuple[Measurement]:
@@ -26,13 +36,13 @@ def peak_memory(artifact: Artifact, x: np.ndarray, *, threads: int = 1, budget: 
     ArtifactError when the model cannot be opened or run.
     """
     answers = [_child(artifact, np.ascontiguousarray(x[:1], dtype=np.float32), threads) for _ in range(CHILDREN)]
-    values = [answer["least"] for answer in answers]
-    highest = max(answer["most"] for answer in answers)
+    values = [least for least, _ in answers]
+    highest = max(most for _, most in answers)
     return (Measurement("peak_memory", median(values), min(values), highest, CHILDREN),)
 
 
-def _child(artifact: Artifact, example: np.ndarray, threads: int) -> dict[str, int]:
-    """Runs one child on `example` (1, ...); its {"least": bytes, "most": bytes}."""
+def _child(artifact: Artifact, example: np.ndarray, threads: int) -> tuple[int, int]:
+    """Runs one child on `example` (1, ...); the bytes that opening and running added lie between the two."""
     stored = io.BytesIO()
     np.save(stored, example, allow_pickle=False)
     command = [sys.executable, "-m", "projectkit.measure.memory_child", artifact.path, artifact.format, str(threads)]
@@ -44,17 +54,18 @@ def _child(artifact: Artifact, example: np.ndarray, threads: int) -> dict[str, i
         raise ArtifactError(f"{artifact.path}: opening and running it once took more than {TIMEOUT} s.") from error
     answer = _answer(done.stdout)
     if "least" in answer:
-        return answer
+        return answer["least"], answer["most"]
     if "missing" in answer:
         raise NotHere(answer["missing"])
     raise ArtifactError(answer.get("error") or f"{artifact.path}: the runtime died of it ({how_it_ended(done.returncode)}).")
 
 
-def _answer(printed: bytes) -> dict:
+def _answer(printed: bytes) -> Answer:
     """The last line that the child printed; {} when it died before it could answer."""
     lines = printed.decode(errors="replace").strip().splitlines()
     try:
-        return json.loads(lines[-1])
+        answer: Answer = json.loads(lines[-1])
+        return answer
     except (IndexError, ValueError):
         return {}
 

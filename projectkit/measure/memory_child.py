@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from projectkit.errors import ArtifactError, NotHere
+from projectkit.measure.memory import Answer
 from projectkit.runtimes import open as open_model
 from projectkit.types import Artifact
 
@@ -24,16 +25,17 @@ def main() -> None:
     path, file_format, threads = sys.argv[1:4]
     example = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
     try:
-        answer = measure(Artifact(path, file_format, "", 0), example, int(threads))
+        least, most = measure(Artifact(path, file_format, "", 0), example, int(threads))
+        answer = Answer(least=least, most=most)
     except ArtifactError as error:
-        answer = {"error": str(error)}
+        answer = Answer(error=str(error))
     except NotHere as reason:
-        answer = {"missing": str(reason)}
+        answer = Answer(missing=str(reason))
     print(json.dumps(answer), flush=True)
 
 
-def measure(artifact: Artifact, example: np.ndarray, threads: int) -> dict[str, int]:
-    """Bytes that opening `artifact` and running `example` (1, ...) added: they lie between "least" and "most"."""
+def measure(artifact: Artifact, example: np.ndarray, threads: int) -> tuple[int, int]:
+    """(least, most): between them lie the bytes that opening `artifact` and running `example` (1, ...) added."""
     if artifact.format in LIBRARIES:
         importlib.import_module(LIBRARIES[artifact.format])
     reset = _reset_peak()
@@ -42,8 +44,8 @@ def measure(artifact: Artifact, example: np.ndarray, threads: int) -> dict[str, 
         session.run(example)
         after, peak = _resident(), _peak()
     if reset or peak > mark:  # the mark shows this model's peak, not that of the imports
-        return {"least": max(0, peak - before), "most": max(0, peak - before)}
-    return {"least": max(0, after - before), "most": max(0, mark - before, after - before)}
+        return max(0, peak - before), max(0, peak - before)
+    return max(0, after - before), max(0, mark - before, after - before)
 
 
 def _reset_peak() -> bool:

@@ -1,15 +1,19 @@
 """Counts what is inside an .onnx file, without a runtime."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from projectkit.errors import ArtifactError
 from projectkit.measure.dataflow import Operation, data_values, root
 from projectkit.measure.graph import Graph, Layer, count_operators
-from projectkit.measure.onnx_operators import PASSING, PRODUCTS, UNCOUNTED, ZERO_POINTS, is_data
+from projectkit.measure.onnx_operators import PASSING, PRODUCTS, UNCOUNTED, ZERO_POINTS, Constant, is_data, operation_of
 from projectkit.measure.onnx_shapes import infer_shapes
+
+if TYPE_CHECKING:
+    import onnx
 
 
 def read_onnx(content: bytes) -> Graph:
@@ -28,14 +32,12 @@ def read_onnx(content: bytes) -> Graph:
     uncounted = sorted({node.op_type for node in nodes} & UNCOUNTED)
     if uncounted:
         raise ArtifactError(f"holds {', '.join(uncounted)}, whose multiply-accumulates cannot be counted from the file.")
-    operations = [
-        Operation(node.op_type, tuple(name or None for name in node.input), tuple(filter(None, node.output))) for node in nodes
-    ]
+    operations = [operation_of(node) for node in nodes]
     constants = constants_of(model.graph)
     outputs = [value.name for value in model.graph.output]
     scales = _products_of_scales(operations)
 
-    def is_data_here(operation: Operation, position: int) -> bool:
+    def is_data_here(operation: Operation[str], position: int) -> bool:
         return is_data(operation.name, position) and operation.inputs[position] not in scales
 
     data = data_values(operations, outputs, is_data_here)
@@ -51,7 +53,7 @@ def read_onnx(content: bytes) -> Graph:
     )
 
 
-def _refuse_external_data(model) -> None:
+def _refuse_external_data(model: "onnx.ModelProto") -> None:
     """A file that points at other files could point anywhere; a model is one file here."""
     import onnx
 
@@ -63,7 +65,7 @@ def _refuse_external_data(model) -> None:
             )
 
 
-def _tensors(message) -> Iterator:
+def _tensors(message: "onnx.ModelProto") -> Iterator["onnx.TensorProto"]:
     """Every TensorProto inside a protobuf message, however deep."""
     import onnx
 
@@ -78,11 +80,11 @@ def _tensors(message) -> Iterator:
                 pending.extend([value] if hasattr(value, "ListFields") else value)
 
 
-def constants_of(graph) -> dict:
+def constants_of(graph: "onnx.GraphProto") -> dict[str, Constant]:
     """name → TensorProto or SparseTensorProto of initializers and of Constant nodes."""
     import onnx
 
-    constants = {tensor.name: tensor for tensor in graph.initializer}
+    constants: dict[str, Constant] = {tensor.name: tensor for tensor in graph.initializer}
     constants |= {tensor.values.name: tensor for tensor in graph.sparse_initializer}
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute:
@@ -92,7 +94,7 @@ def constants_of(graph) -> dict:
     return constants
 
 
-def _from_plain(value):
+def _from_plain(value: object) -> "onnx.TensorProto":
     """The tensor of a Constant node that gives its value as a number or a list of numbers."""
     import onnx
 
@@ -102,17 +104,22 @@ def _from_plain(value):
     return onnx.numpy_helper.from_array(array.astype(np.float32 if array.dtype.kind == "f" else np.int64))
 
 
-def _products_of_scales(operations: list[Operation]) -> set[str]:
+def _products_of_scales(operations: Sequence[Operation[str]]) -> set[str]:
     """Constants that are multiplied with a scale found at run time are scales too (dynamic quantization)."""
     dynamic = {operation.outputs[1] for operation in operations if operation.name == "DynamicQuantizeLinear"}
-    scales = set()
+    scales: set[str] = set()
     for operation in operations:
-        if operation.name == "Mul" and dynamic & set(operation.inputs):
-            scales |= set(operation.inputs) - dynamic
+        if operation.name == "Mul" and dynamic & set(operation.present):
+            scales |= set(operation.present) - dynamic
     return scales
 
 
-def _layers(nodes: list, operations: list[Operation], constants: dict, model) -> list[Layer]:
+def _layers(
+    nodes: Sequence["onnx.NodeProto"],
+    operations: Sequence[Operation[str]],
+    constants: Mapping[str, Constant],
+    model: "onnx.ModelProto",
+) -> list[Layer]:
     shapes, batch = infer_shapes(model, constants)
     producers = {value: operation for operation in operations for value in operation.outputs}
     layers = []
@@ -140,10 +147,10 @@ def _layers(nodes: list, operations: list[Operation], constants: dict, model) ->
     return layers
 
 
-def macs_of(node, operation: Operation, shapes: dict[str, tuple[int, ...]]) -> int:
+def macs_of(node: "onnx.NodeProto", operation: Operation[str], shapes: Mapping[str, tuple[int, ...]]) -> int:
     """Of a node of PRODUCTS, for all examples of the batch. Raises ArtifactError where a shape that it needs is unknown."""
     kind, first, second = PRODUCTS[node.op_type]
-    needed = (operation.inputs[first], operation.inputs[second], operation.outputs[0])
+    needed = (operation.input(first), operation.input(second), operation.outputs[0])
     unknown = [name for name in needed if name not in shapes]
     if unknown:
         raise ArtifactError(f"the shape of {unknown[0]!r} does not follow from the input's; export with fixed shapes.")
@@ -156,7 +163,7 @@ def macs_of(node, operation: Operation, shapes: dict[str, tuple[int, ...]]) -> i
     return math.prod(output) * left[-2 if transposed else -1]
 
 
-def zero_points_of(nodes: list, constants: dict) -> dict:
+def zero_points_of(nodes: Sequence["onnx.NodeProto"], constants: Mapping[str, Constant]) -> dict[str, np.ndarray]:
     """name of a quantized constant → its zero points, in a shape that broadcasts against it."""
     found = {}
     for node in nodes:
@@ -172,7 +179,7 @@ def zero_points_of(nodes: list, constants: dict) -> dict:
     return found
 
 
-def _broadcastable(zero_point: np.ndarray, dims, axis: int, attributes: dict) -> np.ndarray:
+def _broadcastable(zero_point: np.ndarray, dims: Sequence[int], axis: int, attributes: Mapping[str, int]) -> np.ndarray:
     if zero_point.size == 1:
         return zero_point.reshape(())
     if attributes.get("block_size") and zero_point.ndim == len(dims):  # one zero point for a block along the axis
@@ -182,7 +189,7 @@ def _broadcastable(zero_point: np.ndarray, dims, axis: int, attributes: dict) ->
     return zero_point.reshape(along)
 
 
-def _nonzero(tensor, zero_points: np.ndarray | None) -> int:
+def _nonzero(tensor: Constant, zero_points: np.ndarray | None) -> int:
     """How many stored values differ from their zero point; of a sparse tensor, which stores no others, how many it stores."""
     values = _array(tensor)
     if zero_points is None or values.shape != tuple(tensor.dims):
@@ -191,18 +198,18 @@ def _nonzero(tensor, zero_points: np.ndarray | None) -> int:
     return int(np.count_nonzero(values.astype(np.int64) != zero_points.astype(np.int64)))
 
 
-def _array(tensor) -> np.ndarray:
+def _array(tensor: Constant) -> np.ndarray:
     import onnx
 
     stored = tensor.values if isinstance(tensor, onnx.SparseTensorProto) else tensor
     return onnx.numpy_helper.to_array(stored)
 
 
-def _elements(tensor) -> int:
+def _elements(tensor: Constant) -> int:
     return math.prod(tensor.dims)
 
 
-def _bits(tensor) -> int:
+def _bits(tensor: Constant) -> int:
     import onnx
 
     stored = tensor.values if isinstance(tensor, onnx.SparseTensorProto) else tensor

@@ -1,5 +1,15 @@
 """What the inputs of ONNX operators mean, as tables. Sources: onnx/docs/Operators.md, onnxruntime/docs/ContribOperators.md."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+from projectkit.measure.dataflow import Operation
+
+if TYPE_CHECKING:
+    import onnx
+
+Constant: TypeAlias = Union["onnx.TensorProto", "onnx.SparseTensorProto"]
+
 # Operators that multiply and accumulate: (kind, position of the first operand, position of the second).
 PRODUCTS = {
     "Conv": ("convolution", 0, 1),
@@ -81,7 +91,7 @@ ZERO_POINTS = {
 
 # ONNX's shape inference knows only its own operators. For shapes, these of ONNX Runtime's stand for:
 # operator → (ONNX operator, the inputs that it takes; a slice where their number is free).
-SHAPED_LIKE = {
+SHAPED_LIKE: Mapping[str, tuple[str, tuple[int, ...] | slice]] = {
     "QLinearAdd": ("Add", (0, 3)),
     "QLinearMul": ("Mul", (0, 3)),
     "QLinearConcat": ("Concat", slice(2, None, 3)),
@@ -100,6 +110,11 @@ SHAPED_LIKE = {
 }
 
 PASSING = frozenset({"DequantizeLinear", "QuantizeLinear", "Cast", "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze"})
+
+
+def operation_of(node: "onnx.NodeProto") -> Operation[str]:
+    """A node of the graph as an operation; an empty name stands for an input or output that is absent."""
+    return Operation(node.op_type, tuple(name or None for name in node.input), tuple(filter(None, node.output)))
 
 
 def is_data(operator: str, position: int) -> bool:

@@ -3,13 +3,19 @@
 They are inferred anew from the input's shape and the operators: what the file says of its intermediate values is a claim.
 """
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from projectkit.errors import ArtifactError
-from projectkit.measure.onnx_operators import SHAPED_LIKE
+from projectkit.measure.onnx_operators import SHAPED_LIKE, Constant
+
+if TYPE_CHECKING:
+    import onnx
 
 CONTRIBUTED = "com.microsoft"  # the domain of ONNX Runtime's own operators
 
 
-def infer_shapes(model, constants: dict) -> tuple[dict[str, tuple[int, ...]], int]:
+def infer_shapes(model: "onnx.ModelProto", constants: Mapping[str, Constant]) -> tuple[dict[str, tuple[int, ...]], int]:
     """(shape by name wherever it is known, batch size that the shapes are for). A free batch axis becomes 1.
 
     constants: name → tensor. Raises ArtifactError when there is not one input, with fixed sizes but for its batch axis.
@@ -36,7 +42,7 @@ def infer_shapes(model, constants: dict) -> tuple[dict[str, tuple[int, ...]], in
     return shapes, batch
 
 
-def _pin_batch(graph, constants: dict) -> int:
+def _pin_batch(graph: "onnx.GraphProto", constants: Mapping[str, Constant]) -> int:
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1:
         raise ArtifactError(f"has {len(inputs)} inputs, expected one.")
@@ -48,7 +54,7 @@ def _pin_batch(graph, constants: dict) -> int:
     return axes[0].dim_value
 
 
-def _translate(node) -> None:
+def _translate(node: "onnx.NodeProto") -> None:
     """Turns one of ONNX Runtime's operators into the ONNX operator whose output has the same shape."""
     operator, positions = SHAPED_LIKE[node.op_type]
     inputs = list(node.input)

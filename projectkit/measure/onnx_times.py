@@ -7,20 +7,38 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
 from projectkit import runtimes
 from projectkit.errors import ArtifactError
-from projectkit.measure.dataflow import Operation
 from projectkit.measure.onnx_graph import constants_of, macs_of
-from projectkit.measure.onnx_operators import PRODUCTS
+from projectkit.measure.onnx_operators import PRODUCTS, operation_of
 from projectkit.measure.operators import Operator, multiplied_type
 from projectkit.runtimes.tensors import first_line, to_stored
 from projectkit.types import Artifact, Tensor
 
+if TYPE_CHECKING:
+    import onnx
+    import onnxruntime
+
 NUMPY_NAMES = {"float": "float32", "double": "float64"}  # of the profiler's types
 RESOLUTION = 1e-6  # seconds: the profiler cuts off what is below
+
+
+class Arguments(TypedDict):
+    """What the profiler says of a kernel's run; of it, the type and the shape of every output: [{"float": [1, 10]}, …]."""
+
+    output_type_shape: list[dict[str, list[int]]]
+
+
+class Event(TypedDict):
+    """A kernel's run as the profiler writes it; dur: whole microseconds."""
+
+    name: str
+    dur: int
+    args: Arguments
 
 
 class Profiled:
@@ -40,7 +58,7 @@ class Profiled:
         with closing(runtimes.open(artifact)) as session:
             self.source = session.inputs[0]
 
-    def _open(self, content: bytes, threads: int, folder: Path | None = None):
+    def _open(self, content: bytes, threads: int, folder: Path | None = None) -> "onnxruntime.InferenceSession":
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -66,7 +84,7 @@ class Profiled:
         with self._folder as folder:
             events = json.loads(Path(self._profiled.end_profiling()).read_text(encoding="utf-8"))
             model = onnx.load(Path(folder) / "optimized.onnx")
-        ran: dict[str, list[dict]] = {}
+        ran: dict[str, list[Event]] = {}
         for event in events:
             if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
                 ran.setdefault(event["name"].removesuffix("_kernel_time"), []).append(event)
@@ -85,7 +103,7 @@ def _with_names(content: bytes) -> bytes:
     return model.SerializeToString()
 
 
-def _operators(model, arguments: Mapping[str, Mapping], source: Tensor) -> list[Operator]:
+def _operators(model: "onnx.ModelProto", arguments: Mapping[str, Arguments], source: Tensor) -> list[Operator]:
     """What the nodes named in `arguments` compute and move. arguments: name → what the profiler says of it; its shapes are those
     of the run, but the constants that a kernel keeps for itself are missing there and stand in the optimized `model`."""
     import onnx
@@ -101,15 +119,15 @@ def _operators(model, arguments: Mapping[str, Mapping], source: Tensor) -> list[
         for output, described in zip(filter(None, node.output), says["output_type_shape"], strict=False):
             ((type_name, shape),) = described.items()
             types[output], shapes[output] = NUMPY_NAMES.get(type_name, type_name), tuple(shape)
-        operation = Operation(node.op_type, tuple(value or None for value in node.input), tuple(filter(None, node.output)))
-        touched = {value for value in (*operation.inputs, *operation.outputs) if value in shapes}
+        operation = operation_of(node)
+        touched = {value for value in (*operation.present, *operation.outputs) if value in shapes}
         operators.append(
             Operator(
                 name=name.rpartition("#")[0] or name,
                 kind=node.op_type,
                 macs=macs_of(node, operation, shapes) if node.op_type in PRODUCTS else 0,
                 moved_bytes=sum(math.prod(shapes[value]) * np.dtype(types[value]).itemsize for value in touched),
-                dtype=multiplied_type(types[operation.inputs[0]]),
+                dtype=multiplied_type(types[operation.input(0)]),
             )
         )
     return operators

@@ -83,7 +83,7 @@ def _onnx(artifact: Artifact, x: np.ndarray, threads: int, budget: float) -> Tim
     return _timed(operators, seconds[-len(whole) :], np.array(whole), resolution=RESOLUTION)
 
 
-def _examples(x: np.ndarray, budget: float, run: Callable) -> Iterator[np.ndarray]:
+def _examples(x: np.ndarray, budget: float, run: Callable[[np.ndarray], object]) -> Iterator[np.ndarray]:
     """Warms `run` up, then yields examples (1, ...) in turn until the budget is spent."""
     for _ in range(WARM_UP):
         run(x[:1])

@@ -3,11 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from projectkit.errors import ArtifactError
-from projectkit.measure.dataflow import Operation, root
+from projectkit.measure.dataflow import root
 from projectkit.measure.parsing import parse_file
 from projectkit.types import Artifact
+
+if TYPE_CHECKING:
+    import onnx
+
+    from projectkit.measure.onnx_operators import Constant
 
 INTEGERS = {"int8": "int8", "uint8": "int8", "int4": "int8", "uint4": "int8", "int2": "int8", "int16": "int16"}
 FOLDED = frozenset({"QuantizeLinear", "DequantizeLinear", "Identity"})  # a runtime makes them a part of their neighbours
@@ -65,23 +71,23 @@ def _of_litert(content: bytes) -> tuple[Operator, ...]:
 
     operators = []
     for operation, options in zip(file.operations, file.options, strict=True):
-        inputs = [None if index is None else file.tensors[index] for index in operation.inputs]
+        inputs = file.inputs_of(operation)
         output = file.tensors[operation.outputs[0]]
         count = MACS[operation.name](options, inputs, output) // file.batch if operation.name in MACS else 0
-        weights = file.tensors[root(operation.inputs[1], producers, PASSING)] if count else None
+        weights = file.tensors[root(operation.input(1), producers, PASSING)] if count else None
         narrow = weights is not None and weights.type in ("INT8", "INT4", "INT2") and inputs[1].type == weights.type
         arranging = NOT_DATA.get(operation.name, ())
-        computed = (tensor for place, tensor in enumerate(inputs) if tensor is not None and place not in arranging)
+        computed = (tensor for place, tensor in inputs.items() if place not in arranging)
         data = next((tensor for tensor in computed if tensor.data is None), output)
         operators.append(
             Operator(
                 name=output.name,
                 kind=operation.name,
                 macs=count,
-                moved_bytes=sum(size(index) for index in {*operation.inputs, *operation.outputs} - {None}),
+                moved_bytes=sum(size(index) for index in {*operation.present, *operation.outputs}),
                 # Float activations with int8 weights are quantized at run time and multiplied as int8.
                 dtype="int8" if narrow and data.type != "INT16" else multiplied_type(data.type.lower()),
-                read_bytes=sum(size(index) for index in {*operation.inputs} - {None} if file.tensors[index].data is None),
+                read_bytes=sum(size(index) for index in {*operation.present} if file.tensors[index].data is None),
                 written_bytes=sum(size(index) for index in operation.outputs),
             )
         )
@@ -92,7 +98,7 @@ def _of_onnx(content: bytes) -> tuple[Operator, ...]:
     import onnx
 
     from projectkit.measure.onnx_graph import constants_of, macs_of
-    from projectkit.measure.onnx_operators import PRODUCTS, UNCOUNTED
+    from projectkit.measure.onnx_operators import PRODUCTS, UNCOUNTED, operation_of
     from projectkit.measure.onnx_shapes import infer_shapes
 
     model = onnx.load_from_string(content)
@@ -103,13 +109,11 @@ def _of_onnx(content: bytes) -> tuple[Operator, ...]:
     _refuse({node.op_type for node in model.graph.node} & UNCOUNTED)
     constants = constants_of(model.graph)
     nodes = [node for node in model.graph.node if node.op_type != "Constant"]
-    operations = [
-        Operation(node.op_type, tuple(name or None for name in node.input), tuple(filter(None, node.output))) for node in nodes
-    ]
+    operations = [operation_of(node) for node in nodes]
     shapes, batch = infer_shapes(model, constants)
     bits = bits_of(model, nodes, constants)
     producers = {value: operation for operation in operations for value in operation.outputs}
-    quantized = {operation.inputs[0]: operation.outputs[0] for operation in operations if operation.name == "QuantizeLinear"}
+    quantized = {operation.input(0): operation.outputs[0] for operation in operations if operation.name == "QuantizeLinear"}
 
     def size(name: str) -> int:
         if name not in shapes:
@@ -121,7 +125,7 @@ def _of_onnx(content: bytes) -> tuple[Operator, ...]:
     for index, (node, operation) in enumerate(zip(nodes, operations, strict=True)):
         if node.op_type in FOLDED:
             continue
-        inputs = [root(name, producers, UNPACKING) for name in operation.inputs if name is not None]
+        inputs = [root(name, producers, UNPACKING) for name in operation.present]
         outputs = [quantized.get(name, name) for name in operation.outputs]
         operators.append(
             Operator(
@@ -137,7 +141,9 @@ def _of_onnx(content: bytes) -> tuple[Operator, ...]:
     return tuple(operators)
 
 
-def bits_of(model, nodes: Sequence, constants: Mapping) -> dict[str, tuple[int, str]]:
+def bits_of(
+    model: "onnx.ModelProto", nodes: Sequence["onnx.NodeProto"], constants: Mapping[str, "Constant"]
+) -> dict[str, tuple[int, str]]:
     """(bits, name of the type) of every value: as the file states it, else as of the first input of what makes it."""
     import onnx
 

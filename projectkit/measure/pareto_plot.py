@@ -3,11 +3,20 @@
 import io
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from projectkit.measure.formatting import format_value
 from projectkit.measure.pareto import pareto
-from projectkit.types import METRICS, Profile
+from projectkit.metrics import METRICS
+from projectkit.types import Profile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
 
 # Placeholders that matplotlib accepts as colours; the finished SVG gets the page's own instead, light or dark.
 INK, FAINT, ACCENT, MUTED = "#010203", "#010204", "#010205", "#010206"
@@ -38,28 +47,28 @@ def pareto_svg(profiles: Sequence[Profile], cost: str, *, width: float = 5.6, he
     # Text stays text (selectable, in the page's font); the salt keeps the ids of two plots on a page apart.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": cost, "font.size": 9.5}):
         figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
+        canvas = FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         _style(axes, points, cost)
         _draw(axes, points, optimal, cost)
-        figure.canvas.draw()
-        _label(figure, axes, points, names, cost)
+        canvas.draw()
+        _label(canvas, axes, points, names, cost)
         written = io.StringIO()
         figure.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _inline(written.getvalue(), f"Accuracy against {METRICS[cost].label.lower()}")
 
 
-def _style(axes, points: Sequence[Profile], cost: str) -> None:
+def _style(axes: "Axes", points: Sequence[Profile], cost: str) -> None:
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
     values = [profile.values[cost].value for profile in points]
     if min(values) > 0 and max(values) / min(values) > LOGARITHMIC_FROM:
-        from matplotlib.ticker import LogLocator
-
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
     else:
-        axes.xaxis.get_major_locator().set_params(nbins=6)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
     for metric, axis in ((cost, axes.xaxis), ("accuracy", axes.yaxis)):
-        axis.set_major_formatter(lambda value, _, metric=metric: format_value(metric, value))
+        axis.set_major_formatter(partial(_tick, metric))
     axes.minorticks_off()
     axes.set_xlabel(METRICS[cost].label, color=INK)
     axes.set_ylabel("Accuracy", color=INK)
@@ -71,7 +80,12 @@ def _style(axes, points: Sequence[Profile], cost: str) -> None:
     axes.spines[["left", "bottom"]].set_color(FAINT)
 
 
-def _draw(axes, points: Sequence[Profile], optimal: Sequence[int], cost: str) -> None:
+def _tick(metric: str, value: float, position: int | None) -> str:
+    """What matplotlib writes at a tick; it tells the tick's position, too."""
+    return format_value(metric, value)
+
+
+def _draw(axes: "Axes", points: Sequence[Profile], optimal: Sequence[int], cost: str) -> None:
     joined = [(points[index].values[cost].value, points[index].values["accuracy"].value) for index in optimal]
     axes.plot(*zip(*joined, strict=True), color=ACCENT, linewidth=1.6, zorder=2)
     for index, profile in enumerate(points):
@@ -92,19 +106,19 @@ def _draw(axes, points: Sequence[Profile], optimal: Sequence[int], cost: str) ->
         )
 
 
-def _label(figure, axes, points: Sequence[Profile], names: Sequence[str], cost: str) -> None:
+def _label(canvas: "FigureCanvasAgg", axes: "Axes", points: Sequence[Profile], names: Sequence[str], cost: str) -> None:
     """Puts each point's name beside it, in the first place where it covers no other name and no point."""
-    renderer = figure.canvas.get_renderer()
+    renderer, whole = canvas.get_renderer(), canvas.figure.bbox
     data = [(profile.values[cost].value, profile.values["accuracy"].value) for profile in points]
     pixels = [axes.transData.transform(point) for point in data]
-    taken: list = []
+    taken: list[Bbox] = []
     for index in sorted(range(len(points)), key=lambda index: -len(names[index])):  # a long name is the hardest to place
-        tried = []
+        tried: list[tuple[int, int, Annotation, Bbox]] = []
         for place in LABEL_PLACES:
             text = _annotate(axes, names[index], data[index], place)
             box = text.get_window_extent(renderer)
             clashes = sum(box.overlaps(other) for other in taken) + sum(box.contains(*point) for point in pixels)
-            outside = box.x0 < 0 or box.x1 > figure.bbox.width or box.y0 < 0 or box.y1 > figure.bbox.height
+            outside = box.x0 < 0 or box.x1 > whole.width or box.y0 < 0 or box.y1 > whole.height
             tried.append((clashes + 10 * outside, len(tried), text, box))
             text.remove()
         _, _, text, box = min(tried, key=lambda one: one[:2])
@@ -112,11 +126,20 @@ def _label(figure, axes, points: Sequence[Profile], names: Sequence[str], cost: 
         taken.append(box)
 
 
-def _annotate(axes, name: str, point: tuple[float, float], place: tuple[int, int]):
+def _annotate(axes: "Axes", name: str, point: tuple[float, float], place: tuple[int, int]) -> "Annotation":
     side = "left" if place[0] > 0 else "right" if place[0] < 0 else "center"
     # parse_math: a file's name may hold a dollar sign
-    options = {"fontsize": 8.5, "color": INK, "parse_math": False, "ha": side, "va": "center"}
-    return axes.annotate(name, point, xytext=place, textcoords="offset points", **options)
+    return axes.annotate(
+        name,
+        point,
+        xytext=place,
+        textcoords="offset points",
+        fontsize=8.5,
+        color=INK,
+        parse_math=False,
+        ha=side,
+        va="center",
+    )
 
 
 def _optimal(points: Sequence[Profile], cost: str) -> list[int]:

@@ -1,38 +1,60 @@
 """Everything there is to measure of a model file, in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from typing import Protocol
 
 import numpy as np
 
 from projectkit.errors import ArtifactError, NotHere
 from projectkit.measure.arena import arena
 from projectkit.measure.compression import compressed_size
+from projectkit.measure.counting import read_graph
 from projectkit.measure.energy_meter import energy
-from projectkit.measure.graph import read_graph
-from projectkit.measure.lifetimes import read_lifetimes
+from projectkit.measure.graph import Graph
+from projectkit.measure.lifetimes import Lifetimes, read_lifetimes
 from projectkit.measure.machine import device
 from projectkit.measure.memory import peak_memory
-from projectkit.measure.patterns import read_patterns
+from projectkit.measure.patterns import Patterns, read_patterns
 from projectkit.measure.quality import accuracy
-from projectkit.measure.symmetric import read_symmetric
+from projectkit.measure.symmetric import Symmetric, read_symmetric
 from projectkit.measure.timing import interleave, latency, latency_from, ratio_from
+from projectkit.metrics import PROFILE_METRICS
 from projectkit.runtimes import open as open_model
 from projectkit.types import Artifact, Measurement, Profile, Split
 
-# (artifact, x, *, threads, budget) -> tuple[Measurement, ...], or raises NotHere(reason)
-METERS = {"latency": latency, "peak_memory": peak_memory, "arena": arena, "energy": energy}
-COUNTED = ("parameters", "nonzero_parameters", "sparsity", "weight_bits", "macs", "operator_count")  # attributes of Graph
-PATTERNS = ("two_of_four", "distinct_weights")  # attributes of Patterns
-ACTIVATIONS = ("peak_activations",)  # of Lifetimes
-PAIRS = ("symmetric_int8",)  # of Symmetric
-READ = ((COUNTED, read_graph), (PATTERNS, read_patterns), (ACTIVATIONS, read_lifetimes), (PAIRS, read_symmetric))
+
+class Meter(Protocol):
+    """Measures a model file on the example inputs x (n, ...) float32, with a runtime on `threads` threads, for about `budget`
+    seconds. Raises NotHere(reason) where this machine cannot measure it, ArtifactError when the file cannot be run.
+
+    It takes the file and not an opened session, because memory can only be seen by a process that has not opened the file yet.
+    """
+
+    def __call__(
+        self, artifact: Artifact, x: np.ndarray, *, threads: int = 1, budget: float = 1.0
+    ) -> tuple[Measurement, ...]: ...
+
+
+METERS: Mapping[str, Meter] = {"latency": latency, "peak_memory": peak_memory, "arena": arena, "energy": energy}
+# What is read from a file: the metrics of the file are attributes of these.
+READERS: Mapping[type, Callable[[Artifact], object]] = {
+    Graph: read_graph,
+    Patterns: read_patterns,
+    Lifetimes: read_lifetimes,
+    Symmetric: read_symmetric,
+}
+
+
+def metrics_of(found: type) -> tuple[str, ...]:
+    """The metrics that are attributes of `found`, one of READERS."""
+    return tuple(metric for metric in PROFILE_METRICS if hasattr(found, metric))
 
 
 def profile(
     artifact: Artifact, data: Split, *, threads: int = 1, budget: float = 1.0, baseline: Artifact | None = None
 ) -> Profile:
-    """Measures `artifact` on `data`: every metric of METRICS is in `values`, or in `missing` with the reason.
+    """Measures `artifact` on `data`: every metric of PROFILE_METRICS is in `values`, or in `missing` with the reason.
 
     With a `baseline` also latency_ratio = latency / baseline's latency, both timed in turn. Raises ArtifactError when the
     file cannot be read or run, MeasureError when its outputs are no logits for these labels.
@@ -53,12 +75,11 @@ def compare(
     `data` may be inputs without labels, (n, ...): the accuracy is missing then. `budget`: seconds of timing per artifact. Raises
     what `profile` raises.
     """
-    labelled = isinstance(data, Split)
-    x = data.x if labelled else data
+    x, labels = (data.x, data.y) if isinstance(data, Split) else (data, None)
     timed = [*artifacts, baseline] if baseline else list(artifacts)
     with ExitStack() as stack:
         sessions = [stack.enter_context(closing(open_model(artifact, threads=threads))) for artifact in timed]
-        qualities = [[accuracy(session.run(x), data.y)] if labelled else [] for session in sessions[: len(artifacts)]]
+        qualities = [[] if labels is None else [accuracy(session.run(x), labels)] for session in sessions[: len(artifacts)]]
         samples = interleave(sessions, x, budget=budget) if artifacts else np.empty((0, 0))
     profiles = []
     for index, artifact in enumerate(artifacts):
@@ -67,16 +88,18 @@ def compare(
             measured.append(ratio_from(samples[:, [index, -1]]))
         counted, uncounted = counts(artifact)
         metered, missing = _metered(artifact, x, threads, budget)
-        missing |= {} if labelled else {"accuracy": "no labels were given, only inputs"}
+        missing |= {"accuracy": "no labels were given, only inputs"} if labels is None else {}
         values = {value.metric: value for value in (*measured, *counted, *metered)}
         profiles.append(Profile(artifact, device(), values, uncounted | missing))
     return profiles
 
 
 def counts(artifact: Artifact) -> tuple[list[Measurement], dict[str, str]]:
-    """(sizes and what can be READ, exact; why the ones that are not there could not be counted)."""
-    numbers, missing = {"size": artifact.size, "compressed_size": compressed_size(artifact.path)}, {}
-    for metrics, read in READ:
+    """(sizes and what READERS find, exact; why the ones that are not there could not be counted)."""
+    numbers: dict[str, float] = {"size": artifact.size, "compressed_size": compressed_size(artifact.path)}
+    missing: dict[str, str] = {}
+    for kind, read in READERS.items():
+        metrics = metrics_of(kind)
         try:
             found = read(artifact)
         except ArtifactError as error:  # such as a file with a loop: it runs, but its work is not in the file
@@ -92,7 +115,8 @@ def counts(artifact: Artifact) -> tuple[list[Measurement], dict[str, str]]:
 
 def _metered(artifact: Artifact, x: np.ndarray, threads: int, budget: float) -> tuple[list[Measurement], dict[str, str]]:
     """(values, missing) of every meter but latency, which `compare` takes from its own interleaved samples."""
-    values, missing = [], {}
+    values: list[Measurement] = []
+    missing: dict[str, str] = {}
     for name, meter in METERS.items():
         if name == "latency":
             continue

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from projectkit.errors import ArtifactError
 from projectkit.measure.dataflow import Operation, root
+
+if TYPE_CHECKING:
+    import onnx
 
 UNPACKING = frozenset({"DEQUANTIZE", "DENSIFY", "CAST", "QUANTIZE", "DequantizeLinear", "Cast", "Identity"})
 
@@ -37,11 +41,13 @@ def litert_kernels(content: bytes) -> Iterator[Kernel]:
     producers = {value: operation for operation in file.operations for value in operation.outputs}
     for operation in file.operations:
         for index in operation.inputs[:2] if operation.name in MACS else ():  # a bias is no kernel
-            tensor = None if index is None else file.tensors[root(index, producers, PASSING)]
-            if tensor is None or tensor.data is None or len(tensor.shape) < 2 or not tensor.elements or tensor.buffer in seen:
+            if index is None:
+                continue
+            tensor = file.tensors[root(index, producers, PASSING)]
+            if tensor.data is None or len(tensor.shape) < 2 or not tensor.elements or tensor.buffer in seen:
                 continue
             if tensor.sparse:
-                _refuse_sparse(tensor.name)
+                raise _sparse(tensor.name)
             seen.add(tensor.buffer)  # so that many layers with one buffer cannot make the work longer than the file
             along = [1] * len(tensor.shape)
             along[tensor.axis] = -1
@@ -79,10 +85,11 @@ def onnx_kernels(content: bytes) -> Iterator[Kernel]:
             name = root(node.input[position], producers, PASSING)
             if name not in constants or name in seen:
                 continue
-            if isinstance(constants[name], onnx.SparseTensorProto):
-                _refuse_sparse(name)
+            stored = constants[name]
+            if isinstance(stored, onnx.SparseTensorProto):
+                raise _sparse(name)
             seen.add(name)
-            array = onnx.numpy_helper.to_array(constants[name])
+            array = onnx.numpy_helper.to_array(stored)
             if array.ndim < 2 or not array.size:
                 continue
             zeros = zero_points.get(name, np.zeros((), array.dtype))
@@ -93,7 +100,7 @@ def onnx_kernels(content: bytes) -> Iterator[Kernel]:
             yield Kernel(layout(array), layout(array != zeros))
 
 
-def _onnx_layout(kind: str, node) -> Callable[[np.ndarray], np.ndarray]:
+def _onnx_layout(kind: str, node: "onnx.NodeProto") -> Callable[[np.ndarray], np.ndarray]:
     if kind == "convolution":  # (filters, input channels, …)
         return lambda array: np.moveaxis(array, 1, -1).reshape(array.shape[0], -1, array.shape[1])
     if kind == "transposed":  # (input channels, filters, …)
@@ -110,5 +117,5 @@ def _refuse_hidden(names: set[str]) -> None:
         raise ArtifactError(f"holds {', '.join(sorted(names))[:200]}, inside which weights cannot be seen. Export it plainly.")
 
 
-def _refuse_sparse(name: str) -> None:
-    raise ArtifactError(f"stores only the non-zero weights of {name!r}. Export it as float32 or int8.")
+def _sparse(name: str) -> ArtifactError:
+    return ArtifactError(f"stores only the non-zero weights of {name!r}. Export it as float32 or int8.")

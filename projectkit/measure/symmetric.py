@@ -1,7 +1,9 @@
 """Whether an .onnx file says in the way that TensorRT and DLA read how its layers are computed in int8."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +11,11 @@ from projectkit.errors import ArtifactError
 from projectkit.measure.dataflow import Operation, data_values, root
 from projectkit.measure.parsing import parse_file
 from projectkit.types import Artifact
+
+if TYPE_CHECKING:
+    import onnx
+
+    from projectkit.measure.onnx_operators import Constant
 
 RESHAPED = frozenset({"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten"})
 STORED = RESHAPED | {"DequantizeLinear", "QuantizeLinear", "Cast", "Identity"}
@@ -64,31 +71,39 @@ def _of_onnx(content: bytes) -> Symmetric:
     return Symmetric(fitting / whole if whole else None)
 
 
-def _is_read(node, nodes: dict, producers: dict, constants: dict, kernel: str) -> bool:
+def _is_read(
+    node: "onnx.NodeProto",
+    nodes: Mapping[str, "onnx.NodeProto"],
+    producers: Mapping[str, Operation[str]],
+    constants: Mapping[str, "Constant"],
+    kernel: str,
+) -> bool:
     """Whether TensorRT computes the layer in int8."""
     if node.op_type not in KERNELS:
         return False
     pairs = [nodes.get(root(name, producers, RESHAPED)) for name in node.input[:2]]
-    return all(_is_symmetric(pair, nodes, constants) for pair in pairs) and _per_channel(node, pairs[1], constants, kernel)
+    dequantized = [pair for pair in pairs if pair is not None and _is_symmetric(pair, nodes, constants)]
+    return len(dequantized) == len(pairs) and _per_channel(node, dequantized[1], constants, kernel)
 
 
-def _is_symmetric(node, nodes: dict, constants: dict) -> bool:
-    """Whether a value comes out of a DequantizeLinear of int8 with zero point 0, and its QuantizeLinear, if any, has the same."""
-    if node is None or node.op_type != "DequantizeLinear":
+def _is_symmetric(node: "onnx.NodeProto", nodes: Mapping[str, "onnx.NodeProto"], constants: Mapping[str, "Constant"]) -> bool:
+    """Whether `node` is a DequantizeLinear of int8 with zero point 0, and its QuantizeLinear, if any, has the same."""
+    if node.op_type != "DequantizeLinear":
         return False
     pair = [node] + [made for made in [nodes.get(node.input[0])] if made is not None and made.op_type == "QuantizeLinear"]
     return all(len(one.input) > 2 and _all_zero(one.input[2], constants) for one in pair)
 
 
-def _all_zero(name: str, constants: dict) -> bool:
+def _all_zero(name: str, constants: Mapping[str, "Constant"]) -> bool:
     import onnx
 
-    if name not in constants or constants[name].data_type != onnx.TensorProto.INT8:
+    zeros = constants.get(name)
+    if not isinstance(zeros, onnx.TensorProto) or zeros.data_type != onnx.TensorProto.INT8:
         return False
-    return not np.any(onnx.numpy_helper.to_array(constants[name]))
+    return not np.any(onnx.numpy_helper.to_array(zeros))
 
 
-def _per_channel(node, dequantize, constants: dict, kernel: str) -> bool:
+def _per_channel(node: "onnx.NodeProto", dequantize: "onnx.NodeProto", constants: Mapping[str, "Constant"], kernel: str) -> bool:
     """Whether the kernel's scale is a list as long as there are output channels."""
     axis = KERNELS[node.op_type]
     if axis is None:  # Gemm: (in, out), or (out, in) when it is turned round

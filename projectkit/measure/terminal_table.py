@@ -2,41 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from projectkit.measure.formatting import format_interval, format_value
-from projectkit.types import METRICS, Measurement, Profile
+from projectkit.metrics import METRICS
+from projectkit.types import Measurement, Profile
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
 
 FILES_ABREAST = 4
-HEADINGS = {
-    "accuracy": "Accuracy",
-    "size": "Size",
-    "compressed_size": "Gzipped",
-    "parameters": "Parameters",
-    "nonzero_parameters": "Non-zero",
-    "sparsity": "Sparsity",
-    "weight_bits": "Weights",
-    "two_of_four": "2:4 weights",
-    "distinct_weights": "Values a filter",
-    "macs": "MACs",
-    "operator_count": "Operators",
-    "latency_estimate": "Latency estimate",
-    "latency_p50": "Latency p50",
-    "latency_p90": "Latency p90",
-    "latency_ratio": "Latency ratio",
-    "peak_memory": "Memory",
-    "peak_activations": "Activations",
-    "arena": "Arena (micro)",
-    "symmetric_int8": "Symmetric int8",
-    "memory_estimate": "Memory estimate",
-    "memory_fits_estimate": "Fits (estimate)",
-    "energy": "Energy",
-    "temperature": "Hottest sensor",
-    "clock": "Clock",
-    "power_mode": "Power mode",
-}
 
 
-def table(profiles: Sequence[Profile], *, title: str = ""):
+def table(profiles: Sequence[Profile], *, title: str = "") -> "Group":
     """Something that rich prints and a notebook shows: a row a metric, a column a file, the interval in grey under a value.
 
     More than FILES_ABREAST files make several tables, so that a terminal of 80 columns shows them whole. Below stand the
@@ -55,7 +35,7 @@ def table(profiles: Sequence[Profile], *, title: str = ""):
     return Tables(*tables, *(Text(line, style="dim") for line in [*devices(profiles), *reasons(profiles)]))
 
 
-def _table(profiles: Sequence[Profile], metrics: Sequence[str], title: str):
+def _table(profiles: Sequence[Profile], metrics: Sequence[str], title: str) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -68,19 +48,21 @@ def _table(profiles: Sequence[Profile], metrics: Sequence[str], title: str):
         result.add_column(Text(f"{path.stem}\n{path.suffix}"), justify="right", overflow="fold")
     for metric in metrics:
         measured = [profile.values.get(metric) for profile in profiles]
-        result.add_row(heading(metric), *(_cell(one, Text) if one else Text("–", style="dim") for one in measured))
+        result.add_row(heading(metric), *(_cell(one) if one else Text("–", style="dim") for one in measured))
     return result
 
 
 def measured_metrics(profiles: Sequence[Profile]) -> list[str]:
-    """The metrics that at least one of `profiles` has a value of, in the order of HEADINGS, others after them."""
+    """The metrics that at least one of `profiles` has a value of, in the order of METRICS, others after them."""
     found = {metric for profile in profiles for metric in profile.values}
-    return [metric for metric in HEADINGS if metric in found] + sorted(found - set(HEADINGS))
+    return [metric for metric in METRICS if metric in found] + sorted(found - set(METRICS))
 
 
 def heading(metric: str) -> str:
     """A short name for a column."""
-    return HEADINGS.get(metric) or (METRICS[metric].label if metric in METRICS else metric)
+    if metric in METRICS:
+        return METRICS[metric].heading or METRICS[metric].label
+    return metric.replace("_", " ").capitalize()
 
 
 def devices(profiles: Sequence[Profile]) -> list[str]:
@@ -100,8 +82,10 @@ def reasons(profiles: Sequence[Profile]) -> list[str]:
     ]
 
 
-def _cell(measured: Measurement, text):
+def _cell(measured: Measurement) -> "Text":
+    from rich.text import Text
+
     value = format_value(measured.metric, measured.value)
     if measured.low == measured.high:
-        return text(value)
-    return text(value).append("\n" + format_interval(measured.metric, measured.low, measured.high), style="dim")
+        return Text(value)
+    return Text(value).append("\n" + format_interval(measured.metric, measured.low, measured.high), style="dim")

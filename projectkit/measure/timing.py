@@ -8,7 +8,7 @@ buffers happen to lie in memory. Two sessions of the same small file differ by u
 import gc
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import numpy as np
@@ -62,18 +62,19 @@ def interleave(sessions: Sequence[Session], x: np.ndarray, *, budget: float = 1.
     with _no_garbage_collection():
         for index in range(rounds):
             order = random.permutation(len(sessions)) if index % 2 == 0 else order[::-1]
-            for which in order:
+            for which in order.tolist():
                 samples[index, which] = _time(sessions[which], examples[index % len(examples)], calls[which])
     return samples
 
 
 def latency_from(samples: np.ndarray) -> tuple[Measurement, Measurement]:
     """(latency_p50, latency_p90) of `samples` (n,) in seconds, with their 95 % intervals from order statistics."""
-    results = []
-    for metric, q in (("latency_p50", 0.5), ("latency_p90", 0.9)):
+
+    def quantile(metric: str, q: float) -> Measurement:
         low, high = quantile_interval(samples, q)
-        results.append(Measurement(metric, float(np.quantile(samples, q)), low, high, len(samples)))
-    return tuple(results)
+        return Measurement(metric, float(np.quantile(samples, q)), low, high, len(samples))
+
+    return quantile("latency_p50", 0.5), quantile("latency_p90", 0.9)
 
 
 def ratio_from(samples: np.ndarray, *, seed: int = 0) -> Measurement:
@@ -112,7 +113,8 @@ def _medians(samples: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray
 
 def _warm_up(session: Session, examples: list[np.ndarray], seconds: float) -> float:
     """Runs until the first slow calls (allocation, caches, frequency) are over; the usual seconds a call."""
-    times, stop = [], time.perf_counter() + seconds
+    times: list[float] = []
+    stop = time.perf_counter() + seconds
     while len(times) < 5 or (time.perf_counter() < stop and len(times) < ROUNDS_MOST):
         times.append(_time(session, examples[len(times) % len(examples)], 1))
     return float(np.median(times[len(times) // 2 :]))
@@ -133,7 +135,7 @@ def _resolution() -> float:
 
 
 @contextmanager
-def _no_garbage_collection():
+def _no_garbage_collection() -> Iterator[None]:
     """A collection in the middle of a sample would be charged to the model."""
     was_on = gc.isenabled()
     gc.collect()

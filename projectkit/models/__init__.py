@@ -7,7 +7,8 @@ from projectkit import tensorflow_quietly  # noqa: F401 — before anything belo
 
 # isort: split
 import inspect
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import tf_keras as keras
 
@@ -19,7 +20,29 @@ from projectkit.models.mlp import lenet300, mlp
 from projectkit.models.resnet import resnet, resnet8
 from projectkit.types import Dataset
 
-BUILDERS: dict[str, Callable[..., keras.Model]] = {
+__all__ = [
+    "BUILDERS",
+    "Builder",
+    "branched",
+    "build",
+    "convnet",
+    "copy",
+    "dsconv",
+    "lenet300",
+    "mlp",
+    "resnet",
+    "resnet8",
+]
+
+
+class Builder(Protocol):
+    """Builds an untrained network for images of `shape` (height, width, channels) that ends in `classes` logits. Its own options
+    are keyword arguments with a default. Raises ModelError, TypeError or ValueError where there is no such network."""
+
+    def __call__(self, shape: tuple[int, int, int], classes: int, /) -> keras.Model: ...
+
+
+BUILDERS: Mapping[str, Builder] = {
     "mlp": mlp,
     "lenet300": lenet300,
     "convnet": convnet,
@@ -30,7 +53,7 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
 }
 
 
-def build(name: str, dataset: Dataset, *, seed: int = 0, **options) -> keras.Model:
+def build(name: str, dataset: Dataset, *, seed: int = 0, **options: Any) -> keras.Model:
     """A fresh model for `dataset` whose initial weights depend on `seed` only, and its layers' names on the architecture.
 
     `options` are the builder's own keyword arguments, for example `widths=(8, 16)`. Raises ModelError for an unknown

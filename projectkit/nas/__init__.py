@@ -9,7 +9,8 @@ from a TOML file.
 Loads no TensorFlow until the first network is built.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Protocol
 
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
@@ -17,6 +18,7 @@ from optuna.samplers import BaseSampler
 from projectkit.nas.annealing import annealing
 from projectkit.nas.ants import ants
 from projectkit.nas.evolution import cmaes, evolution, nsga2
+from projectkit.nas.genes import Genes
 from projectkit.nas.latency import latency_ratio, write_reference
 from projectkit.nas.model_based import gp, tpe
 from projectkit.nas.network import build
@@ -34,9 +36,70 @@ from projectkit.nas.types import Architecture, Block, Cost, parse
 from projectkit.nas.uniform import grid, random
 from projectkit.nas.worker import work
 
+__all__ = [
+    "PRUNERS",
+    "SAMPLERS",
+    "Architecture",
+    "Block",
+    "Cost",
+    "Genes",
+    "PrunerFactory",
+    "SamplerFactory",
+    "Space",
+    "StudyRecord",
+    "TrialRecord",
+    "annealing",
+    "ants",
+    "build",
+    "cmaes",
+    "cost",
+    "evaluated",
+    "evolution",
+    "export_study",
+    "gp",
+    "grid",
+    "hyperband",
+    "latency_ratio",
+    "measure_architecture",
+    "median",
+    "none",
+    "note_measured",
+    "nsga2",
+    "objective",
+    "open_storage",
+    "parse",
+    "random",
+    "read_study",
+    "reinforce",
+    "repair",
+    "search",
+    "swarm",
+    "tpe",
+    "train_and_validate",
+    "work",
+    "write_reference",
+]
+
+
 # (space = None, *, seed) -> sampler. The space is a dict of Optuna's distributions; without one it is found in the trials,
 # except by the grid. Served by random, grid, tpe and nsga2 only: studies of several objectives.
-SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
+class SamplerFactory(Protocol):
+    """Makes a strategy of search: an Optuna sampler, of which equal seeds make the same proposals to equal studies.
+
+    space: the distributions by gene; without one it is found in the trials. Further options have a default. Raises SearchError
+    for a space or options that the strategy cannot use.
+    """
+
+    def __call__(self, space: Genes | None = None, /, *, seed: int) -> BaseSampler: ...
+
+
+class PrunerFactory(Protocol):
+    """Makes an Optuna pruner for trials that report after each of `epochs` epochs."""
+
+    def __call__(self, *, epochs: int) -> BasePruner: ...
+
+
+SAMPLERS: Mapping[str, SamplerFactory] = {
     "random": random,
     "grid": grid,
     "tpe": tpe,
@@ -51,31 +114,4 @@ SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
 }
 
 # (*, epochs) -> pruner, for trials that report once an epoch, as `train_and_validate` does.
-PRUNERS: dict[str, Callable[..., BasePruner]] = {"none": none, "median": median, "hyperband": hyperband}
-
-__all__ = [
-    "PRUNERS",
-    "SAMPLERS",
-    "Architecture",
-    "Block",
-    "Cost",
-    "Space",
-    "StudyRecord",
-    "TrialRecord",
-    "build",
-    "cost",
-    "evaluated",
-    "export_study",
-    "latency_ratio",
-    "measure_architecture",
-    "note_measured",
-    "objective",
-    "open_storage",
-    "parse",
-    "read_study",
-    "repair",
-    "search",
-    "train_and_validate",
-    "work",
-    "write_reference",
-]
+PRUNERS: Mapping[str, PrunerFactory] = {"none": none, "median": median, "hyperband": hyperband}

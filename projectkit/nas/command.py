@@ -16,7 +16,7 @@ from projectkit.nas.evaluation import evaluation, rehearse
 from projectkit.nas.joining import join
 from projectkit.nas.objective import objective
 from projectkit.nas.places import survey
-from projectkit.nas.settings import Settings, read_settings
+from projectkit.nas.settings import SearchSettings, read_settings
 from projectkit.nas.storage import open_storage, shown, storage_errors
 from projectkit.nas.study_file import export_study
 from projectkit.nas.worker import work
@@ -50,7 +50,9 @@ def run_search(
     return study
 
 
-def _work(study: Study, settings: Settings, dataset: Dataset, stale_after: float, say: Callable[[str], None] | None) -> None:
+def _work(
+    study: Study, settings: SearchSettings, dataset: Dataset, stale_after: float, say: Callable[[str], None] | None
+) -> None:
     from tqdm import tqdm
 
     def finished() -> int:
@@ -80,7 +82,7 @@ def _work(study: Study, settings: Settings, dataset: Dataset, stale_after: float
         work(study, run, trials=settings.trials, stale_after=stale_after, after=after)
 
 
-def _conclude(study: Study, settings: Settings, place: str, path: Path, say: Callable[[str], None]) -> None:
+def _conclude(study: Study, settings: SearchSettings, place: str, path: Path, say: Callable[[str], None]) -> None:
     from rich.console import Console
 
     for line in report.summary(study):

@@ -12,7 +12,7 @@ from projectkit.nas.latency import latency_ratio, write_reference
 from projectkit.nas.network import build
 from projectkit.nas.objective import Evaluate
 from projectkit.nas.on_device import measure_architecture, note_measured
-from projectkit.nas.settings import Settings
+from projectkit.nas.settings import SearchSettings
 from projectkit.nas.training import train_and_validate
 from projectkit.nas.types import Architecture
 from projectkit.types import Dataset
@@ -20,7 +20,7 @@ from projectkit.types import Dataset
 IMAGES = 64  # of the validation split, for the latency
 
 
-def evaluation(settings: Settings, dataset: Dataset, folder: Path) -> Evaluate:
+def evaluation(settings: SearchSettings, dataset: Dataset, folder: Path) -> Evaluate:
     """(architecture, trial) -> one value an objective, in the order of the settings.
 
     latency: the exported file's against a fixed network's (`latency_ratio`), whose file is written into `folder`; memory: its
@@ -50,7 +50,7 @@ def evaluation(settings: Settings, dataset: Dataset, folder: Path) -> Evaluate:
     return evaluate
 
 
-def rehearse(settings: Settings, dataset: Dataset) -> None:
+def rehearse(settings: SearchSettings, dataset: Dataset) -> None:
     """Before a study is made that holds the settings: raises ModelError for a recipe that cannot train any network of the space,
     DeviceError for a device that is not there."""
     from projectkit.train.fit import optimizer_for, refuse_nonsense

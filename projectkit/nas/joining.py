@@ -12,7 +12,7 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 
 from projectkit.errors import SearchError
-from projectkit.nas.settings import Settings
+from projectkit.nas.settings import SearchSettings
 from projectkit.nas.study_file import note_space
 from projectkit.nas.worker import make_place
 from projectkit.types import Dataset
@@ -21,7 +21,7 @@ SETTINGS = "settings"  # the study's attribute
 PATIENCE = 10.0  # seconds that whoever made a study may need until its settings are written
 
 
-def join(settings: Settings, dataset: Dataset, storage: BaseStorage, *, before_making: Callable[[], None]) -> Study:
+def join(settings: SearchSettings, dataset: Dataset, storage: BaseStorage, *, before_making: Callable[[], None]) -> Study:
     """The study of these settings in `storage`, made with its places if it is not there; `before_making` may still refuse that.
 
     Raises SearchError when a study of this name was made with other settings (`trials` may differ) or on other data, and says
@@ -51,7 +51,7 @@ def join(settings: Settings, dataset: Dataset, storage: BaseStorage, *, before_m
     return study
 
 
-def identity(settings: Settings, dataset: Dataset) -> dict[str, Any]:
+def identity(settings: SearchSettings, dataset: Dataset) -> dict[str, Any]:
     """What has to be equal for all workers of a study, as JSON has it."""
     content = asdict(settings) | {"data": dataset.digest}
     return json.loads(json.dumps({name: value for name, value in content.items() if name != "trials"}))

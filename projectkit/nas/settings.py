@@ -57,7 +57,7 @@ learning_rate = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SearchSettings:
     """What the file says. Every field but `trials` is part of the study: workers that differ in one of them do not mix.
 
     objectives: names of OBJECTIVES, "accuracy" first. strategy: a member of SAMPLERS. pruner: a member of PRUNERS.
@@ -141,7 +141,7 @@ class Settings:
             optuna.logging.set_verbosity(verbosity)
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: Path) -> SearchSettings:
     """The settings in a TOML file. Raises SearchError when there is none, or something in it is unknown or of the wrong kind."""
     content = read_toml(path, SearchError, advice="`projectkit search --example` prints one.")
     try:
@@ -150,7 +150,7 @@ def read_settings(path: Path) -> Settings:
         raise SearchError(f"{path}: {error}") from error
 
 
-def _parse(content: dict[str, Any]) -> Settings:
+def _parse(content: dict[str, Any]) -> SearchSettings:
     if not isinstance(content.get("space"), dict) or not content["space"]:
         raise SearchError(
             "there is no [space], expected the choices of an architecture. `projectkit search --example` prints one."
@@ -166,9 +166,9 @@ def _parse(content: dict[str, Any]) -> Settings:
     recipe = Recipe(**_known(recipe, asdict(Recipe()), "[recipe]"))
     if isinstance(content.get("objectives"), list):
         content["objectives"] = tuple(content["objectives"])
-    defaults = {each.name: each.default for each in fields(Settings) if each.name not in ("space", "recipe")}
+    defaults = {each.name: each.default for each in fields(SearchSettings) if each.name not in ("space", "recipe")}
     defaults |= {"study": "", "most_parameters": 0, "most_macs": 0, "device": "", "most_memory": 0}
-    return Settings(space=space, recipe=recipe, **_known(content, defaults, "the file"))
+    return SearchSettings(space=space, recipe=recipe, **_known(content, defaults, "the file"))
 
 
 def _known(given: Mapping[str, Any], defaults: Mapping[str, Any], where: str, *, checked: bool = True) -> dict[str, Any]:

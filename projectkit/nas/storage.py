@@ -11,6 +11,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from projectkit.errors import SearchError
+from projectkit.install_hint import install_hint
 
 ENTRY = b'{"op_code":'  # what each line of Optuna's journal begins with
 
@@ -72,7 +73,7 @@ def _database(url: str) -> BaseStorage:
     except ImportError as error:
         raise SearchError(
             f"The storage {shown(url)} needs a driver that is not installed ({error.__cause__ or error}). "
-            "For PostgreSQL install projectkit with its extra `postgres`."
+            f"For PostgreSQL: {install_hint('postgres')}"
         ) from error
 
 

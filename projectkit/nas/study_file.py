@@ -11,6 +11,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from projectkit.errors import ModelError, SearchError
+from projectkit.files import write_whole
 from projectkit.nas.space import Space
 from projectkit.nas.types import Architecture, parse
 
@@ -73,7 +74,12 @@ def export_study(study: Study, path: str | Path) -> Path:
         "direction": [direction.name.lower() for direction in study.directions],
         "trials": [_fields(trial) for trial in sorted(begun, key=lambda trial: trial.number)],
     }
-    return _write_whole(Path(path), json.dumps(record, indent=1, allow_nan=False) + "\n")
+    path = Path(path)
+    try:
+        write_whole(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise SearchError(f"{path}: cannot be written ({error.strerror}). Give a path in a folder that is yours.") from error
+    return path
 
 
 def read_study(path: str | Path) -> StudyRecord:
@@ -143,13 +149,3 @@ def _is_finite(value: Any) -> bool:
 
 def _refuse_constant(name: str):
     raise ValueError(f"{name} is no number")
-
-
-def _write_whole(path: Path, text: str) -> Path:
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_text(text, "utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise SearchError(f"{path}: cannot be written ({error.strerror}). Give a path in a folder that is yours.") from error
-    return path

@@ -40,7 +40,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TableEntry:
     """An architecture, its cost, and its trainings: the first is the one that searches see, others show how far chance goes."""
 
     architecture: Architecture
@@ -67,9 +67,9 @@ class Entry:
 class Table:
     """`entries` by the digest of their architecture, in the order of SPACE.architectures()."""
 
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, TableEntry]
 
-    def lookup(self, architecture: Architecture | str) -> Entry:
+    def lookup(self, architecture: Architecture | str) -> TableEntry:
         """The entry of an architecture or of a digest. Raises ModelError when the space has none such."""
         digest = architecture if isinstance(architecture, str) else repair(architecture, SHAPE)[0].digest
         if digest not in self.entries:
@@ -79,12 +79,12 @@ class Table:
         return self.entries[digest]
 
     @property
-    def best(self) -> Entry:
+    def best(self) -> TableEntry:
         """The entry of the highest validation accuracy; of several, the one with the least work."""
         return max(self.entries.values(), key=lambda entry: (entry.accuracy, -entry.cost.macs))
 
     @property
-    def repeated(self) -> tuple[Entry, ...]:
+    def repeated(self) -> tuple[TableEntry, ...]:
         """The entries that were trained from several seeds."""
         return tuple(entry for entry in self.entries.values() if len(entry.runs) > 1)
 
@@ -160,7 +160,7 @@ def train_once(architecture: Architecture, dataset: Dataset, *, seed: int) -> Ru
     return Run(seed, tuple(curve), accuracy(dataset.test))
 
 
-def write(entries: Mapping[str, Entry], dataset: Dataset, path: Path = FILE) -> None:
+def write(entries: Mapping[str, TableEntry], dataset: Dataset, path: Path = FILE) -> None:
     """Writes the table's file: right answers as whole numbers, one line an architecture."""
     images = {"validation": len(dataset.val), "test": len(dataset.test)}
     head = {"dataset": dataset.digest, "images": images, "recipe": asdict(RECIPE), "space": asdict(SPACE)}
@@ -169,7 +169,7 @@ def write(entries: Mapping[str, Entry], dataset: Dataset, path: Path = FILE) -> 
     path.write_text(text, encoding="utf-8")
 
 
-def _stored(entry: Entry, images: Mapping[str, int]) -> dict:
+def _stored(entry: TableEntry, images: Mapping[str, int]) -> dict:
     runs = [
         {
             "seed": run.seed,
@@ -181,11 +181,11 @@ def _stored(entry: Entry, images: Mapping[str, int]) -> dict:
     return asdict(entry.cost) | {"runs": runs}
 
 
-def _entry(architecture: Architecture, stored: dict, images: Mapping[str, int]) -> Entry:
+def _entry(architecture: Architecture, stored: dict, images: Mapping[str, int]) -> TableEntry:
     runs = tuple(
         Run(run["seed"], tuple(right / images["validation"] for right in run["validation"]), run["test"] / images["test"])
         for run in stored["runs"]
     )
     if not runs or any(len(run.accuracy) != RECIPE.epochs for run in runs):
         raise ValueError(f"{architecture.digest} has no whole training")
-    return Entry(architecture, Cost(stored["parameters"], stored["macs"]), runs)
+    return TableEntry(architecture, Cost(stored["parameters"], stored["macs"]), runs)

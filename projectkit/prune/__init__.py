@@ -10,6 +10,8 @@ smaller = remove(model, {"conv2d_1": keep_best(scores, ratio=0.5)})
 from projectkit import tensorflow_quietly  # noqa: F401 — before anything below imports tf_keras
 
 # isort: split
+from collections.abc import Mapping
+
 from projectkit.prune.fpgm import fpgm
 from projectkit.prune.groups import groups
 from projectkit.prune.lfe import lfe
@@ -20,7 +22,29 @@ from projectkit.prune.surgery import keep_best, remove
 from projectkit.prune.taylor import taylor
 from projectkit.prune.types import Group, Place
 
-SCORES: dict[str, Score] = {
+__all__ = [
+    "SCORES",
+    "Group",
+    "Place",
+    "Score",
+    "compute",
+    "fpgm",
+    "groups",
+    "keep_best",
+    "keep_by_validation",
+    "l1",
+    "l2",
+    "lfe",
+    "pgbp_accuracy",
+    "pgbp_exponential",
+    "pgbp_loss",
+    "random",
+    "remove",
+    "taylor",
+]
+
+
+SCORES: Mapping[str, Score] = {
     "random": random,
     "l1": l1,
     "l2": l2,
@@ -31,5 +55,3 @@ SCORES: dict[str, Score] = {
     "pgbp_accuracy": pgbp_accuracy,
     "pgbp_exponential": pgbp_exponential,
 }
-
-__all__ = ["SCORES", "Group", "Place", "compute", "groups", "keep_best", "keep_by_validation", "remove"]

@@ -2,7 +2,7 @@
 important the channel. Any function of this signature is one.
 """
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import tf_keras as keras
@@ -12,7 +12,15 @@ from projectkit.prune.cut import mask_point
 from projectkit.prune.masks import evaluator
 from projectkit.types import Split
 
-Score = Callable[..., np.ndarray]
+
+class Score(Protocol):
+    """How important each channel of a layer is: (channels,) numbers, larger for the more important.
+
+    model: a trained network; layer_name: of one of its convolutions or dense layers; data: images that may be looked at; the same
+    seed gives the same scores. Raises ModelError for a layer that it cannot score.
+    """
+
+    def __call__(self, model: keras.Model, layer_name: str, data: Split, /, *, seed: int = 0) -> np.ndarray: ...
 
 
 def random(model: keras.Model, layer_name: str, data: Split, *, seed: int = 0) -> np.ndarray:

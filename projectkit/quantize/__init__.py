@@ -9,4 +9,10 @@ The numerics (`affine`, `observers`) are NumPy alone; `qat` and `sensitivity` ne
 from projectkit.quantize.affine import dequantize, fake_quantize, quantize, scale_and_zero_point
 from projectkit.quantize.observers import OBSERVERS
 
-__all__ = ["OBSERVERS", "dequantize", "fake_quantize", "quantize", "scale_and_zero_point"]
+__all__ = [
+    "OBSERVERS",
+    "dequantize",
+    "fake_quantize",
+    "quantize",
+    "scale_and_zero_point",
+]

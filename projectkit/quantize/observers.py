@@ -3,6 +3,9 @@
 A wide range clips nothing and rounds coarsely; a narrow one clips outliers and rounds finely.
 """
 
+from collections.abc import Mapping
+from typing import Protocol
+
 import numpy as np
 
 from projectkit.quantize.affine import dequantize, quantize, scale_and_zero_point
@@ -32,4 +35,10 @@ def mse(values: np.ndarray, *, bits: int = 8, steps: int = 40) -> tuple[float, f
     return min(candidates, key=error)
 
 
-OBSERVERS = {"minmax": minmax, "percentile": percentile, "mse": mse}
+class Observer(Protocol):
+    """The range (low, high) of real numbers that activations are quantized in, from the values (any shape) that were seen."""
+
+    def __call__(self, values: np.ndarray, /) -> tuple[float, float]: ...
+
+
+OBSERVERS: Mapping[str, Observer] = {"minmax": minmax, "percentile": percentile, "mse": mse}

@@ -7,42 +7,30 @@ A corruption is (x, severity, rng) -> x; CORRUPTIONS has them by name.
 Defenses: TRAININGS are (model, dataset, recipe, *, epsilon) -> History, TRANSFORMATIONS (x, rng) -> x; certify proves a radius.
 """
 
-from projectkit.robustness.adversarial_training import fgsm_training, free_training, pgd_training, trades
+from collections.abc import Mapping
+
+from projectkit.robustness.adversarial_training import AdversarialTraining, fgsm_training, free_training, pgd_training, trades
 from projectkit.robustness.answers import gradient, logits, margins
 from projectkit.robustness.apgd import apgd_ce, apgd_targeted
-from projectkit.robustness.attacks import ATTACKS
+from projectkit.robustness.attacks import ATTACKS, Attack
 from projectkit.robustness.ball import NORMS, distances, project
 from projectkit.robustness.boundary import boundary
 from projectkit.robustness.carlini_wagner import carlini_wagner
-from projectkit.robustness.corruptions import COMMON, CORRUPTIONS, MNIST_C, SEVERITIES, mean_corruption_error
+from projectkit.robustness.corruptions import COMMON, CORRUPTIONS, MNIST_C, SEVERITIES, Corruption, mean_corruption_error
 from projectkit.robustness.deepfool import deepfool
-from projectkit.robustness.evaluate import Attack, attacked, evaluate
+from projectkit.robustness.evaluate import attacked, evaluate
 from projectkit.robustness.fgsm import fgsm
 from projectkit.robustness.hop_skip_jump import hop_skip_jump
 from projectkit.robustness.jsma import jsma
-from projectkit.robustness.masking import Finding, signs_of_masking
+from projectkit.robustness.masking import MaskingFinding, signs_of_masking
 from projectkit.robustness.pgd import bim, mim, pgd
 from projectkit.robustness.rays import ray_queries, rays
 from projectkit.robustness.smoothing import ABSTAIN, Certificate, certify, noise_training
 from projectkit.robustness.square import answered, square, square_queries
 from projectkit.robustness.strongest import strongest
 from projectkit.robustness.transfer import transfer
-from projectkit.robustness.transformations import bit_depth, defended, jpeg, median, resize_and_pad
+from projectkit.robustness.transformations import Transformation, bit_depth, defended, jpeg, median, resize_and_pad
 from projectkit.robustness.universal import universal
-
-TRAININGS = {
-    "fgsm": fgsm_training,
-    "pgd": pgd_training,
-    "free": free_training,
-    "trades": trades,
-}
-
-TRANSFORMATIONS = {
-    "bit_depth": bit_depth,
-    "median": median,
-    "jpeg": jpeg,
-    "resize_and_pad": resize_and_pad,
-}
 
 __all__ = [
     "ABSTAIN",
@@ -54,14 +42,18 @@ __all__ = [
     "SEVERITIES",
     "TRAININGS",
     "TRANSFORMATIONS",
+    "AdversarialTraining",
     "Attack",
     "Certificate",
-    "Finding",
+    "Corruption",
+    "MaskingFinding",
+    "Transformation",
     "answered",
     "apgd_ce",
     "apgd_targeted",
     "attacked",
     "bim",
+    "bit_depth",
     "boundary",
     "carlini_wagner",
     "certify",
@@ -74,10 +66,12 @@ __all__ = [
     "free_training",
     "gradient",
     "hop_skip_jump",
+    "jpeg",
     "jsma",
     "logits",
     "margins",
     "mean_corruption_error",
+    "median",
     "mim",
     "noise_training",
     "pgd",
@@ -85,6 +79,7 @@ __all__ = [
     "project",
     "ray_queries",
     "rays",
+    "resize_and_pad",
     "signs_of_masking",
     "square",
     "square_queries",
@@ -93,3 +88,18 @@ __all__ = [
     "transfer",
     "universal",
 ]
+
+
+TRAININGS: Mapping[str, AdversarialTraining] = {
+    "fgsm": fgsm_training,
+    "pgd": pgd_training,
+    "free": free_training,
+    "trades": trades,
+}
+
+TRANSFORMATIONS: Mapping[str, Transformation] = {
+    "bit_depth": bit_depth,
+    "median": median,
+    "jpeg": jpeg,
+    "resize_and_pad": resize_and_pad,
+}

@@ -13,7 +13,7 @@ recipe with label smoothing, which flattens the logits until attacks find little
 import math
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from projectkit.errors import RobustnessError
 from projectkit.robustness.pgd import refuse_counts
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     import tf_keras as keras
 
     from projectkit.train import History
+
+
+class AdversarialTraining(Protocol):
+    """Trains the model in place on attacked images.
+
+    model: a Keras model that ends in logits; epsilon: the radius of the ball that it is to hold in, as a share of a pixel's
+    range. Further options have a default. Raises RobustnessError for a radius that makes no sense.
+    """
+
+    def __call__(self, model: "keras.Model", dataset: Dataset, recipe: Recipe, /, *, epsilon: float) -> "History": ...
 
 
 def pgd_training(
@@ -45,8 +55,8 @@ def pgd_training(
 
     refuse_epsilon(epsilon)
     refuse_counts(steps=steps)
-    opponent = partial(climb, steps=steps, stride=2.5 / steps)
-    lesson = Lesson(f"pgd_training(epsilon={epsilon}, steps={steps})", epsilon, opponent, attacked_alone)
+    attack = partial(climb, steps=steps, stride=2.5 / steps)
+    lesson = Lesson(f"pgd_training(epsilon={epsilon}, steps={steps})", epsilon, attack, attacked_alone)
     return harden(model, dataset, recipe, lesson, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
 
 
@@ -73,8 +83,8 @@ def fgsm_training(
     refuse_epsilon(epsilon)
     if not 0 < step < math.inf:
         raise RobustnessError(f"Received a step of {step} ε; expected a finite number above 0. Give 1.25.")
-    opponent = partial(climb, steps=1, stride=step)
-    lesson = Lesson(f"fgsm_training(epsilon={epsilon}, step={step})", epsilon, opponent, attacked_alone, careful=True)
+    attack = partial(climb, steps=1, stride=step)
+    lesson = Lesson(f"fgsm_training(epsilon={epsilon}, step={step})", epsilon, attack, attacked_alone, careful=True)
     return harden(model, dataset, recipe, lesson, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
 
 
@@ -127,9 +137,9 @@ def trades(
     refuse_counts(steps=steps)
     if not 0 <= beta < math.inf:
         raise RobustnessError(f"Received beta {beta}; expected a finite weight of 0 or more. Give 6; 0 trains on clean images.")
-    opponent = partial(climb_away, steps=steps, stride=2.5 / steps)
+    attack = partial(climb_away, steps=steps, stride=2.5 / steps)
     name = f"trades(epsilon={epsilon}, beta={beta}, steps={steps})"
-    lesson = Lesson(name, epsilon, opponent, partial(clean_and_smooth, beta=beta))
+    lesson = Lesson(name, epsilon, attack, partial(clean_and_smooth, beta=beta))
     return harden(model, dataset, recipe, lesson, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
 
 

@@ -1,5 +1,11 @@
 """The attacks by the norm that they count in, which `evaluate` looks up here."""
 
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from projectkit.robustness.answers import Model
 from projectkit.robustness.apgd import apgd_ce, apgd_targeted
 from projectkit.robustness.boundary import boundary
 from projectkit.robustness.carlini_wagner import carlini_wagner
@@ -13,7 +19,18 @@ from projectkit.robustness.square import square
 from projectkit.robustness.strongest import strongest
 from projectkit.robustness.universal import universal
 
-ATTACKS = {
+
+class Attack(Protocol):
+    """Changes images so that the model errs: x_adv (n, height, width, channels), which `evaluate` projects into the ball.
+
+    x: floats in [0, 1] of the same shape; y: (n,) their labels; epsilon: the radius of the ball in the attack's norm. Further
+    options have a default and are given by functools.partial. Raises RobustnessError for a model or images that do not fit it.
+    """
+
+    def __call__(self, model: Model, x: np.ndarray, y: np.ndarray, epsilon: float, /) -> np.ndarray: ...
+
+
+ATTACKS: Mapping[str, Mapping[str, Attack]] = {
     "linf": {
         "fgsm": fgsm,
         "bim": bim,

@@ -1,17 +1,14 @@
 """The only way from an attack to a number."""
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 
 from projectkit.errors import RobustnessError
 from projectkit.robustness.answers import Model, logits, margins
-from projectkit.robustness.attacks import ATTACKS
+from projectkit.robustness.attacks import ATTACKS, Attack
 from projectkit.robustness.ball import checked, project, refuse_norm
 from projectkit.types import Measurement
-
-Attack = Callable[..., np.ndarray]  # (model, x, y, epsilon) -> x_adv
 
 
 def evaluate(

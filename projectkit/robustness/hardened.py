@@ -21,7 +21,7 @@ WATCHED = 1000  # validation images that are attacked after every epoch
 WATCH_STEPS = 10  # of PGD on them
 FALL = 0.2  # of the accuracy under PGD, after which an epoch is taken back
 
-Opponent = Callable[..., tf.Tensor]  # (network, x, labels, strength, seed) -> changed x
+Attack = Callable[..., tf.Tensor]  # (network, x, labels, strength, seed) -> changed x
 Objective = Callable[..., tuple[tf.Tensor, tf.Tensor]]  # (network, x, changed x, labels) -> (scalar, logits of changed x)
 
 
@@ -29,17 +29,17 @@ Objective = Callable[..., tuple[tf.Tensor, tf.Tensor]]  # (network, x, changed x
 class Lesson:
     """What a network learns from. name: tells one kind of training from another, in a checkpoint. strength: ε, or σ of noise.
 
-    opponent: changes a batch; None where the training's own gradients do, over `replays` of it. careful: an epoch that loses FALL
+    attack: changes a batch; None where the training's own gradients do, over `replays` of it. careful: an epoch that loses FALL
     of the accuracy under `exam` is taken back. exam: changes the validation images; PGD when None.
     """
 
     name: str
     strength: float
-    opponent: Opponent | None
+    attack: Attack | None
     objective: Objective
     replays: int = 1
     careful: bool = False
-    exam: Opponent | None = None
+    exam: Attack | None = None
 
 
 def harden(
@@ -56,7 +56,7 @@ def harden(
     refuse_nonsense(model, dataset, recipe)
     _refuse(dataset, recipe, warm_up)
     batches = -(-len(dataset.train) // recipe.batch_size) * lesson.replays
-    kind = Hardened if lesson.opponent is not None else Replayed
+    kind = Hardened if lesson.attack is not None else Replayed
     hardened = kind(model, lesson, ramp=warm_up * batches, recipe=recipe)
     steps = replace(recipe, epochs=recipe.epochs * lesson.replays)  # what the learning rate's schedule spans
     hardened.compile(optimizer=optimizer_for(steps, dataset))
@@ -90,10 +90,10 @@ class Hardened(keras.Model):
         return [self._loss_mean, self._hits]
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
-        """One batch: the opponent changes it, the network learns from it."""
+        """One batch: the attack changes it, the network learns from it."""
         x, labels = data
         labels = tf.cast(labels, tf.int32)
-        changed = self._lesson.opponent(self._network, x, labels, self._strength(), self._draw())
+        changed = self._lesson.attack(self._network, x, labels, self._strength(), self._draw())
         with tf.GradientTape() as tape:
             loss, logits = self._lesson.objective(self._network, x, changed, labels)
             total = loss + regularization(self._network)

@@ -29,7 +29,7 @@ STRIDE = 0.1  # of ε: few steps cannot cross the ball, many can
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MaskingFinding:
     """One check: whether its outcome is a sign of masked gradients, the shares or logits that were compared, and a sentence."""
 
     check: str
@@ -40,7 +40,7 @@ class Finding:
 
 def signs_of_masking(
     model: Model, x: np.ndarray, y: np.ndarray, epsilon: float, *, queries: int = 500, seed: int = 0
-) -> tuple[Finding, ...]:
+) -> tuple[MaskingFinding, ...]:
     """Five checks of a Keras model on the images x (n, height, width, channels) that it classifies rightly; epsilon in L∞.
 
     one_step: FGSM must not beat PGD. black_box: Square, with `queries` forward passes an image, must not beat PGD by far.
@@ -72,46 +72,46 @@ def signs_of_masking(
     )
 
 
-def _one_step(fgsm_held: np.ndarray, pgd_held: np.ndarray) -> Finding:
+def _one_step(fgsm_held: np.ndarray, pgd_held: np.ndarray) -> MaskingFinding:
     one, many = float(fgsm_held.mean()), float(pgd_held.mean())
     suspicious = _surely_more(pgd_held, fgsm_held)
     tail = "one step should never do more harm than many" if suspicious else "as it should be"
     sentence = f"After one step (FGSM) {one:.1%} are still right, after {MANY} (PGD) {many:.1%}: {tail}."
-    return Finding("one_step", suspicious, {"fgsm": one, "pgd": many}, sentence)
+    return MaskingFinding("one_step", suspicious, {"fgsm": one, "pgd": many}, sentence)
 
 
-def _black_box(square_held: np.ndarray, pgd_held: np.ndarray) -> Finding:
+def _black_box(square_held: np.ndarray, pgd_held: np.ndarray) -> MaskingFinding:
     black, white = float(square_held.mean()), float(pgd_held.mean())
     suspicious = _surely_more(pgd_held, square_held)
     tail = "random search finds what the gradient should have shown" if suspicious else "the gradient is no worse a guide"
     sentence = f"Without gradients (Square) {black:.1%} are still right, with them (PGD) {white:.1%}: {tail}."
-    return Finding("black_box", suspicious, {"square": black, "pgd": white}, sentence)
+    return MaskingFinding("black_box", suspicious, {"square": black, "pgd": white}, sentence)
 
 
-def _unbounded(held: np.ndarray) -> Finding:
+def _unbounded(held: np.ndarray) -> MaskingFinding:
     left = share("robust_accuracy", held)
     suspicious = left.low > TOLERATED
     tail = "such an attack can paint any image, so it does not find its way" if suspicious else "as it should be"
     sentence = f"With epsilon 1, PGD leaves {left.value:.1%} right: {tail}."
-    return Finding("unbounded", suspicious, {"pgd": left.value}, sentence)
+    return MaskingFinding("unbounded", suspicious, {"pgd": left.value}, sentence)
 
 
-def _more_steps(few: np.ndarray, many: np.ndarray) -> Finding:
+def _more_steps(few: np.ndarray, many: np.ndarray) -> MaskingFinding:
     gained = few - many
     before, after = float(few.mean()), float(many.mean())
     error = float(gained.std()) / len(gained) ** 0.5
     suspicious = not float(gained.mean()) > 2 * error
     tail = "further steps lead nowhere" if suspicious else "as it should be"
     sentence = f"The label leads by {before:.3g} after {FEW} steps of PGD and by {after:.3g} after {MANY}: {tail}."
-    return Finding("more_steps", suspicious, {"few": before, "many": after}, sentence)
+    return MaskingFinding("more_steps", suspicious, {"few": before, "many": after}, sentence)
 
 
-def _zero_gradients(slopes: np.ndarray) -> Finding:
+def _zero_gradients(slopes: np.ndarray) -> MaskingFinding:
     flat = share("zero_gradients", ~slopes.any(axis=(1, 2, 3)))
     suspicious = flat.low > TOLERATED
     tail = "there PGD moves nowhere" if suspicious else "PGD has a way to go"
     sentence = f"The gradient is exactly 0 for {flat.value:.1%} of the images: {tail}."
-    return Finding("zero_gradients", suspicious, {"zero": flat.value}, sentence)
+    return MaskingFinding("zero_gradients", suspicious, {"zero": flat.value}, sentence)
 
 
 def _surely_more(held: np.ndarray, others: np.ndarray) -> bool:

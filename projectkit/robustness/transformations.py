@@ -8,6 +8,7 @@ weakness is shown by Athalye et al., "Obfuscated gradients give a false sense of
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -16,7 +17,12 @@ from projectkit.robustness import corruptions
 from projectkit.robustness.answers import Model, logits
 from projectkit.robustness.corruptions.sampling import grid, sample
 
-Transformation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+class Transformation(Protocol):
+    """Changes images before a model sees them: x (n, height, width, channels) floats in [0, 1] → the same shape; by the chances
+    of rng only. Further options have a default."""
+
+    def __call__(self, x: np.ndarray, rng: np.random.Generator, /) -> np.ndarray: ...
 
 
 def bit_depth(x: np.ndarray, rng: np.random.Generator, *, bits: int = 2) -> np.ndarray:

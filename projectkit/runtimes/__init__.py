@@ -4,7 +4,9 @@ with closing(open(Artifact.of("model.tflite"))) as session:
     logits = session.run(images)
 """
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Protocol
 
 from projectkit.errors import ArtifactError
 from projectkit.runtimes.litert import open_litert
@@ -14,10 +16,30 @@ from projectkit.runtimes.supermask import open_supermask
 from projectkit.runtimes.tensorrt import open_tensorrt
 from projectkit.types import Artifact, Session
 
-OPENERS = {"litert": open_litert, "onnx": open_onnx, "supermask": open_supermask}
+__all__ = [
+    "LEVELS",
+    "OPENERS",
+    "VARIANTS",
+    "Opener",
+    "open",
+    "open_litert",
+    "open_litert_micro",
+    "open_onnx",
+    "open_supermask",
+    "open_tensorrt",
+]
+
+
+class Opener(Protocol):
+    """Opens a model file on `threads` threads. Raises ArtifactError when the runtime refuses it, NotHere without the runtime."""
+
+    def __call__(self, artifact: Artifact, *, threads: int = 1) -> Session: ...
+
+
+OPENERS: Mapping[str, Opener] = {"litert": open_litert, "onnx": open_onnx, "supermask": open_supermask}
 
 # Format → variant → opener with the same signature. The first of each runs as the one in OPENERS does.
-VARIANTS = {
+VARIANTS: Mapping[str, Mapping[str, Opener]] = {
     "litert": {"xnnpack": open_litert, "built-in": partial(open_litert, xnnpack=False), "micro": open_litert_micro},
     "onnx": {
         **{level: partial(open_onnx, level=level) for level in reversed(LEVELS)},

@@ -1,6 +1,7 @@
 """Runs a .tflite file with LiteRT, on XNNPACK's CPU kernels or on its own."""
 
 import math
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -8,6 +9,20 @@ from projectkit.errors import ArtifactError
 from projectkit.quiet import quiet
 from projectkit.runtimes.tensors import check_signature, closed, first_line, run_in_chunks
 from projectkit.types import Artifact, Tensor
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
+
+
+class Detail(TypedDict):
+    """What LiteRT says of a tensor. shape_signature: with -1 for a free axis, empty where no axis is free."""
+
+    name: str
+    index: int
+    shape: np.ndarray
+    shape_signature: np.ndarray
+    dtype: type[np.generic]
+    quantization: tuple[float, int]  # scale, zero point
 
 
 class LiteRTSession:
@@ -67,7 +82,7 @@ def describe(artifact: Artifact) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]
     return session.inputs, session.outputs, sum(sizes)
 
 
-def _interpreter(artifact: Artifact, threads: int, xnnpack: bool):
+def _interpreter(artifact: Artifact, threads: int, xnnpack: bool) -> "Interpreter":
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     if xnnpack:
@@ -76,7 +91,7 @@ def _interpreter(artifact: Artifact, threads: int, xnnpack: bool):
     return Interpreter(model_path=artifact.path, num_threads=threads, experimental_op_resolver_type=plain)
 
 
-def _tensor(detail: dict) -> Tensor:
+def _tensor(detail: Detail) -> Tensor:
     scale, zero_point = detail["quantization"]
     shape = detail["shape_signature"] if len(detail["shape_signature"]) else detail["shape"]
     return Tensor(

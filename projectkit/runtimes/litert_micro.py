@@ -9,13 +9,15 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 from projectkit.errors import ArtifactError, NotHere
+from projectkit.install_hint import install_hint
 from projectkit.quiet import quiet
 from projectkit.runtimes.litert import describe
 from projectkit.runtimes.tensors import closed, first_line, run_in_chunks
@@ -90,16 +92,16 @@ def open_litert_micro(artifact: Artifact, *, threads: int = 1) -> LiteRTMicroSes
     """Opens a .tflite file. It runs on one thread, however many it may have.
 
     Raises ArtifactError when LiteRT refuses the file, or when a kernel is missing for one of its operators; NotHere where the
-    package tflite-micro is not installed (it exists for Linux on x86-64: `pip install projectkit[micro]`).
+    package tflite-micro is not installed (it exists for Linux on x86-64 only).
     """
     return LiteRTMicroSession(artifact)
 
 
-def _package():
+def _package() -> ModuleType:
     try:
         from tflite_micro import runtime
     except ImportError as error:
-        raise NotHere("LiteRT for Microcontrollers is not installed (Linux on x86-64: pip install projectkit[micro])") from error
+        raise NotHere(f"LiteRT for Microcontrollers is not installed (Linux on x86-64: {install_hint('micro')})") from error
     return runtime
 
 
@@ -115,7 +117,7 @@ def _enough(tensors: int, artifact: Artifact) -> int:
 
 
 @contextlib.contextmanager
-def _printed() -> Iterator:
+def _printed() -> Iterator[Callable[[], str]]:
     """Catches what is printed past Python's streams; yields a function that returns it."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as file, contextlib.ExitStack() as stack:

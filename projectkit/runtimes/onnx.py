@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from projectkit.errors import ArtifactError, NotHere
 from projectkit.runtimes.tensors import check_signature, closed, first_line, run_in_chunks
 from projectkit.types import Artifact, Tensor
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 DTYPES = {
     "tensor(float)": "float32",
@@ -49,7 +53,7 @@ class OnnxSession:
         self.outputs = tuple(self._tensor(value) for value in self._session.get_outputs())
         check_signature(self.inputs, self.outputs, artifact.path)
 
-    def _tensor(self, value) -> Tensor:
+    def _tensor(self, value: "onnxruntime.NodeArg") -> Tensor:
         if value.type not in DTYPES:
             raise ArtifactError(f"{self._path}: tensor {value.name!r} has type {value.type}; known are {', '.join(DTYPES)}.")
         shape = tuple(size if isinstance(size, int) else -1 for size in value.shape[1:])

@@ -15,8 +15,10 @@ of a byte to the lowest, the last byte filled up with zeros. Nothing else.
 
 import contextlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -163,16 +165,16 @@ class SupermaskSession:
     def __init__(self, artifact: Artifact, threads: int):
         self._path = artifact.path
         supermask = read_supermask(artifact)
-        self.inputs = (Tensor("image", supermask.shape, "float32"),)
-        self.outputs = (Tensor("logits", (supermask.classes,), "float32"),)
-        self._kernels = kept_kernels(supermask)
+        self.inputs: tuple[Tensor, ...] = (Tensor("image", supermask.shape, "float32"),)
+        self.outputs: tuple[Tensor, ...] = (Tensor("logits", (supermask.classes,), "float32"),)
+        self._kernels: list[np.ndarray] | None = kept_kernels(supermask)
         self._threads = _limit(threads)
 
     def run(self, x: np.ndarray) -> np.ndarray:
         if self._kernels is None:
             raise closed(self._path)
         with self._threads():
-            return run_in_chunks(lambda chunk: logits(self._kernels, chunk), x, self.inputs[0], self.outputs[0], self._path)
+            return run_in_chunks(partial(logits, self._kernels), x, self.inputs[0], self.outputs[0], self._path)
 
     def close(self) -> None:
         self._kernels = None
@@ -193,7 +195,7 @@ def read_supermask(artifact: Artifact) -> Supermask:
         raise ArtifactError(f"{artifact.path}: {error}") from error
 
 
-def _limit(threads: int):
+def _limit(threads: int) -> Callable[[], AbstractContextManager[object]]:
     """A context that holds NumPy's matrix products to `threads`. Without threadpoolctl, the environment's OMP_NUM_THREADS
     decides, as it does for all of NumPy."""
     try:

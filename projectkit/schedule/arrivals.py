@@ -1,6 +1,7 @@
 """When requests arrive. The stream does not wait for answers (open loop), so that a slow server cannot slow its own load."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 
@@ -20,7 +21,13 @@ def poisson(rate: float, seconds: float, rng: np.random.Generator) -> np.ndarray
     return times[times < seconds]
 
 
-ARRIVALS: Mapping[str, Callable[[float, float, np.random.Generator], np.ndarray]] = {"poisson": poisson, "periodic": periodic}
+class Arrivals(Protocol):
+    """When requests arrive: (n,) seconds, sorted, from 0 to below `seconds`, `rate` a second on average."""
+
+    def __call__(self, rate: float, seconds: float, rng: np.random.Generator, /) -> np.ndarray: ...
+
+
+ARRIVALS: Mapping[str, Arrivals] = {"poisson": poisson, "periodic": periodic}
 
 
 def draw_arrivals(workload: Workload, seconds: float, *, seed: int) -> tuple[np.ndarray, ...]:

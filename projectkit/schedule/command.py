@@ -9,7 +9,7 @@ from projectkit.schedule.deploy import Proof, prove
 from projectkit.schedule.metrics import mean_interval
 from projectkit.schedule.profile import profile
 from projectkit.schedule.search import Searched, find
-from projectkit.schedule.settings import Settings, read_settings
+from projectkit.schedule.settings import ScheduleSettings, read_settings
 from projectkit.schedule.types import Costs, Plan, Workload
 
 PLANNED = "planned"
@@ -113,7 +113,7 @@ def _table(workload: Workload, proof: Proof) -> None:
     Console().print(table)
 
 
-def _document(settings: Settings, costs: Costs, searched: Searched, proof: Proof) -> dict:
+def _document(settings: ScheduleSettings, costs: Costs, searched: Searched, proof: Proof) -> dict:
     calls = [
         dict(zip(("model", "file", "threads", "batch"), call, strict=True)) | {"seconds": seconds, "memory": costs.memory[call]}
         for call, seconds in sorted(costs.seconds.items())

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -116,4 +117,11 @@ def with_optuna(space: Space, evaluate: Evaluate, *, seed: int = 0) -> Found:
     return memory.found()
 
 
-OPTIMIZERS: Mapping[str, Callable[..., Found]] = {"exhaustive": exhaustive, "heuristic": heuristic, "optuna": with_optuna}
+class Optimizer(Protocol):
+    """Looks for the plan of the space with the least score; the same seed finds the same. Raises ScheduleError for a space that
+    it cannot search."""
+
+    def __call__(self, space: Space, evaluate: Evaluate, /, *, seed: int = 0) -> Found: ...
+
+
+OPTIMIZERS: Mapping[str, Optimizer] = {"exhaustive": exhaustive, "heuristic": heuristic, "optuna": with_optuna}

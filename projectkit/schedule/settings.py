@@ -41,7 +41,7 @@ weight = 2.0                   # how much a missed deadline counts
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ScheduleSettings:
     """What the file says. profile: seconds for each kind of call that is timed; optimizer: a name of OPTIMIZERS; simulate,
     seconds: of requests for a simulation and for a block of the proof.
 
@@ -91,7 +91,7 @@ MODEL_KINDS: Mapping[str, type] = {
 }
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: Path) -> ScheduleSettings:
     """The settings in a TOML file; models lie beside it. Raises ScheduleError when there is none, or something in it is
     unknown, of the wrong kind or absent."""
     content = read_toml(path, ScheduleError, advice="`projectkit schedule --example` prints one.")
@@ -101,7 +101,7 @@ def read_settings(path: Path) -> Settings:
         raise ScheduleError(f"{path}: {error}") from error
 
 
-def _parse(content: dict[str, Any], folder: Path) -> Settings:
+def _parse(content: dict[str, Any], folder: Path) -> ScheduleSettings:
     _check(content, KINDS, "the file", needed=("cores", "model"))
     tasks = []
     for number, model in enumerate(content.pop("model"), 1):
@@ -118,7 +118,7 @@ def _parse(content: dict[str, Any], folder: Path) -> Settings:
     batches = tuple(_list_of(int, content, "batches", "the file")) if "batches" in content else (1,)
     workload = Workload(tuple(tasks), content.pop("cores"), content.pop("memory_cap", None), batches)
     content.pop("batches", None)
-    return Settings(workload, **content)
+    return ScheduleSettings(workload, **content)
 
 
 def _check(given: Mapping[str, Any], kinds: Mapping[str, type], where: str, *, needed: tuple[str, ...]) -> None:

@@ -52,7 +52,8 @@ def load_answers(content: bytes) -> tuple[dict[str, dict[str, np.ndarray]], dict
 
     Raises SubmissionError when the .npz as a whole cannot be read.
     """
-    answers, problems = {}, {}
+    answers: dict[str, dict[str, np.ndarray]] = {}
+    problems: dict[str, str] = {}
     with open_archive(content, ANSWERS, files=LIMITS.arrays, allowed=_MEMBER) as archive:
         for member in archive.infolist():
             exercise, name = member.filename.removesuffix(".npy").split("/")

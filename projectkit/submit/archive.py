@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 from projectkit.errors import SubmissionError
 from projectkit.submit.limits import LIMITS
@@ -17,13 +18,13 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 PACK_AGAIN = "Make it with `projectkit pack`, and hand in that file unchanged."
 
 
-def open_archive(source: Path | bytes, what: str, *, files: int, allowed: re.Pattern) -> zipfile.ZipFile:
+def open_archive(source: Path | bytes, what: str, *, files: int, allowed: re.Pattern[str]) -> zipfile.ZipFile:
     """Opens a zip after checking its table of contents; `allowed` must match each member's whole name.
 
     Raises SubmissionError when it is no zip, is damaged, or holds a member that could harm: too many, too large, a name
     that leaves the folder, a link, a directory, an encrypted or duplicate or unexpected one.
     """
-    stream = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+    stream: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
     try:
         _check_end(stream, what, files)
         archive = zipfile.ZipFile(stream)
@@ -38,7 +39,7 @@ def open_archive(source: Path | bytes, what: str, *, files: int, allowed: re.Pat
     return archive
 
 
-def _check_end(stream, what: str, files: int) -> None:
+def _check_end(stream: BinaryIO, what: str, files: int) -> None:
     """Checks the last record first: it bounds what the zip reader will load, and it is missing from a truncated file."""
     size = stream.seek(0, io.SEEK_END)
     if size == 0:
@@ -55,7 +56,7 @@ def _check_end(stream, what: str, files: int) -> None:
         raise SubmissionError(f"{what}: the zip announces {entries} files, expected at most {files}. {PACK_AGAIN}")
 
 
-def _check_members(members: list[zipfile.ZipInfo], what: str, files: int, allowed: re.Pattern) -> None:
+def _check_members(members: list[zipfile.ZipInfo], what: str, files: int, allowed: re.Pattern[str]) -> None:
     if len(members) > files:
         raise SubmissionError(f"{what}: the zip holds {len(members)} files, expected at most {files}. {PACK_AGAIN}")
     seen = set()
@@ -74,7 +75,7 @@ def _check_members(members: list[zipfile.ZipInfo], what: str, files: int, allowe
         )
 
 
-def _name_problem(member: zipfile.ZipInfo, allowed: re.Pattern) -> str | None:
+def _name_problem(member: zipfile.ZipInfo, allowed: re.Pattern[str]) -> str | None:
     name = member.orig_filename  # as stored: the reader would cut it at a NUL byte and turn other separators into "/"
     if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
         return "is an absolute path, expected a plain file name"

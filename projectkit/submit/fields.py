@@ -1,6 +1,7 @@
 """The fields of a manifest, each checked by hand: what is missing, unknown or of the wrong kind is named in a sentence."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from projectkit.errors import SubmissionError
@@ -10,7 +11,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FileEntry:
     """One file as the manifest announces it: its name in the zip, SHA-256 and size in bytes."""
 
     file: str
@@ -38,43 +39,42 @@ def check_text(text: object, field: str, *, slashes: bool = False) -> str:
     return text
 
 
-def check_object(value: object, field: str) -> dict:
+def check_object(value: object, field: str) -> dict[str, object]:
     """A JSON object."""
     if not isinstance(value, dict):
         raise SubmissionError(f"manifest: {field} is {show(value)}, expected an object. Pack it again.")
     return value
 
 
-def check_fields(value: object, expected: set[str], where: str) -> dict:
+def check_fields(value: object, expected: set[str], where: str) -> dict[str, object]:
     """An object with exactly the `expected` fields."""
-    got = set(check_object(value, where))
+    fields = check_object(value, where)
+    got = set(fields)
     if got != expected:
         wrong = [f"{show(name)} is missing" for name in sorted(expected - got)]
         wrong += [f"{show(name)} is unknown" for name in sorted(got - expected)[:5]]
         raise SubmissionError(f"{where}: {', '.join(wrong)}; expected {', '.join(sorted(expected))}. Pack it again.")
-    return value
+    return fields
 
 
-def check_file(value: object, file: str, where: str) -> Entry:
+def check_file(value: object, file: str, where: str) -> FileEntry:
     """The entry of a file that can have one name only, such as answers.npz."""
     entry = check_fields(value, {"file", "sha256", "size"}, where)
     if entry["file"] != file:
         raise SubmissionError(f"manifest: {where}.file is {show(entry['file'])}, expected {file}. Pack it again.")
-    return check_entry(entry, where)
+    return check_entry(entry, file, where)
 
 
-def check_entry(entry: dict, where: str) -> Entry:
-    """The entry of a file whose name is checked already: its digest and its size."""
-    if not isinstance(entry["sha256"], str) or not _SHA256.fullmatch(entry["sha256"]):
-        raise SubmissionError(
-            f"manifest: {where}.sha256 is {show(entry['sha256'])}, expected 64 hexadecimal digits. Pack it again."
-        )
-    size = entry["size"]
+def check_entry(entry: Mapping[str, object], file: str, where: str) -> FileEntry:
+    """The entry of the file whose name is checked already to be `file`: its digest and its size."""
+    sha256, size = entry["sha256"], entry["size"]
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise SubmissionError(f"manifest: {where}.sha256 is {show(sha256)}, expected 64 hexadecimal digits. Pack it again.")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LIMITS.zip_bytes:
         raise SubmissionError(
             f"manifest: {where}.size is {show(size)}, expected bytes from 0 to {LIMITS.zip_bytes}. Hand in a smaller file."
         )
-    return Entry(entry["file"], entry["sha256"], size)
+    return FileEntry(file, sha256, size)
 
 
 def show(value: object) -> str:

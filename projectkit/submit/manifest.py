@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from projectkit.errors import SubmissionError
 from projectkit.scale import SCALES
-from projectkit.submit.fields import Entry, check_entry, check_fields, check_file, check_object, check_text, show
+from projectkit.submit.fields import FileEntry, check_entry, check_fields, check_file, check_object, check_text, show
 from projectkit.submit.limits import LIMITS
 from projectkit.submit.project import REPORT, ProjectEntry, dump_project, parse_project
 from projectkit.submit.strict_json import load_object
@@ -37,12 +37,12 @@ class Manifest:
     student: str
     lab: str
     scale: str
-    slots: Mapping[str, Entry]
-    answers: Entry | None
+    slots: Mapping[str, FileEntry]
+    answers: FileEntry | None
     claims: Mapping[str, float]
     versions: Mapping[str, str]
     project: ProjectEntry | None = None
-    study: Entry | None = None
+    study: FileEntry | None = None
 
 
 def dump(manifest: Manifest) -> bytes:
@@ -77,13 +77,11 @@ def parse(content: bytes) -> Manifest:
         raise SubmissionError(
             f"manifest: format is {show(value['format'])}, expected {FORMAT_VERSION}. Pack with the course's projectkit."
         )
-    if value["scale"] not in SCALES:
-        raise SubmissionError(f"manifest: scale is {show(value['scale'])}, expected quick or full. Pack it again.")
-    lab = check_lab(value["lab"])
+    scale, lab = _check_scale(value["scale"]), check_lab(value["lab"])
     return Manifest(
         check_text(value["student"], "student"),
         lab,
-        value["scale"],
+        scale,
         {check_slot(slot): _slot(slot, entry) for slot, entry in check_object(value["slots"], "slots").items()},
         None if value["answers"] is None else check_file(value["answers"], ANSWERS, "answers"),
         check_claims(check_object(value["claims"], "claims")),
@@ -94,6 +92,12 @@ def parse(content: bytes) -> Manifest:
         parse_project(value["project"], lab),
         None if value["study"] is None else check_file(value["study"], STUDY, "study"),
     )
+
+
+def _check_scale(scale: object) -> str:
+    if not isinstance(scale, str) or scale not in SCALES:
+        raise SubmissionError(f"manifest: scale is {show(scale)}, expected {' or '.join(SCALES)}. Pack it again.")
+    return scale
 
 
 def check_lab(lab: object) -> str:
@@ -121,30 +125,38 @@ def check_claims(claims: Mapping[str, object]) -> dict[str, float]:
     for name, number in claims.items():
         # A claim is named like "int8/accuracy".
         check_text(name, "claims", slashes=True)
-        good = isinstance(number, numbers.Real) and not isinstance(number, bool) and abs(number) <= LIMITS.number
-        if not good or not math.isfinite(number):
+        value = _as_float(number)
+        if not abs(value) <= LIMITS.number:  # false for NaN too
             raise SubmissionError(
                 f"manifest: claim {show(name)} is {show(number)}, expected a finite number. Correct or drop it."
             )
-        checked[name] = float(number)
+        checked[name] = value
     return checked
 
 
-def _slot(slot: str, entry: object) -> Entry:
+def _as_float(number: object) -> float:
+    """NaN for what is no number, infinite for what is too large for a float."""
+    if isinstance(number, bool) or not isinstance(number, numbers.Real):
+        return math.nan
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
+def _slot(slot: str, entry: object) -> FileEntry:
     where = f"slots.{slot}"
-    check_fields(entry, {"file", "sha256", "size", "format"}, where)
-    names = [slot + suffix for suffix in FORMATS]
-    if entry["file"] not in names:
-        raise SubmissionError(f"manifest: {where}.file is {show(entry['file'])}, expected {' or '.join(names)}. Pack it again.")
-    if entry["format"] != _format(entry["file"]):
-        raise SubmissionError(
-            f"manifest: {where}.format is {show(entry['format'])}, expected {_format(entry['file'])}. Pack it again."
-        )
-    return check_entry(entry, where)
+    fields = check_fields(entry, {"file", "sha256", "size", "format"}, where)
+    file, names = fields["file"], [slot + suffix for suffix in FORMATS]
+    if not isinstance(file, str) or file not in names:
+        raise SubmissionError(f"manifest: {where}.file is {show(file)}, expected {' or '.join(names)}. Pack it again.")
+    if fields["format"] != _format(file):
+        raise SubmissionError(f"manifest: {where}.format is {show(fields['format'])}, expected {_format(file)}. Pack it again.")
+    return check_entry(fields, file, where)
 
 
-def _file(entry: Entry | None) -> dict | None:
-    return entry and {"file": entry.file, "sha256": entry.sha256, "size": entry.size}
+def _file(entry: FileEntry | None) -> dict[str, object] | None:
+    return None if entry is None else {"file": entry.file, "sha256": entry.sha256, "size": entry.size}
 
 
 def _format(file: str) -> str:

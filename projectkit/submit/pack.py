@@ -1,7 +1,6 @@
 """Writes a submission: one zip, the same bytes for the same content, complete or not at all."""
 
 import hashlib
-import os
 import platform
 import tempfile
 import zipfile
@@ -11,9 +10,10 @@ from pathlib import Path
 
 from projectkit import __version__
 from projectkit.errors import SubmissionError
+from projectkit.files import written_whole
 from projectkit.submit.answers import Answers, dump_answers
 from projectkit.submit.limits import LIMITS
-from projectkit.submit.manifest import ANSWERS, MANIFEST, Entry, Manifest, check_claims, check_slot, dump
+from projectkit.submit.manifest import ANSWERS, MANIFEST, FileEntry, Manifest, check_claims, check_slot, dump
 from projectkit.submit.project import REPORT, ProjectEntry, check_report, unmeasurable_claim
 from projectkit.submit.read import read
 from projectkit.submit.study import STUDY
@@ -66,20 +66,15 @@ def pack(
 
 def _write(path: Path, files: Mapping[str, bytes]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".pack-", suffix=".zip", dir=path.parent)
-    try:
+    with written_whole(path, suffix=".zip") as part:
         # Stored, not deflated: another zlib would give other bytes. ZipInfo's default date is fixed (1980-01-01).
-        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             for name, content in sorted(files.items()):
                 archive.writestr(zipfile.ZipInfo(name), content)
         with tempfile.TemporaryDirectory() as scratch:
-            problems = read(temporary, scratch).problems
+            problems = read(part, scratch).problems
         if problems:
             raise SubmissionError(" ".join(problems.values()))
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
     return path
 
 
@@ -116,8 +111,8 @@ def _read(source: Path) -> bytes:
         raise SubmissionError(f"{source}: cannot be read ({error.strerror}). Give the path of the file.") from error
 
 
-def _entry(name: str, content: bytes) -> Entry:
-    return Entry(name, hashlib.sha256(content).hexdigest(), len(content))
+def _entry(name: str, content: bytes) -> FileEntry:
+    return FileEntry(name, hashlib.sha256(content).hexdigest(), len(content))
 
 
 def _versions() -> dict[str, str]:

@@ -10,16 +10,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from projectkit.errors import SubmissionError
-from projectkit.submit.fields import Entry, check_fields, check_file, check_text, show
+from projectkit.metrics import PROFILE_METRICS, RATIO_SUFFIX
+from projectkit.submit.fields import FileEntry, check_fields, check_file, check_text, show
 from projectkit.submit.limits import LIMITS
-from projectkit.types import METRICS
 
 PROJECT = "project"  # the only lab that has a report, and no rubric
 REPORT = "report.md"
 # The members of projectkit.data's LOADERS, whose data the jury has too. A test holds the two together.
 DATASETS = ("digits", "shapes", "mnist", "fashion_mnist", "cifar10", "cifar100")
 _DATASET = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_BASELINE, _RATIO = "baseline", "_ratio"
+_BASELINE = "baseline"
 # Invisible, but of use in a text: soft hyphen, and the joiners that some scripts and emoji need.
 _JOINERS = "\u00ad\u200c\u200d"
 
@@ -30,10 +30,10 @@ class ProjectEntry:
 
     title: str
     dataset: str
-    report: Entry
+    report: FileEntry
 
 
-def dump_project(project: ProjectEntry | None) -> dict | None:
+def dump_project(project: ProjectEntry | None) -> dict[str, object] | None:
     """The manifest's field `project`: null for a lab."""
     if project is None:
         return None
@@ -51,11 +51,11 @@ def parse_project(value: object, lab: str) -> ProjectEntry | None:
         raise SubmissionError(
             "manifest: project is null, expected a title, a dataset and a report. Pack it with `projectkit pack project`."
         )
-    check_fields(value, {"title", "dataset", "report"}, "project")
+    fields = check_fields(value, {"title", "dataset", "report"}, "project")
     return ProjectEntry(
-        check_text(value["title"], "project.title", slashes=True),
-        _check_dataset_name(value["dataset"]),
-        check_file(value["report"], REPORT, "project.report"),
+        check_text(fields["title"], "project.title", slashes=True),
+        _check_dataset_name(fields["dataset"]),
+        check_file(fields["report"], REPORT, "project.report"),
     )
 
 
@@ -96,11 +96,13 @@ def unknown_dataset(name: str) -> str | None:
 def unmeasurable_claim(name: str, slots: Collection[str]) -> str | None:
     """A sentence when no measurement of the models in `slots` can confirm the claim `name`, else None."""
     slot, _, metric = name.partition("/")
-    ratio = metric.endswith(_RATIO)
-    if metric not in METRICS and not (ratio and metric.removesuffix(_RATIO) in set(METRICS) - {"latency_ratio"}):
+    ratio = metric.endswith(RATIO_SUFFIX)
+    if metric not in PROFILE_METRICS and not (
+        ratio and metric.removesuffix(RATIO_SUFFIX) in set(PROFILE_METRICS) - {"latency_ratio"}
+    ):
         return (
             f"claim {show(name)}: names nothing that is measured, expected SLOT/METRIC or SLOT/METRIC_ratio with a metric of "
-            f"{', '.join(METRICS)}. Rename or drop it."
+            f"{', '.join(PROFILE_METRICS)}. Rename or drop it."
         )
     needed = {slot, _BASELINE} if ratio else {slot}
     if needed - set(slots):

@@ -6,11 +6,11 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from projectkit.errors import SubmissionError
-from projectkit.submit.answers import load_answers
+from projectkit.submit.answers import Answers, load_answers
 from projectkit.submit.archive import PACK_AGAIN, open_archive, read_member
 from projectkit.submit.content import check_content
 from projectkit.submit.limits import LIMITS
-from projectkit.submit.manifest import ANSWERS, MANIFEST, MEMBER, Entry, Manifest, parse
+from projectkit.submit.manifest import ANSWERS, MANIFEST, MEMBER, FileEntry, Manifest, parse
 from projectkit.submit.project import REPORT, check_report
 from projectkit.submit.study import STUDY, check_study
 from projectkit.types import FORMATS, Artifact, Project, Submission
@@ -41,13 +41,14 @@ def read(path: str | Path, destination: str | Path) -> Intake:
     with open_archive(path, "zip", files=LIMITS.files, allowed=MEMBER) as archive:
         manifest = _manifest(archive)
         destination.mkdir(parents=True, exist_ok=True)
-        problems, artifacts = {}, {}
+        problems: dict[str, str] = {}
+        artifacts: dict[str, Artifact] = {}
         for slot, entry in manifest.slots.items():
             try:
                 artifacts[slot] = _unpack_model(archive, entry, destination)
             except SubmissionError as error:
                 problems[slot] = str(error)
-        answers = {}
+        answers: Answers = {}
         try:
             answers, spoilt = _answers(archive, manifest)
             problems |= {f"answers/{exercise}": sentence for exercise, sentence in spoilt.items()}
@@ -100,7 +101,7 @@ def _manifest(archive: ZipFile) -> Manifest:
     return manifest
 
 
-def _verified(archive: ZipFile, entry: Entry, limit: int) -> bytes:
+def _verified(archive: ZipFile, entry: FileEntry, limit: int) -> bytes:
     if entry.file not in archive.namelist():
         raise SubmissionError(f"{entry.file}: the manifest names it but the zip does not hold it. {PACK_AGAIN}")
     content = read_member(archive, entry.file, "zip", limit)
@@ -111,7 +112,7 @@ def _verified(archive: ZipFile, entry: Entry, limit: int) -> bytes:
     return content
 
 
-def _unpack_model(archive: ZipFile, entry: Entry, destination: Path) -> Artifact:
+def _unpack_model(archive: ZipFile, entry: FileEntry, destination: Path) -> Artifact:
     content = _verified(archive, entry, LIMITS.file_bytes)
     check_content(content, entry.file)
     path = destination / entry.file
@@ -120,7 +121,7 @@ def _unpack_model(archive: ZipFile, entry: Entry, destination: Path) -> Artifact
     return Artifact(str(path), FORMATS[path.suffix], entry.sha256, entry.size)
 
 
-def _answers(archive: ZipFile, manifest: Manifest) -> tuple[dict, dict[str, str]]:
+def _answers(archive: ZipFile, manifest: Manifest) -> tuple[Answers, dict[str, str]]:
     if manifest.answers is None:
         if ANSWERS in archive.namelist():
             raise SubmissionError(f"{ANSWERS}: the zip holds it but the manifest does not name it. {PACK_AGAIN}")

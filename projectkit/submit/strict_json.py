@@ -9,13 +9,13 @@ from projectkit.submit.fields import show
 PACK_AGAIN = "Pack it again."
 
 
-def load_object(content: bytes, where: str, fix: str = PACK_AGAIN) -> dict:
+def load_object(content: bytes, where: str, fix: str = PACK_AGAIN) -> dict[str, object]:
     """The JSON object in UTF-8 `content`. Raises SubmissionError, naming `where` it stands and how to `fix` it.
 
     A number that is too large for a float is read as infinite: whoever uses numbers looks at each.
     """
 
-    def no_duplicates(pairs: list[tuple[str, object]]) -> dict:
+    def no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
         result = dict(pairs)
         if len(result) != len(pairs):
             twice = Counter(key for key, _ in pairs).most_common(1)[0][0]

@@ -12,7 +12,7 @@ from projectkit.errors import SubmissionError
 from projectkit.submit.fields import show
 from projectkit.submit.limits import LIMITS
 from projectkit.submit.strict_json import load_object
-from projectkit.types import Study, Trial
+from projectkit.types import Block, Study, Trial
 
 STUDY, FORMAT = "study.json", 1
 STATES = ("complete", "pruned", "fail", "running", "waiting")
@@ -20,6 +20,7 @@ DIRECTIONS = ("maximize", "minimize")
 OBJECTIVES = 4  # at most
 BLOCK = {"filters": int, "kernel": int, "stride": int, "depthwise": bool, "activation": str, "skip": bool}
 SIZE = 4096  # of a filter count, a kernel or a stride, at most
+TEXT = 20  # characters in the name of an activation, at most
 FIX = "Write it with nas.export_study, and hand it in unchanged."
 
 
@@ -31,8 +32,11 @@ def check_study(content: bytes) -> Study:
     if value.get("format") != FORMAT or isinstance(value["format"], bool):
         raise _wrong("format", value.get("format"), str(FORMAT))
     directions = value.get("direction")
-    known = isinstance(directions, list) and 1 <= len(directions) <= OBJECTIVES
-    if not known or not all(isinstance(one, str) and one in DIRECTIONS for one in directions):
+    if (
+        not isinstance(directions, list)
+        or not 1 <= len(directions) <= OBJECTIVES
+        or not all(isinstance(one, str) and one in DIRECTIONS for one in directions)
+    ):
         raise _wrong("direction", directions, f"a list of 1 to {OBJECTIVES} times {' or '.join(DIRECTIONS)}")
     rows = value.get("trials")
     if not isinstance(rows, list) or len(rows) > LIMITS.trials:
@@ -71,7 +75,7 @@ def _values(values: object, where: str, objectives: int) -> tuple[float, ...]:
     return tuple(map(float, values))
 
 
-def _blocks(architecture: object, where: str) -> tuple[dict, ...]:
+def _blocks(architecture: object, where: str) -> tuple[Block, ...]:
     blocks = architecture.get("blocks") if isinstance(architecture, dict) and set(architecture) == {"blocks"} else None
     if not isinstance(blocks, list) or not 1 <= len(blocks) <= LIMITS.blocks:
         raise _wrong(where, architecture, f'{{"blocks": […]}} with 1 to {LIMITS.blocks} blocks')
@@ -79,15 +83,22 @@ def _blocks(architecture: object, where: str) -> tuple[dict, ...]:
         if not isinstance(block, dict) or set(block) != set(BLOCK):
             raise _wrong(f"{where}.blocks[{index}]", block, f"the fields {', '.join(BLOCK)}")
         for name, kind in BLOCK.items():
-            value = block[name]
-            good = type(value) is kind and (kind is not int or 1 <= value <= SIZE) and (kind is not str or len(value) <= 20)
-            if not good:
-                raise _wrong(f"{where}.blocks[{index}].{name}", value, f"{kind.__name__} of a block")
+            if not _fits(block[name], kind):
+                raise _wrong(f"{where}.blocks[{index}].{name}", block[name], f"{kind.__name__} of a block")
     return tuple(blocks)
 
 
+def _fits(value: object, kind: type) -> bool:
+    """Whether the value is of this kind, where a bool is no int, and small enough for one."""
+    if type(value) is not kind:
+        return False
+    if isinstance(value, str):
+        return len(value) <= TEXT
+    return isinstance(value, bool) or (isinstance(value, int) and 1 <= value <= SIZE)
+
+
 def _count(value: object, where: str) -> int:
-    if type(value) is not int or not 0 <= value <= LIMITS.number:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LIMITS.number:
         raise _wrong(where, value, "a whole number of at least 0")
     return value
 

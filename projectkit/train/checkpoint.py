@@ -1,7 +1,6 @@
 """A checkpoint: one .npz with everything that training needs to go on after a kill."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import tf_keras as keras
 
 from projectkit.errors import ModelError
+from projectkit.files import written_whole
 from projectkit.train.history import History
 from projectkit.types import Dataset, Recipe
 
@@ -18,10 +18,8 @@ def save(path: Path, model: keras.Model, history: History, recipe: Recipe, datas
     arrays = {f"variable_{index}": array for index, array in enumerate(_state(model))}
     arrays["about"] = np.array(json.dumps(_about(recipe, dataset, lesson) | {"history": asdict(history)}))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
+    with written_whole(path) as part, part.open("wb") as file:
         np.savez(file, **arrays)
-    os.replace(temporary, path)
 
 
 def load(path: Path, model: keras.Model, recipe: Recipe, dataset: Dataset, lesson: str | None = None) -> History:

@@ -12,14 +12,14 @@ import numpy as np
 from projectkit.errors import UncertaintyError
 from projectkit.uncertainty.probabilities import labelled_probabilities, valid_probabilities
 
-Strangeness = Callable[[np.ndarray, np.ndarray], np.ndarray]  # probs (n, classes), luck (n, 1) in [0, 1] -> (n, classes)
+Nonconformity = Callable[[np.ndarray, np.ndarray], np.ndarray]  # probs (n, classes), luck (n, 1) in [0, 1] -> (n, classes)
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionSets:
-    """Sets of all classes whose strangeness is at most `threshold`, made to miss the label in at most a share alpha."""
+    """Sets of all classes whose nonconformity score is at most `threshold`, made to miss the label in at most a share alpha."""
 
-    strangeness: Strangeness
+    nonconformity: Nonconformity
     threshold: float
     alpha: float
     randomized: bool
@@ -28,12 +28,12 @@ class PredictionSets:
         """(n, classes) probabilities → (n, classes) booleans: which classes are in the set. Randomized sets can be empty."""
         probs = valid_probabilities(probs)
         luck = _luck(len(probs), (seed, 1) if self.randomized else None)
-        return self.strangeness(probs, luck) <= self.threshold
+        return self.nonconformity(probs, luck) <= self.threshold
 
 
 def lac(probs: np.ndarray, y: np.ndarray, alpha: float) -> PredictionSets:
-    """Strangeness 1 − p_c: the smallest sets on average, the same threshold for easy and hard images (Sadinle, Lei and Wasserman,
-    "Least ambiguous set-valued classifiers with bounded error levels", 2019; the split of Papadopoulos et al., 2002).
+    """Nonconformity score 1 − p_c: the smallest sets on average, the same threshold for easy and hard images (Sadinle, Lei and
+    Wasserman, "Least ambiguous set-valued classifiers with bounded error levels", 2019; the split of Papadopoulos et al., 2002).
 
     probs (n, classes), y (n,): images that neither training nor calibration have seen. Raises UncertaintyError.
     """
@@ -41,8 +41,8 @@ def lac(probs: np.ndarray, y: np.ndarray, alpha: float) -> PredictionSets:
 
 
 def aps(probs: np.ndarray, y: np.ndarray, alpha: float, *, randomized: bool = True, seed: int = 0) -> PredictionSets:
-    """Strangeness: the probability of all classes before c, from the most probable on, and a random part of p_c: larger sets for
-    harder images (Romano, Sesia and Candès, "Classification with valid and adaptive coverage", 2020).
+    """Nonconformity score: the probability of all classes before c, from the most probable on, and a random part of p_c: larger
+    sets for harder images (Romano, Sesia and Candès, "Classification with valid and adaptive coverage", 2020).
 
     Without the random part, all of p_c counts: sets are never empty, but larger than need be. Raises UncertaintyError.
     """
@@ -64,11 +64,11 @@ def raps(
     if not (0 <= penalty < math.inf and free >= 0):
         raise UncertaintyError(f"Received the penalty {penalty} from rank {free} on; expected both ≥ 0. Give 0.01 and 5.")
 
-    def strangeness(p, luck):
+    def nonconformity(p, luck):
         rank = np.argsort(np.argsort(-p, axis=1, kind="stable"), axis=1) + 1
         return _before(p, luck) + penalty * np.maximum(rank - free, 0)
 
-    return _fitted(strangeness, probs, y, alpha, seed if randomized else None)
+    return _fitted(nonconformity, probs, y, alpha, seed if randomized else None)
 
 
 def coverage(sets: np.ndarray, y: np.ndarray) -> float:
@@ -94,11 +94,11 @@ def conformal_quantile(values: np.ndarray, alpha: float) -> float:
     return float(np.sort(values)[place - 1]) if place <= len(values) else math.inf
 
 
-def _fitted(strangeness: Strangeness, probs: np.ndarray, y: np.ndarray, alpha: float, seed: int | None) -> PredictionSets:
+def _fitted(nonconformity: Nonconformity, probs: np.ndarray, y: np.ndarray, alpha: float, seed: int | None) -> PredictionSets:
     probs, y = labelled_probabilities(probs, y)
     luck = _luck(len(y), None if seed is None else (seed, 0))  # another one than where the sets are made
-    values = strangeness(probs, luck)[np.arange(len(y)), y]
-    return PredictionSets(strangeness, conformal_quantile(values, alpha), alpha, seed is not None)
+    values = nonconformity(probs, luck)[np.arange(len(y)), y]
+    return PredictionSets(nonconformity, conformal_quantile(values, alpha), alpha, seed is not None)
 
 
 def _before(probs: np.ndarray, luck: np.ndarray) -> np.ndarray:

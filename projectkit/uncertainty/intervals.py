@@ -6,7 +6,7 @@ import numpy as np
 
 from projectkit.errors import UncertaintyError
 from projectkit.types import Z95, Measurement
-from projectkit.uncertainty.novelty import finite_scores
+from projectkit.uncertainty.out_of_distribution import finite_scores
 from projectkit.uncertainty.probabilities import labelled_probabilities
 
 DRAWS = 200
@@ -44,7 +44,7 @@ def detection_interval(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Measurement:
-    """`measure` (auroc, aupr or fpr95) of the strangeness of examples `inside` (n,) and `outside` (m,) a distribution, with its
+    """`measure` (auroc, aupr or fpr95) of the scores of examples `inside` (n,) and `outside` (m,) a distribution, with its
     95 % interval as in `score_interval`; both samples are drawn anew, and the interval is cut to [0, 1]."""
     inside, outside = finite_scores(inside), finite_scores(outside)
     rng = np.random.default_rng(seed)

@@ -6,7 +6,8 @@ import pytest
 from models_by_hand import linear_onnx, linear_tflite, saved
 from projectkit.errors import ArtifactError, NotHere
 from projectkit.measure import METERS
-from projectkit.types import METRICS, Artifact
+from projectkit.metrics import PROFILE_METRICS
+from projectkit.types import Artifact
 
 FILES = {"m.tflite": linear_tflite, "m.onnx": linear_onnx}
 X = np.random.default_rng(0).random((5, 8, 8, 1), dtype=np.float32)
@@ -24,7 +25,7 @@ def test_a_meter_measures_or_says_why_not(meter, name, tmp_path):
         return
     assert isinstance(measured, tuple) and measured
     for one in measured:
-        assert one.metric in METRICS and METRICS[one.metric].unit
+        assert one.metric in PROFILE_METRICS and PROFILE_METRICS[one.metric].unit
         assert 0 < one.low <= one.value <= one.high and one.n >= 1
     assert len({one.metric for one in measured}) == len(measured)
     np.testing.assert_array_equal(X, before)

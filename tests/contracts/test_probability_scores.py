@@ -1,11 +1,11 @@
-"""What every score of probabilities, every novelty and every measure of detection promises. A new member of SCORES or NOVELTIES
-is held to it by being there."""
+"""What every score of probabilities, every out-of-distribution score and every measure of detection promises. A new member of
+SCORES or OOD_SCORES is held to it by being there."""
 
 import numpy as np
 import pytest
 
 from projectkit.errors import UncertaintyError
-from projectkit.uncertainty import NOVELTIES, SCORES, aupr, auroc, detection_interval, fpr95, score_interval, softmax
+from projectkit.uncertainty import OOD_SCORES, SCORES, aupr, auroc, detection_interval, fpr95, score_interval, softmax
 
 EXAMPLES, CLASSES = 240, 5
 SENTENCE = r"Received.*expected"
@@ -24,9 +24,9 @@ def score(request):
     return SCORES[request.param]
 
 
-@pytest.fixture(params=NOVELTIES)
-def novelty(request):
-    return NOVELTIES[request.param]
+@pytest.fixture(params=OOD_SCORES)
+def ood_score(request):
+    return OOD_SCORES[request.param]
 
 
 def test_perfect_probabilities_score_zero_and_others_more(score):
@@ -93,22 +93,22 @@ def test_bad_input_is_refused_with_a_sentence(score, what):
     assert words in str(error.value)
 
 
-def test_a_novelty_is_larger_the_less_the_network_is_sure(novelty):
+def test_an_ood_score_is_larger_the_less_the_network_is_sure(ood_score):
     logits, _ = drawn()
-    strange = novelty(logits)
-    assert strange.shape == (EXAMPLES,) and np.isfinite(strange).all()
-    assert np.all(novelty(3 * np.abs(logits)) <= novelty(np.abs(logits)) + 1e-12)
-    assert np.array_equal(strange, novelty(logits))
+    scores = ood_score(logits)
+    assert scores.shape == (EXAMPLES,) and np.isfinite(scores).all()
+    assert np.all(ood_score(3 * np.abs(logits)) <= ood_score(np.abs(logits)) + 1e-12)
+    assert np.array_equal(scores, ood_score(logits))
     order = np.random.default_rng(1).permutation(EXAMPLES)
-    assert np.array_equal(novelty(logits[order]), strange[order])
+    assert np.array_equal(ood_score(logits[order]), scores[order])
 
 
-def test_a_novelty_bears_enormous_logits_and_refuses_nan(novelty):
-    assert np.isfinite(novelty(np.array([[1e4, -1e4, 0.0], [3e38, -3e38, 1.0]]))).all()
+def test_an_ood_score_bears_enormous_logits_and_refuses_nan(ood_score):
+    assert np.isfinite(ood_score(np.array([[1e4, -1e4, 0.0], [3e38, -3e38, 1.0]]))).all()
     with pytest.raises(UncertaintyError, match="1 of 2 rows"):
-        novelty(np.array([[0.0, np.nan], [0.0, 1.0]]))
+        ood_score(np.array([[0.0, np.nan], [0.0, 1.0]]))
     with pytest.raises(UncertaintyError, match="expected"):
-        novelty(np.zeros(3))
+        ood_score(np.zeros(3))
 
 
 @pytest.mark.parametrize(("measure", "best", "worst"), [(auroc, 1.0, 0.0), (aupr, 1.0, None), (fpr95, 0.0, 1.0)])

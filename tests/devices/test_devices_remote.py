@@ -19,11 +19,12 @@ from projectkit.data import load
 from projectkit.devices import KNOWN, Here, Remote, compare_on, connected, measure_on
 from projectkit.devices.versions import versions
 from projectkit.errors import ArtifactError, DeviceError, MeasureError
-from projectkit.types import METRICS, Artifact, Profile, Split
+from projectkit.metrics import DEVICE_METRICS, PROFILE_METRICS
+from projectkit.types import Artifact, Profile, Split
 from waiting import wait_for
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="certificates are made with openssl, which is not installed")
-ALL = {*METRICS, *devices.METRICS, "power_mode"}
+ALL = {*PROFILE_METRICS, *DEVICE_METRICS, "power_mode"}
 
 
 @pytest.fixture(scope="module")

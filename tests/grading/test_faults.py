@@ -16,8 +16,9 @@ import pytest
 from grading.engine import Options, grade
 from grading.errors import OutputError
 from grading.exercises import SOLUTIONS
-from grading.results.store import PART, write_atomically
+from grading.results.store import write_atomically
 from models_by_hand import linear_onnx, saved
+from projectkit.files import PART
 from projectkit.submit import exercise_inputs, pack
 
 LAB = "l01_quantization"

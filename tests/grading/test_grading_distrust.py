@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from grading.worker.frames import MOST_PARTS, OUTPUTS, RECORD, part, parts
-from grading.workers.results import RECORD_BYTES, Said, read_outputs, read_record, said_of
-from projectkit.types import METRICS, QUALITIES
+from grading.workers.results import RECORD_BYTES, SlotReport, read_outputs, read_record, slot_reports
+from projectkit.metrics import PROFILE_METRICS, QUALITY_METRICS
 
 HONEST = {
     "step": "timing",
@@ -26,7 +26,9 @@ HONEST = {
 }
 VALUES = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=20),
-    lambda inner: some.lists(inner, max_size=5) | some.dictionaries(some.sampled_from([*METRICS, "shape"]), inner, max_size=4),
+    lambda inner: (
+        some.lists(inner, max_size=5) | some.dictionaries(some.sampled_from([*PROFILE_METRICS, "shape"]), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -71,7 +73,7 @@ def test_a_record_that_makes_no_sense_is_no_record(changes):
 
 
 def test_what_the_grader_measures_itself_is_not_taken_from_the_worker():
-    names = ("accuracy", "size", "made_up", *QUALITIES)
+    names = ("accuracy", "size", "made_up", *QUALITY_METRICS)
     assert record(values={name: [1, 1, 1, 1] for name in names})["values"] == {}
 
 
@@ -104,14 +106,14 @@ def test_a_shape_that_makes_no_sense_is_no_array(shape):
 def test_a_child_speaks_for_its_own_slots_only():
     text = json.dumps(HONEST).encode()
     stream = part(RECORD, 1, text) + part(RECORD, 2, text) + part(OUTPUTS, 255, outputs((1,), bytes(4))) + part(9, 0, text)
-    said = said_of(stream, ["first", "second"])
+    said = slot_reports(stream, ["first", "second"])
     assert set(said) == {"first", "second"}
-    assert said["first"] == Said() and said["second"].record["done"] and said["second"].outputs is None
+    assert said["first"] == SlotReport() and said["second"].record["done"] and said["second"].outputs is None
 
 
 def test_a_bad_record_does_not_undo_a_good_one():
     stream = part(RECORD, 0, json.dumps(HONEST).encode()) + part(RECORD, 0, b"{}") + struct.pack(">BBI", RECORD, 0, 99) + b"{"
-    assert said_of(stream, ["first"])["first"].record["step"] == "timing"
+    assert slot_reports(stream, ["first"])["first"].record["step"] == "timing"
 
 
 def test_of_millions_of_parts_a_few_are_read():
@@ -122,16 +124,16 @@ def test_of_millions_of_parts_a_few_are_read():
 def test_any_bytes_are_a_checked_record_or_nothing(stream, kind, cut):
     """Raw, framed, and behind an honest start."""
     for said in (stream, part(kind, 0, stream), part(RECORD, 0, json.dumps(HONEST).encode())[: -cut or None] + stream):
-        assert_within_bounds(said_of(said, ["first"])["first"])
+        assert_within_bounds(slot_reports(said, ["first"])["first"])
 
 
 @given(value=VALUES, field=some.sampled_from([*HONEST, "shape"]))
 def test_any_json_is_a_checked_record_or_nothing(value, field):
     text = json.dumps(HONEST | {field: value}).encode()
-    assert_within_bounds(said_of(part(RECORD, 0, text) + part(OUTPUTS, 0, text + b"\n" + bytes(16)), ["first"])["first"])
+    assert_within_bounds(slot_reports(part(RECORD, 0, text) + part(OUTPUTS, 0, text + b"\n" + bytes(16)), ["first"])["first"])
 
 
-def assert_within_bounds(said: Said) -> None:
+def assert_within_bounds(said: SlotReport) -> None:
     """That every field is of its type and within its bounds."""
     assert said.outputs is None or said.outputs.dtype == np.dtype("<f4")
     if said.record is None:
@@ -140,7 +142,9 @@ def assert_within_bounds(said: Said) -> None:
     for measurement in (*said.record["values"].values(), *said.record["ratios"].values()):
         numbers = (measurement.low, measurement.value, measurement.high)
         assert np.isfinite(numbers).all() and sorted(numbers) == list(numbers)
-    assert set(said.record["values"]) <= set(METRICS) - {"accuracy", "size"} and set(said.record["missing"]) <= set(METRICS)
+    assert set(said.record["values"]) <= set(PROFILE_METRICS) - {"accuracy", "size"} and set(said.record["missing"]) <= set(
+        PROFILE_METRICS
+    )
     texts = (said.record["step"], said.record["weights"], said.record["problem"] or "", *said.record["missing"].values())
     assert all(text.isprintable() and len(text) <= 400 for text in texts)
     assert 0 <= said.record["timing"] <= 1e6 and 0 <= said.record["off_core"] <= 1 and said.record["done"] in (True, False)

@@ -91,7 +91,7 @@ def test_prediction_sets(student):
     for name, sets in (("simple", uncertainty.lac(*pair)), ("adaptive", uncertainty.aps(*pair, randomized=False))):
         assert found[f"{name}_threshold"] == pytest.approx(sets.threshold)
         np.testing.assert_array_equal(found[f"{name}_sets"], sets(inputs["new"]))
-        assert np.abs(np.sort(sets.strangeness(inputs["new"], np.ones((8, 1))).ravel()) - sets.threshold).min() > 1e-5
+        assert np.abs(np.sort(sets.nonconformity(inputs["new"], np.ones((8, 1))).ravel()) - sets.threshold).min() > 1e-5
 
 
 def test_students_have_different_inputs():

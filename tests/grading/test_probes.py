@@ -1,4 +1,4 @@
-"""The tables of a rubric for attack, corruption and strange images; what is drawn for them; and the metrics that come of it."""
+"""The tables of a rubric for attacked, corrupted and out-of-distribution images; what is drawn for them; the metrics of them."""
 
 import dataclasses
 
@@ -16,9 +16,9 @@ from grading.rubrics.loading import load_rubric
 from grading.types import Attack, Corruption, Ood
 from models_by_hand import linear_onnx, linear_weights, saved
 from projectkit.errors import MeasureError
+from projectkit.metrics import QUALITY_METRICS
 from projectkit.robustness.corruptions import COMMON, CORRUPTIONS
 from projectkit.submit import pack
-from projectkit.types import QUALITIES
 from rubrics_by_hand import rubric
 
 LAB = "l01_quantization"
@@ -127,9 +127,11 @@ def drawn(loaded, hidden, salt="salt") -> Probes:
 def test_the_salt_draws_the_probes(loaded, hidden):
     one, again, other = drawn(loaded, hidden), drawn(loaded, hidden), drawn(loaded, hidden, "another")
     np.testing.assert_array_equal(one.corrupted.x, again.corrupted.x)
-    np.testing.assert_array_equal(one.strange, again.strange)
+    np.testing.assert_array_equal(one.out_of_distribution, again.out_of_distribution)
     assert one.seed == again.seed != other.seed
-    assert not np.array_equal(one.corrupted.x, other.corrupted.x) and not np.array_equal(one.strange, other.strange)
+    assert not np.array_equal(one.corrupted.x, other.corrupted.x) and not np.array_equal(
+        one.out_of_distribution, other.out_of_distribution
+    )
 
 
 def test_corrupted_images_keep_their_labels_and_meet_every_kind_equally_often(loaded, hidden):
@@ -148,11 +150,13 @@ def test_corrupted_images_keep_their_labels_and_meet_every_kind_equally_often(lo
     assert [public[image[None].tobytes()] for image in bright.x] == list(bright.y)
 
 
-def test_strange_images_fit_and_are_recognizable(loaded, hidden):
-    strange = drawn(loaded, hidden).strange
-    assert strange.shape == (70, 8, 8, 1) and strange.dtype == np.float32 and strange.min() >= 0 and strange.max() <= 1
-    assert np.ptp(strange, axis=(1, 2, 3)).mean() > 0.2
-    colour = probes_for(dataclasses.replace(loaded(text()), ood=Ood("digits", 20)), hidden_data("shapes", "salt"), "salt").strange
+def test_images_out_of_distribution_fit_and_are_recognizable(loaded, hidden):
+    images = drawn(loaded, hidden).out_of_distribution
+    assert images.shape == (70, 8, 8, 1) and images.dtype == np.float32 and images.min() >= 0 and images.max() <= 1
+    assert np.ptp(images, axis=(1, 2, 3)).mean() > 0.2
+    colour = probes_for(
+        dataclasses.replace(loaded(text()), ood=Ood("digits", 20)), hidden_data("shapes", "salt"), "salt"
+    ).out_of_distribution
     assert colour.shape == (20, 32, 32, 3) and (colour[..., 0] == colour[..., 2]).all()
     digits = colour[..., 0].reshape(20, 8, 4, 8, 4)
     assert np.ptp(digits, axis=(2, 4)).max() == 0, "a pixel becomes a square of equal ones"
@@ -168,9 +172,9 @@ def test_the_scores_are_those_of_other_libraries(loaded, hidden):
 
     probes = drawn(loaded, hidden)
     w, b = linear_weights()
-    images = np.concatenate([hidden.split.x, hidden.plain.x, probes.corrupted.x, probes.strange])
+    images = np.concatenate([hidden.split.x, hidden.plain.x, probes.corrupted.x, probes.out_of_distribution])
     outputs = images.reshape(len(images), -1) @ w + b
-    values = quality(outputs, hidden, probes, tuple(QUALITIES), "m.onnx").values
+    values = quality(outputs, hidden, probes, tuple(QUALITY_METRICS), "m.onnx").values
     exp = np.exp(outputs.astype(np.float64))
     p = exp / exp.sum(axis=1, keepdims=True)
     count, public, corrupted = len(hidden.split), len(hidden.plain), len(probes.corrupted)
@@ -200,7 +204,7 @@ def test_what_is_no_number_anywhere_is_refused(loaded, hidden, place):
     outputs = np.random.default_rng(0).normal(size=(360 + 200 + 50 + 70, 10))
     outputs[place] = np.nan
     with pytest.raises(MeasureError, match=r"m\.onnx: .*NaN"):
-        quality(outputs, hidden, probes, tuple(QUALITIES), "m.onnx")
+        quality(outputs, hidden, probes, tuple(QUALITY_METRICS), "m.onnx")
     with pytest.raises(MeasureError, match="one logit a class for each input"):
         quality(outputs[:-1], hidden, probes, (), "m.onnx")
 
@@ -219,7 +223,7 @@ def test_a_run_shows_them_all_and_can_be_explained(loaded, tmp_path, capsys):
     )
     assert 0.5 < found["robust_accuracy"].measured.value < 1
     page = (tmp_path / "out" / "results" / "a.html").read_text()
-    for metric in QUALITIES.values():
+    for metric in QUALITY_METRICS.values():
         assert metric.label in page
     assert "first/robust_accuracy" in page and "99.0 %" in page
     for condition in (

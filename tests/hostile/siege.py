@@ -41,13 +41,13 @@ import taken_over
 import grading
 from grading.errors import SandboxError
 from grading.hidden.data import SALT_VARIABLE, Hidden
-from grading.measuring.remeasure import Task, measure
+from grading.measuring.remeasure import MeasuringTask, measure
 from grading.types import Limits
 from grading.worker.confine import LANDLOCK, LIMITS, SECCOMP
 from grading.worker.frames import parts
 from grading.workers import sandbox, turns
-from grading.workers.pool import GRACE, MODELS, Ended, Inputs, Job, Model, Workers
-from grading.workers.results import said_of
+from grading.workers.pool import GRACE, MODELS, Inputs, Job, JobResult, Model, Workers
+from grading.workers.results import slot_reports
 from models_by_hand import linear_onnx, linear_weights
 from projectkit.types import Artifact, Split
 
@@ -97,7 +97,7 @@ def besiege(layers: tuple[str, ...] | None) -> dict:
         worker.program = ("-c", source)
         sibling = stack.enter_context(Workers(1))
         sibling.run(world.honest_job(), world.inputs)  # starts it
-        world.aim["sibling"] = sibling._all[0]._process.pid
+        world.aim["sibling"] = sibling._all[0]._process.popen.pid
         outcomes = {name: asdict(_attack(name, world, workers, sibling)) for name in attacks()}
     return {"kind": sandbox.protections().kind, "outcomes": outcomes}
 
@@ -107,7 +107,7 @@ def _attack(name: str, world: "World", workers: Workers, sibling: Workers) -> Ou
     try:
         ended, died = workers.run(world.hostile_job(name), world.inputs), ""
     except SandboxError:
-        ended, died = Ended(b""), "the worker died"
+        ended, died = JobResult(b""), "the worker died"
     late = time.monotonic() - start > LIMIT.seconds + GRACE + 4
     reports = [content for kind, _, content in parts(ended.stream) if kind == taken_over.REPORT]
     report = _report(reports)
@@ -118,7 +118,7 @@ def _attack(name: str, world: "World", workers: Workers, sibling: Workers) -> Ou
         "it became another program" if "became another program" in ended.log else "",
         _believed(ended, world),
         world.damage(before),
-        "the sibling died" if sibling._all[0]._process.poll() is not None else "",
+        "the sibling died" if sibling._all[0]._process.popen.poll() is not None else "",
         world.unwell(workers),
     ]
     how = report.get("refused") or ("came to its end without effect" if "gained" in report else _how(ended))
@@ -132,7 +132,7 @@ def _report(reports: list[bytes]) -> dict:
         return {}
 
 
-def _how(ended: Ended) -> str:
+def _how(ended: JobResult) -> str:
     if ended.flooded:
         return "stopped for saying too much"
     if ended.timed_out:
@@ -140,10 +140,10 @@ def _how(ended: Ended) -> str:
     return f"killed by signal {ended.signal}" if ended.signal else f"ended with code {ended.code}"
 
 
-def _believed(ended: Ended, world: "World") -> str:
+def _believed(ended: JobResult, world: "World") -> str:
     """What the grader makes of the child's words: nothing but this slot's, and no more than a child can know."""
     try:
-        slots = said_of(ended.stream, ["first"])
+        slots = slot_reports(ended.stream, ["first"])
         measured = measure(world.task, lambda job, inputs: ended)
     except Exception as error:
         return f"the grader broke: {type(error).__name__}"
@@ -213,7 +213,7 @@ class World:
         model.write(linear_onnx())
         model.flush()
         wanted = {"first": ("accuracy", "size", "latency_p50")}
-        self.task = Task({"first": Artifact.of(model.name)}, wanted, hidden, self.inputs, LIMIT)
+        self.task = MeasuringTask({"first": Artifact.of(model.name)}, wanted, hidden, self.inputs, LIMIT)
         return self
 
     def __exit__(self, *_) -> None:
@@ -233,7 +233,7 @@ class World:
     def unwell(self, workers: Workers) -> str:
         """Whether the next submission's answers are not what they must be: those of NumPy."""
         ended = workers.run(self.honest_job(), self.inputs)
-        outputs = said_of(ended.stream, ["first"])["first"].outputs
+        outputs = slot_reports(ended.stream, ["first"])["first"].outputs
         weights, bias = linear_weights()
         expected = self.x.reshape(COUNT, -1) @ weights + bias
         good = outputs is not None and outputs.shape == expected.shape and np.allclose(outputs, expected, atol=1e-4)

@@ -13,7 +13,7 @@ from grading.courses import inputs_of
 from grading.hidden.data import Hidden
 from grading.hidden.probes import Probes
 from grading.measuring.black_box import BlackBox
-from grading.measuring.remeasure import Task, measure
+from grading.measuring.remeasure import MeasuringTask, measure
 from grading.types import Attack, Limits
 from grading.worker.frames import pack_array
 from grading.workers import sandbox
@@ -77,12 +77,12 @@ def hidden():
     return Hidden(test, 10, "hidden", test.take(0))
 
 
-def task(hidden, folder, kind: str) -> Task:
+def task(hidden, folder, kind: str) -> MeasuringTask:
     content = with_producer(kind) if kind else linear_onnx()
     probes = Probes(hidden.split.take(0), hidden.split.x[:0], Attack(0.1, 40, 30), seed=1)
     artifacts = {"first": Artifact.of(saved(folder, "first.onnx", content))}
     wanted = {"first": ("accuracy", "macs", "robust_accuracy")}
-    return Task(artifacts, wanted, hidden, inputs_of(hidden, probes), LIMITS, probes=probes)
+    return MeasuringTask(artifacts, wanted, hidden, inputs_of(hidden, probes), LIMITS, probes=probes)
 
 
 def with_producer(kind: str) -> bytes:

@@ -103,7 +103,7 @@ def _until_it_gives_up(workers, job, inputs):
 def _with_a_child(worker):
     """The warm process and the number of its child, once the child has confined itself."""
     while True:
-        warm = worker._process
+        warm = worker._process and worker._process.popen
         children = Path(f"/proc/{warm.pid}/task/{warm.pid}/children") if warm and warm.poll() is None else None
         try:
             for child in children.read_text().split() if children else ():

@@ -1,7 +1,7 @@
 import pytest
 
 from projectkit.measure import format_interval, format_value, pareto
-from projectkit.types import METRICS
+from projectkit.metrics import METRICS
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from projectkit.errors import MeasureError
 from projectkit.measure import compare, page, profile, table
 from projectkit.measure.profiling import counts
 from projectkit.measure.terminal_table import heading
-from projectkit.types import METRICS, Artifact, Measurement, Profile, Split
+from projectkit.metrics import PROFILE_METRICS
+from projectkit.types import Artifact, Measurement, Profile, Split
 
 MEASURED_BY_RUNNING = ("latency_p50", "latency_p90", "latency_ratio", "peak_memory", "arena", "energy")
 NASTY = "<script>alert(1)<b>$x_{&.onnx"
@@ -30,7 +31,7 @@ def profiles(tmp_path_factory) -> list[Profile]:
 
 def test_every_metric_has_a_value_or_a_reason(profiles):
     for one in profiles:  # they have a baseline, and so a latency_ratio too
-        assert METRICS.keys() <= one.values.keys() | one.missing.keys()
+        assert PROFILE_METRICS.keys() <= one.values.keys() | one.missing.keys()
         assert not one.values.keys() & one.missing.keys()
         assert all(metric == measured.metric for metric, measured in one.values.items())
         assert all(len(reason.split()) > 3 for reason in one.missing.values())
@@ -56,7 +57,7 @@ def test_profile_is_compare_of_one(profiles):
 def test_a_file_that_runs_but_cannot_be_counted_says_why(tmp_path):
     values, missing = counts(Artifact.of(saved(tmp_path, "loop.onnx", slow_onnx(turns=1))))
     assert [value.metric for value in values] == ["size", "compressed_size"]
-    assert set(missing) == set(METRICS) - {"accuracy", "size", "compressed_size", *MEASURED_BY_RUNNING}
+    assert set(missing) == set(PROFILE_METRICS) - {"accuracy", "size", "compressed_size", *MEASURED_BY_RUNNING}
     assert all("Loop" in reason for reason in missing.values())
 
 

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from grading.moodle.join import Row
+from grading.moodle.join import JoinRow
 from grading.moodle.outcome import Outcome
 from grading.results.files import write_grade
 from grading.types import Check, Grade, Verdict
@@ -74,7 +74,7 @@ def row():
 
     def make(identifier="1", name="Ann Lee", file="a.zip", **changes):
         fields = {"email": "", "id_number": "", "group": "", "handed_in": file, "note": ""}
-        return Row(identifier=identifier, name=name, file=file, **fields | changes)
+        return JoinRow(identifier=identifier, name=name, file=file, **fields | changes)
 
     return make
 

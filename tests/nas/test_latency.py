@@ -8,7 +8,7 @@ from projectkit.measure import device
 from projectkit.nas import Architecture, Block, Space, latency_ratio, objective, search, write_reference
 from projectkit.nas.evaluation import evaluation
 from projectkit.nas.latency import REFERENCE
-from projectkit.nas.settings import Settings
+from projectkit.nas.settings import SearchSettings
 from projectkit.types import Artifact, Recipe
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -48,7 +48,7 @@ def test_without_a_reference_there_is_nothing_to_measure_against(images, tmp_pat
 @pytest.mark.parametrize("strategy", ["nsga2", "tpe"])
 def test_accuracy_and_latency_and_cost_at_once(strategy, digits, tmp_path):
     objectives = ("accuracy", "latency", "macs")
-    settings = Settings("both", SPACE, recipe=Recipe(epochs=1), objectives=objectives, strategy=strategy, trials=2)
+    settings = SearchSettings("both", SPACE, recipe=Recipe(epochs=1), objectives=objectives, strategy=strategy, trials=2)
     study = optuna.create_study(sampler=settings.sampler(), directions=settings.directions)
     search(study, objective(SPACE, evaluation(settings, digits, tmp_path), shape=digits.shape, classes=10), trials=2)
     for trial in study.trials:
@@ -64,4 +64,4 @@ def test_accuracy_and_latency_and_cost_at_once(strategy, digits, tmp_path):
 
 def test_a_strategy_for_one_objective_is_refused_before_anything_is_done():
     with pytest.raises(ModelError, match=r"3 objectives.*Use nsga2"):
-        Settings("both", SPACE, objectives=("accuracy", "latency", "macs"), strategy="evolution")
+        SearchSettings("both", SPACE, objectives=("accuracy", "latency", "macs"), strategy="evolution")

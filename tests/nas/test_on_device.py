@@ -12,7 +12,7 @@ from projectkit.errors import DeviceError, SearchError
 from projectkit.nas import Architecture, Block, Space, measure_architecture, note_measured, objective, search, write_reference
 from projectkit.nas.evaluation import evaluation
 from projectkit.nas.report import front, line, shown
-from projectkit.nas.settings import Settings, read_settings
+from projectkit.nas.settings import SearchSettings, read_settings
 from projectkit.types import Measurement, Profile, Recipe
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -45,7 +45,7 @@ def running(tmp_path_factory):
 
 def test_memory_and_latency_are_measured_for_every_network(digits, tmp_path):
     limit = 10**9
-    settings = Settings("both", SPACE, recipe=Recipe(epochs=1), objectives=OBJECTIVES, strategy="nsga2", most_memory=limit)
+    settings = SearchSettings("both", SPACE, recipe=Recipe(epochs=1), objectives=OBJECTIVES, strategy="nsga2", most_memory=limit)
     study = optuna.create_study(sampler=settings.sampler(), directions=settings.directions)
     run = objective(SPACE, evaluation(settings, digits, tmp_path), shape=digits.shape, classes=10)
     search(study, run, trials=1)
@@ -127,4 +127,4 @@ def test_devices_that_a_search_cannot_use_are_refused_in_its_file(device, reason
 
 def test_a_device_without_anything_to_measure_is_refused():
     with pytest.raises(SearchError, match="would have nothing to do"):
-        Settings("idle", SPACE, device="here")
+        SearchSettings("idle", SPACE, device="here")

@@ -20,6 +20,7 @@ import pytest
 from optuna.trial import TrialState
 
 from projectkit.errors import ModelError, SearchError
+from projectkit.install_hint import install_hint
 from projectkit.nas import SAMPLERS, Space, objective, open_storage, work
 from projectkit.nas.places import DIED, IN_STEAD_OF, LOST, lost, survey
 from projectkit.nas.worker import _lose, _take
@@ -61,7 +62,7 @@ def study_in(place, strategy="evolution"):
 def postgresql():
     """A server of our own on loopback, gone afterwards; yields the URL of its database."""
     if importlib.util.find_spec("psycopg") is None:
-        pytest.skip("no driver for PostgreSQL: install projectkit with its extra `postgres`")
+        pytest.skip(f"no driver for PostgreSQL: {install_hint('postgres')}")
     folders = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), *map(Path, os.get_exec_path())]
     programs = next((folder for folder in folders if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
     if programs is None:

@@ -54,8 +54,8 @@ def test_a_small_step_starts_at_random_in_the_ball_and_never_leaves_it(linear):
     from projectkit.robustness.hardened import climb, climb_away
 
     x, y = images()
-    for opponent in (climb, climb_away):
-        go = partial(opponent, linear[0], tf.constant(x), tf.constant(y, tf.int32), 0.2, steps=1, stride=0.1)
+    for attack in (climb, climb_away):
+        go = partial(attack, linear[0], tf.constant(x), tf.constant(y, tf.int32), 0.2, steps=1, stride=0.1)
         first, again, other = (go(tf.constant([0, step])).numpy() for step in (1, 1, 2))
         assert np.array_equal(first, again) and not np.array_equal(first, other)
         assert np.abs(first - x).max() <= 0.2 + 1e-6 and first.min() >= 0 and first.max() <= 1
@@ -93,16 +93,16 @@ def test_without_epsilon_one_step_of_training_is_that_of_clean_images(few):
 
 
 def test_the_strength_grows_with_the_steps_of_the_warm_up(few):
-    """Seen from the opponent: after the warm-up the whole, before it the share of the steps."""
+    """Seen from the attack: after the warm-up the whole, before it the share of the steps."""
     seen = []
 
-    def opponent(network, x, labels, strength, seed):
+    def attack(network, x, labels, strength, seed):
         import tensorflow as tf
 
         tf.py_function(lambda value: seen.append(float(value)), [strength], [])
         return x
 
-    hardened_by(opponent, few, epochs=2, warm_up=1)
+    hardened_by(attack, few, epochs=2, warm_up=1)
     assert np.allclose(seen, EPSILON * np.array([0.25, 0.5, 0.75, 1, 1, 1, 1, 1]))
 
 
@@ -121,11 +121,11 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(few, tmp_path
     import tensorflow as tf
 
     way = {"replays": replays, "epochs": 3, "warm_up": 2}
-    opponent = None if replays > 1 else noise
-    whole, _ = hardened_by(opponent, few, **way)
+    attack = None if replays > 1 else noise
+    whole, _ = hardened_by(attack, few, **way)
     with pytest.raises(tf.errors.InvalidArgumentError, match="power cut"):
-        hardened_by(opponent, few, checkpoint=tmp_path / "c.npz", exam=cut_off(after=2), **way)
-    rest, history = hardened_by(opponent, few, checkpoint=tmp_path / "c.npz", **way)
+        hardened_by(attack, few, checkpoint=tmp_path / "c.npz", exam=cut_off(after=2), **way)
+    rest, history = hardened_by(attack, few, checkpoint=tmp_path / "c.npz", **way)
     assert len(history) == 3
     assert all(np.array_equal(a, b) for a, b in zip(whole, rest, strict=True))
 
@@ -186,13 +186,13 @@ def test_options_out_of_range_are_refused(few, call, message):
         call(models.build("convnet", few, widths=(4, 8)), few, Recipe(epochs=1), progress=False)
 
 
-def hardened_by(opponent, dataset, *, epochs, warm_up=0, checkpoint=None, **lesson):
-    """(weights, history) of a small network, trained on what `opponent` makes of the images."""
+def hardened_by(attack, dataset, *, epochs, warm_up=0, checkpoint=None, **lesson):
+    """(weights, history) of a small network, trained on what `attack` makes of the images."""
     from projectkit.robustness.hardened import Lesson, attacked_alone, harden
 
     model = models.build("mlp", dataset, widths=(64,))
     recipe = Recipe(epochs=epochs, learning_rate=1e-2, schedule="constant")
-    lesson = Lesson("by hand", EPSILON, opponent, attacked_alone, **lesson)
+    lesson = Lesson("by hand", EPSILON, attack, attacked_alone, **lesson)
     history = harden(model, dataset, recipe, lesson, warm_up=warm_up, checkpoint=checkpoint, progress=False)
     return model.get_weights(), history
 

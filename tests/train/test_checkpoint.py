@@ -12,6 +12,7 @@ import pytest
 
 from projectkit import models, train
 from projectkit.errors import ModelError
+from projectkit.files import PART
 from projectkit.types import Recipe
 
 RECIPE = Recipe(epochs=8, learning_rate=2e-3, seed=2)
@@ -85,7 +86,7 @@ def test_nothing_but_the_checkpoint_is_left(short):
 def test_what_a_kill_in_the_middle_of_writing_leaves_does_no_harm(digits, short, tmp_path):
     path = tmp_path / "c.npz"
     path.write_bytes(short[0].read_bytes())
-    (tmp_path / "c.npz.tmp").write_bytes(b"half a file")
+    (tmp_path / f"{PART}0123456789abcdef").write_bytes(b"half a file")
     assert len(train.fit(network(digits), digits, short[1], checkpoint=path, progress=False)) == 2
 
 

@@ -188,8 +188,8 @@ def test_detection_equals_scikit_learn():
 def test_novelties_equal_their_definitions():
     probs, _, logits = drawn(50)
     entropies = stats.entropy(probs, axis=1)
-    assert np.allclose(uncertainty.NOVELTIES["entropy"](logits), entropies, atol=1e-12)
-    assert np.allclose(uncertainty.NOVELTIES["max_probability"](logits), [1 - max(row) for row in probs.tolist()], atol=1e-12)
+    assert np.allclose(uncertainty.OOD_SCORES["entropy"](logits), entropies, atol=1e-12)
+    assert np.allclose(uncertainty.OOD_SCORES["max_probability"](logits), [1 - max(row) for row in probs.tolist()], atol=1e-12)
     for temperature in (1.0, 3.0):
         energies = [-temperature * math.log(sum(math.exp(z / temperature) for z in row)) for row in logits.tolist()]
         assert np.allclose(uncertainty.energy(logits, temperature=temperature), energies, atol=1e-12)

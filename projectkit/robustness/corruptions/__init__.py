@@ -3,8 +3,10 @@
 changed = CORRUPTIONS["fog"](x, 3, np.random.default_rng(0))
 """
 
+from collections.abc import Mapping
+
 from projectkit.robustness.corruptions.blur import defocus_blur, glass_blur, motion_blur, zoom_blur
-from projectkit.robustness.corruptions.contract import SEVERITIES
+from projectkit.robustness.corruptions.contract import SEVERITIES, Corruption
 from projectkit.robustness.corruptions.digital import contrast, elastic, jpeg, pixelate
 from projectkit.robustness.corruptions.mce import mean_corruption_error
 from projectkit.robustness.corruptions.mnist import (
@@ -21,9 +23,9 @@ from projectkit.robustness.corruptions.mnist import (
 from projectkit.robustness.corruptions.noise import gaussian_noise, impulse_noise, shot_noise
 from projectkit.robustness.corruptions.weather import brightness, fog, frost, snow
 
-__all__ = ["COMMON", "CORRUPTIONS", "MNIST_C", "SEVERITIES", "mean_corruption_error"]
+__all__ = ["COMMON", "CORRUPTIONS", "MNIST_C", "SEVERITIES", "Corruption", "mean_corruption_error"]
 
-CORRUPTIONS = {
+CORRUPTIONS: Mapping[str, Corruption] = {
     "gaussian_noise": gaussian_noise,
     "shot_noise": shot_noise,
     "impulse_noise": impulse_noise,

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -11,7 +12,12 @@ SEVERITIES = (1, 2, 3, 4, 5)
 LEAST_SIDE = 8
 CHUNK = 500  # images at a time; bounds the memory of displacement fields
 
-Corruption = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+
+class Corruption(Protocol):
+    """Corrupts images: x (n, height, width, channels) floats in [0, 1], severity 0 (unchanged) to 5 → new float32 images of that
+    shape, by the chances of rng only. Raises RobustnessError for other images and severities."""
+
+    def __call__(self, x: np.ndarray, severity: int, rng: np.random.Generator, /) -> np.ndarray: ...
 
 
 def corruption(change: Callable[[np.ndarray, int, np.random.Generator], np.ndarray]) -> Corruption:
@@ -36,7 +42,7 @@ def corruption(change: Callable[[np.ndarray, int, np.random.Generator], np.ndarr
 
 def _refuse(x: np.ndarray, severity: int) -> None:
     shape, kind = getattr(x, "shape", None), getattr(getattr(x, "dtype", None), "kind", None)
-    if kind != "f" or len(shape) != 4 or min(shape[1:3]) < LEAST_SIDE or shape[3] not in (1, 3):
+    if kind != "f" or shape is None or len(shape) != 4 or min(shape[1:3]) < LEAST_SIDE or shape[3] not in (1, 3):
         raise RobustnessError(
             f"Received images of shape {shape} and type {getattr(x, 'dtype', type(x).__name__)}; expected (n, height, width, "
             f"channels) floats of at least {LEAST_SIDE}×{LEAST_SIDE} pixels, channels being 1 or 3. Give the images of a Split."

@@ -1,12 +1,17 @@
 """Builds an engine from an .onnx file with TensorRT's Python API, on either line. Not run where the project is tested: no GPU."""
 
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from projectkit.errors import ArtifactError, ExportError, NotHere
 from projectkit.runtimes.tensorrt import weak
 from projectkit.runtimes.tensorrt.lines import line_of, package
 from projectkit.runtimes.tensorrt.options import Build, Shapes, check
 from projectkit.types import Artifact
+
+if TYPE_CHECKING:
+    import tensorrt
 
 
 def build_engine(artifact: Artifact, build: Build) -> bytes:
@@ -34,7 +39,9 @@ def eligible_for_dla(artifact: Artifact, build: Build) -> tuple[tuple[str, bool]
     return tuple((layer.name, config.can_run_on_DLA(layer)) for layer in layers)
 
 
-def _prepared(artifact: Artifact, build: Build):
+def _prepared(
+    artifact: Artifact, build: Build
+) -> tuple["tensorrt.INetworkDefinition", "tensorrt.IBuilderConfig", "tensorrt.Builder"]:
     """(network, configuration, builder), ready to build."""
     trt = package()
     line = line_of(trt.__version__)
@@ -51,12 +58,14 @@ def _prepared(artifact: Artifact, build: Build):
     return network, _config(trt, builder, network, build, line), builder
 
 
-def _network(trt, builder, *, typed: bool):
+def _network(trt: ModuleType, builder: "tensorrt.Builder", *, typed: bool) -> "tensorrt.INetworkDefinition":
     flags = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED) if typed else 0
     return builder.create_network(flags)
 
 
-def _config(trt, builder, network, build: Build, line: int):
+def _config(
+    trt: ModuleType, builder: "tensorrt.Builder", network: "tensorrt.INetworkDefinition", build: Build, line: int
+) -> "tensorrt.IBuilderConfig":
     config = builder.create_builder_config()
     config.builder_optimization_level = build.level
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # else the inspector knows names only
@@ -79,11 +88,13 @@ def _config(trt, builder, network, build: Build, line: int):
     return config
 
 
-def _inputs(network) -> list:
+def _inputs(network: "tensorrt.INetworkDefinition") -> list["tensorrt.ITensor"]:
     return [network.get_input(index) for index in range(network.num_inputs)]
 
 
-def _profile(builder, network, build: Build):
+def _profile(
+    builder: "tensorrt.Builder", network: "tensorrt.INetworkDefinition", build: Build
+) -> "tensorrt.IOptimizationProfile":
     """The sizes of the inputs that have free axes; without a word of it, such an axis is 1."""
     profile = builder.create_optimization_profile()
     for tensor in _inputs(network):

@@ -1,5 +1,7 @@
 """Memory on the GPU and a stream, by NVIDIA's package cuda-python. Not run where the project is tested: no GPU."""
 
+from typing import Any
+
 import numpy as np
 
 from projectkit.errors import ArtifactError, NotHere
@@ -8,7 +10,7 @@ from projectkit.errors import ArtifactError, NotHere
 class Memory:
     """Blocks of device memory by name, and one stream that copies and kernels are queued on."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         try:
             from cuda.bindings import runtime
         except ImportError as error:
@@ -17,7 +19,7 @@ class Memory:
         self._blocks: dict[str, tuple[int, int]] = {}
         self.stream = self._done(runtime.cudaStreamCreate())
 
-    def _done(self, answer: tuple):
+    def _done(self, answer: tuple[Any, ...]) -> Any:
         """The value of an answer (error, value…). Raises ArtifactError when it is an error."""
         error, *values = answer
         if error != self._cuda.cudaError_t.cudaSuccess:

@@ -5,7 +5,9 @@ fields, "Format" and "DataType". An engine built without detailed profiling verb
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from projectkit.errors import ArtifactError
 
@@ -53,7 +55,7 @@ def parse_layer_info(text: str) -> EngineInfo:
     return EngineInfo(layers, tensors)
 
 
-def _layer(layer: dict | str) -> EngineLayer:
+def _layer(layer: Mapping[str, Any] | str) -> EngineLayer:
     if isinstance(layer, str):
         return EngineLayer(layer, "", (), "", False)
     outputs = layer.get("Outputs", ())
@@ -66,7 +68,7 @@ def _layer(layer: dict | str) -> EngineLayer:
     )
 
 
-def _format(tensor: dict) -> str:
+def _format(tensor: Mapping[str, str]) -> str:
     if "Format/Datatype" in tensor:
         return tensor["Format/Datatype"]
     return " ".join(part for part in (tensor.get("DataType", ""), tensor.get("Format", "")) if part)

@@ -4,6 +4,7 @@ import ctypes
 import functools
 import re
 import sys
+from types import ModuleType
 
 from projectkit.errors import ArtifactError, NotHere
 
@@ -35,7 +36,7 @@ def line_printed(text: str) -> int:
     return line_of(f"{major}")
 
 
-def package():
+def package() -> ModuleType:
     """The module `tensorrt`. Raises NotHere where there is no NVIDIA GPU, or no TensorRT for it."""
     if not gpus():
         raise NotHere("no NVIDIA GPU")

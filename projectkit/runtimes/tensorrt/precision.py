@@ -7,7 +7,7 @@ from projectkit.errors import ExportError
 from projectkit.runtimes.tensorrt.options import ON_DLA, Build, check
 from projectkit.types import Artifact
 
-NAMES = {"float32": None, "float16": "fp16", "bfloat16": "bf16", "int8": "int8", "float8": "fp8"}
+NAMES = {"float32": "", "float16": "fp16", "bfloat16": "bf16", "int8": "int8", "float8": "fp8"}
 AUTOCAST = "python -m modelopt.onnx.autocast --onnx_path IN.onnx --output_path OUT.onnx --low_precision_type"
 WRITE = {  # what puts a precision into the graph
     "float16": "export.write(model, 'model.onnx', precision='float16', …), or " + AUTOCAST + " fp16",
@@ -45,7 +45,8 @@ def held(artifact: Artifact) -> frozenset[str]:
     found = {names[kind] for kind in constants.values() if kind in names}
     for node in graph.node:
         if node.op_type == "QuantizeLinear" and len(node.input) > 2:
-            found.add(quantized.get(constants.get(node.input[2]), "other integers"))
+            kind = constants.get(node.input[2])
+            found.add("other integers" if kind is None else quantized.get(kind, "other integers"))
     return frozenset(found)
 
 

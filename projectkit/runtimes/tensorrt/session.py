@@ -74,15 +74,15 @@ class TensorRTSession:
     def layer_times(self, x: np.ndarray, *, runs: int = 50) -> dict[str, list[float]]:
         """Seconds of every layer in each of `runs` runs of the first example of x (n, ...). Timing layers slows the whole down:
         their sum is more than a run takes without."""
+        import tensorrt as trt
+
         times: dict[str, list[float]] = {}
 
-        trt = self._trt
-
         class Profiler(trt.IProfiler):
-            def __init__(self):
+            def __init__(self) -> None:
                 trt.IProfiler.__init__(self)
 
-            def report_layer_time(self, name, milliseconds):
+            def report_layer_time(self, name: str, milliseconds: float) -> None:
                 times.setdefault(name, []).append(milliseconds / 1000)
 
         profiler = Profiler()  # the context does not keep it alive

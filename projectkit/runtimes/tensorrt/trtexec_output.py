@@ -84,12 +84,26 @@ class LayerTime:
 
 def parse_summary(text: str) -> Summary:
     """Reads trtexec's output, with or without time stamps in front of its lines. Never raises: a run that failed prints less."""
-    found: dict = {name: factor * float(match[1]) for name, (line, factor) in _ONE.items() if (match := re.search(line, text))}
+    one = {name: factor * float(match[1]) for name, (line, factor) in _ONE.items() if (match := re.search(line, text))}
+    times: dict[str, Times] = {}
     for kind, *numbers, rest in _TIMES.findall(text):
         least, most, mean, median = (float(number) / 1000 for number in numbers)
         percentiles = {float(percent): float(value) / 1000 for percent, value in _PERCENTILE.findall(rest)}
-        found[_KINDS[kind]] = Times(least, most, mean, median, percentiles)
-    return Summary(passed="&&&& PASSED" in text, warnings=tuple(_WARNING.findall(text)), **found)
+        times[_KINDS[kind]] = Times(least, most, mean, median, percentiles)
+    return Summary(
+        passed="&&&& PASSED" in text,
+        throughput=one.get("throughput"),
+        latency=times.get("latency"),
+        enqueue=times.get("enqueue"),
+        to_device=times.get("to_device"),
+        compute=times.get("compute"),
+        from_device=times.get("from_device"),
+        walltime=one.get("walltime"),
+        compute_total=one.get("compute_total"),
+        build_time=one.get("build_time"),
+        engine_size=one.get("engine_size"),
+        warnings=tuple(_WARNING.findall(text)),
+    )
 
 
 def parse_profile(text: str) -> tuple[LayerTime, ...]:

@@ -1,11 +1,16 @@
 """What only line 10 has: precisions that the builder is allowed (weak typing), and calibrated int8. Line 11 removed both."""
 
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from projectkit.runtimes.tensorrt.options import Build
 
+if TYPE_CHECKING:
+    import tensorrt
 
-def allow(trt, config, build: Build) -> None:
+
+def allow(trt: ModuleType, config: "tensorrt.IBuilderConfig", build: Build) -> None:
     """Sets the precision flags of `build` in a builder's configuration, and its calibration cache."""
     flags = {
         "fp16": trt.BuilderFlag.FP16,
@@ -16,26 +21,27 @@ def allow(trt, config, build: Build) -> None:
     for precision in build.precisions:
         config.set_flag(flags[precision])
     if build.calibration:
-        config.int8_calibrator = _from_cache(trt, Path(build.calibration).read_bytes())
+        config.int8_calibrator = _from_cache(Path(build.calibration).read_bytes())
 
 
-def _from_cache(trt, cache: bytes):
+def _from_cache(cache: bytes) -> "tensorrt.IInt8EntropyCalibrator2":
     """A calibrator that has been to work before: it knows the ranges and is given no images."""
+    import tensorrt as trt
 
     class Calibrator(trt.IInt8EntropyCalibrator2):
-        def __init__(self):
+        def __init__(self) -> None:
             trt.IInt8EntropyCalibrator2.__init__(self)
 
-        def get_batch_size(self):
+        def get_batch_size(self) -> int:
             return 1
 
-        def get_batch(self, names):
+        def get_batch(self, names: list[str]) -> None:
             return None
 
-        def read_calibration_cache(self):
+        def read_calibration_cache(self) -> bytes:
             return cache
 
-        def write_calibration_cache(self, written):
+        def write_calibration_cache(self, written: bytes) -> None:
             pass
 
     return Calibrator()

@@ -1,13 +1,16 @@
 """Calibrators: fit(logits (n, classes), y) -> a frozen calibrator, which turns logits into probabilities (n, classes)."""
 
+from collections.abc import Mapping
+
 from projectkit.uncertainty.calibrators.affine import Affine, matrix, vector
 from projectkit.uncertainty.calibrators.folding import fold
 from projectkit.uncertainty.calibrators.histogram import Histogram, histogram
 from projectkit.uncertainty.calibrators.isotonic import Isotonic, isotonic
 from projectkit.uncertainty.calibrators.platt import Platt, platt
 from projectkit.uncertainty.calibrators.temperature import Temperature, temperature
+from projectkit.uncertainty.families import Calibration
 
-CALIBRATORS = {
+CALIBRATORS: Mapping[str, Calibration] = {
     "temperature": temperature,
     "vector": vector,
     "matrix": matrix,

@@ -1,7 +1,7 @@
-"""Out of distribution: how strange an image looks to a network, and how well that tells strange images from known ones.
+"""Out-of-distribution detection: scores of images, and how well they separate images outside the distribution from those inside.
 
-NOVELTIES are functions logits (n, classes) -> (n,), larger for stranger images. The three measures take such numbers of images
-inside and outside the distribution.
+OOD_SCORES are functions logits (n, classes) -> (n,), larger for images that look less like the training set. The three measures
+take such scores of images inside and outside the distribution.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ def energy(logits: np.ndarray, *, temperature: float = 1.0) -> np.ndarray:
 
 
 def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
-    """The probability that an image from outside looks stranger than one from inside, ties counting one half.
+    """The probability that an image from outside has a larger score than one from inside, ties counting one half.
 
     This is the area under the ROC curve (Hanley and McNeil, 1982), from the ranks: 0.5 for guessing, 1 for a perfect order.
     """
@@ -44,8 +44,8 @@ def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
 
 
 def aupr(inside: np.ndarray, outside: np.ndarray) -> float:
-    """Average precision: Σ over thresholds, from the strangest on, of the outside images newly found times the share of outside
-    images among all found. Guessing gives the share of outside images."""
+    """Average precision: Σ over thresholds, from the largest score down, of the outside images newly found times the share of
+    outside images among all found. Guessing gives the share of outside images."""
     inside, outside = finite_scores(inside), finite_scores(outside)
     values, index = np.unique(np.concatenate([inside, outside]), return_inverse=True)
     found = np.bincount(index[len(inside) :], minlength=len(values))[::-1]
@@ -67,6 +67,6 @@ def finite_scores(values: np.ndarray) -> np.ndarray:
     if array.ndim != 1 or not len(array) or array.dtype.kind not in "fiub" or not np.isfinite(array).all():
         raise UncertaintyError(
             f"Received values of shape {array.shape} and type {array.dtype}; expected (n,) finite numbers with n ≥ 1. Give one "
-            "number an image, as the functions of NOVELTIES do."
+            "number an image, as the functions of OOD_SCORES do."
         )
     return array.astype(np.float64)
