@@ -25,10 +25,10 @@ from projectkit.types import Recipe
 LAB = "l02_pruning"
 ME = "ada@example.edu"  # your e-mail address, as your course knows it
 WORK = f"work/{LAB}"
-DATASET, WIDTHS, EPOCHS, FEW, BATCH, SEEDS = {  # FEW: epochs after the first training, BATCH: images a step
-    "quick": ("digits", (48, 96, 192), 10, 2, 64, (0, 1, 2)),
-    "full": ("mnist", (32, 64, 128), 3, 1, 256, (0, 1, 2)),
-    "smoke": ("digits", (12, 24, 48), 1, 1, 64, (0, 1)),  # for the tests of this notebook
+DATASET, WIDTHS, EPOCHS, FEW, BATCH, SEEDS, ROUNDS = {  # FEW: epochs after the first training, BATCH: images a step
+    "quick": ("digits", (48, 96, 192), 10, 2, 64, (0, 1, 2), 2),
+    "full": ("mnist", (32, 64, 128), 3, 1, 256, (0, 1, 2), 2),
+    "smoke": ("digits", (12, 24, 48), 1, 1, 64, (0, 1), 1),  # for the tests of this notebook
 }[scale.current()]
 RECIPE = Recipe(epochs=2 * FEW, batch_size=BATCH, learning_rate=2e-3)  # to prune
 GENTLE = Recipe(epochs=FEW, batch_size=BATCH, learning_rate=3e-4)  # for the small steps after it
@@ -350,7 +350,7 @@ plt.show()
 # connections and *new* random values. One seed shows nothing: take three.
 
 # %%
-ROUNDS, RATE = 2, 0.8
+RATE = 0.8  # of the weights that are left, removed in each of the ROUNDS rounds
 SHORT = Recipe(epochs=2 * FEW, batch_size=BATCH // 2, learning_rate=3e-3)
 rewound, redrawn = [], []  # a row for each seed: accuracies of the dense network and its tickets; of the same redrawn
 for seed in SEEDS:
