@@ -26,11 +26,11 @@ QUESTIONS = (
         2,
         KNOWS,
         2,
-        "You may prune, distil and quantize one network. In which order, and why? Name one thing that the wrong order breaks.",
+        "You may prune, distil and quantize one network. In which order, and why? What goes wrong in another order?",
         (
             ("structure first, integers last", 1),
             ("fine-tuning or distillation after pruning, before quantization", 1),
-            ("names a breakage: ranges calibrated on weights that change later, zeros lost in training", 1),
+            ("names what goes wrong: ranges calibrated on weights that change later, zeros lost in training", 1),
         ),
     ),
     Open(
@@ -41,7 +41,7 @@ QUESTIONS = (
         MEASURES,
         2,
         "A paper reports 10× fewer FLOPs, and your device runs the model 1.3× as fast. Give three possible reasons and a "
-        "measurement that would tell them apart.",
+        "measurement that would distinguish them.",
         (
             ("memory-bound layers or low arithmetic intensity", 1),
             ("parts that were not compressed, or overhead outside the model (Amdahl)", 1),
@@ -71,9 +71,9 @@ QUESTIONS = (
         3,
         MADE,
         2,
-        "When does quantization-aware training pay over post-training quantization? How do gradients pass the rounding?",
+        "When is quantization-aware training worth its cost over post-training quantization? How do gradients pass the rounding?",
         (
-            ("low bit widths, small or depthwise networks, intolerable loss of accuracy", 1),
+            ("low bit widths, small or depthwise networks, too large a loss of accuracy", 1),
             ("needs data, labels and training time", 1),
             ("rounding is simulated in the forward pass", 1),
             ("straight-through estimator: gradient as if identity inside the range", 1),
@@ -116,8 +116,8 @@ QUESTIONS = (
         4,
         MADE,
         3,
-        "You remove filters from a network with residual connections. Which filters must go together, and how would you find "
-        "such groups in any network?",
+        "You remove filters from a network with residual connections. Which filters must be removed together, and how would "
+        "you find such groups in any network?",
         (
             ("channels that are added must have the same indices on both branches", 1),
             ("the following layers lose the matching input channels, batch normalization its entries", 1),
@@ -135,7 +135,7 @@ QUESTIONS = (
         "disagree?",
         (
             ("L1: small weights mean little output", 1),
-            ("geometric median: what others can replace is redundant, whatever its size", 1),
+            ("geometric median: a filter that others can replace is redundant, whatever its size", 1),
             ("disagree when norms are alike or all large, or a small filter is unique", 1),
         ),
     ),
@@ -193,7 +193,7 @@ QUESTIONS = (
         "A larger teacher made the student worse. Explain how that can be, and describe a search for the student that takes it "
         "into account.",
         (
-            ("capacity gap: the student cannot follow, or the teacher is too sure of itself", 1),
+            ("capacity gap: the student cannot imitate the teacher, or the teacher is overconfident", 1),
             ("remedies: intermediate teacher, higher temperature, early-stopped teacher", 1),
             ("search scores candidates by accuracy after (short) distillation, not by labels alone", 1),
             ("cost or latency as a second objective", 1),
@@ -225,7 +225,7 @@ QUESTIONS = (
         (
             ("out-of-sample predictions, confident disagreement with the label", 1),
             ("people look at the candidates, several and blind to the model", 1),
-            ("rankings may change: models that memorize the set's habits lose", 1),
+            ("rankings may change: models that have learned the set's label errors lose", 1),
         ),
     ),
     Open(
@@ -311,7 +311,8 @@ QUESTIONS = (
         None,
         KNOWS,
         2,
-        "What are aleatoric and epistemic uncertainty? Give an image of each kind, and say which one more data would lower.",
+        "What are aleatoric and epistemic uncertainty? Give an example image of each kind, and say which one more "
+        "data would lower.",
         (
             ("aleatoric: in the data itself, such as a blurred or ambiguous image", 1),
             ("epistemic: of the model, such as an object never seen in training", 1),

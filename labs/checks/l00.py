@@ -15,7 +15,7 @@ def count(student) -> None:
             "a dense layer 300 → 10",
             (DENSE, 1, 1, 300, 10, 1, 1),
             (3010, 3000),
-            "inputs · outputs weights, one bias an output.",
+            "inputs · outputs weights, one bias per output.",
         ),
         (
             "a 3×3 convolution 1 → 32 on 8×8",
@@ -33,13 +33,13 @@ def count(student) -> None:
             "a depthwise 3×3 convolution of 64 channels on 16×16",
             (DEPTHWISE, 16, 16, 64, 64, 3, 1),
             (640, 147456),
-            "A depthwise convolution has one k·k filter a channel and does not mix channels.",
+            "A depthwise convolution has one k·k filter per channel and does not mix channels.",
         ),
     ]
     for what, arguments, expected, hint in cases:
         got = tuple(int(number) for number in student(*arguments))
         assert got == expected, f"{what}: (parameters, macs) should be {expected}, you have {got}. {hint}"
-    right("your counts agree with hand counts of four layers. The file's own graph is the next witness.")
+    right("your counts agree with hand counts of four layers. Next they are compared with the file's own graph.")
 
 
 def median_interval(student) -> None:
@@ -63,7 +63,7 @@ def interleave(student) -> None:
     """student(run_a, run_b, clock, rounds) -> (rounds, 2) seconds"""
 
     class Machine:
-        """A pretended machine that gets slower while it works, so that the right answer is known."""
+        """A simulated machine that gets slower while it works, so that the right answer is known."""
 
         def __init__(self):
             self.now, self.order = 0.0, []
@@ -76,12 +76,14 @@ def interleave(student) -> None:
     times = np.asarray(
         student(lambda: machine.run("a", 1e-3), lambda: machine.run("b", 5e-4), lambda: machine.now, 200), dtype=np.float64
     )
-    assert times.shape == (200, 2), f"Return an array of shape (rounds, 2) = (200, 2), a column a model; yours is {times.shape}."
+    assert times.shape == (200, 2), (
+        f"Return an array (rounds, 2) = (200, 2), a column per model; the shape of yours is {times.shape}."
+    )
     first = "".join(machine.order[:6])
     assert sorted(machine.order[:2]) == ["a", "b"], f"Every round runs both once; your first six calls were {first}."
     ratio = np.median(times[:, 1]) / np.median(times[:, 0])
     assert abs(ratio - 0.5) < 0.02, (
-        f"B does half of A's work, but your ratio is {ratio:.2f}: the machine's drift fell on one of them. "
+        f"B does half of A's work, but your ratio is {ratio:.2f}: the machine's drift affected only one of them. "
         "Time A and B once in every round; start the clock just before each call."
     )
     right(f"on a machine that slows down while it works your ratio is {ratio:.3f}; the truth is 0.5.")
@@ -100,7 +102,7 @@ def wilson(student) -> None:
             "and both the center and the half width are divided by 1 + z²/n.",
             tolerance=1e-5,
         )
-    right("and 360 of 360 right does not mean 100 %: the interval begins at 98.9 %.")
+    right("note that 360 of 360 right does not mean 100 %: the interval begins at 98.9 %.")
 
 
 def joules(student) -> None:
@@ -116,7 +118,7 @@ def joules(student) -> None:
 
 
 def small_model(profile, baseline) -> None:
-    """The model that will be shipped, against the one it must undercut."""
+    """The profiles of the model to hand in and of the baseline."""
     work = profile.values["macs"].value / baseline.values["macs"].value
     quality = profile.values["accuracy"].value
     assert work <= 0.25, f"Your model needs {work:.0%} of the baseline's multiply-accumulates; the goal is 25 %. Narrow it."

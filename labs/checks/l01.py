@@ -10,7 +10,7 @@ def affine(student) -> None:
     """student(low, high) -> (scale, zero_point)"""
     for low, high, hint in (
         (-1.0, 3.0, "scale = (high − low) / 255, because 256 integers have 255 steps."),
-        (0.0, 6.0, "With low = 0, real 0 sits on the lowest integer, −128."),
+        (0.0, 6.0, "With low = 0, real 0 is the lowest integer, −128."),
         (2.0, 5.0, "The range must contain 0: widen it to min(low, 0) … max(high, 0) before anything else."),
         (-5.0, -1.0, "The range must contain 0 on the upper side, too."),
     ):
@@ -49,7 +49,7 @@ def round_trip(student_quantize, student_dequantize) -> None:
 
 
 def per_channel(student) -> None:
-    """student(w) -> (scales, rounded): symmetric int8, one scale an output channel (last axis)"""
+    """student(w) -> (scales, rounded): symmetric int8, one scale per output channel (last axis)"""
     w = np.random.default_rng(0).normal(size=(3, 3, 4, 5)) * np.array([0.01, 0.1, 1.0, 3.0, 10.0])
     scales, rounded = student(w)
     close(
@@ -94,9 +94,9 @@ def rescued(before: float, after: float, reference_accuracy: float) -> None:
 
 
 def small_enough(bits: float, accuracy: float, reference_accuracy: float) -> None:
-    """Bits a weight and accuracy of the file with few bits."""
-    assert bits <= 5, f"Your file stores {bits:.2f} bits a weight, the goal is 5. Give 4 bits to more layers, the largest first."
+    """Bits per weight and accuracy of the file with few bits."""
+    assert bits <= 5, f"Your file stores {bits:.2f} bits per weight, the goal is 5. Give more layers 4 bits, the largest first."
     assert accuracy >= reference_accuracy - 0.02, (
-        f"Your file is right on {accuracy:.1%}, the float model on {reference_accuracy:.1%}. Give the most sensitive layer 8."
+        f"The file is right on {accuracy:.1%}, the float model on {reference_accuracy:.1%}. Give the most sensitive layer 8 bits."
     )
-    right(f"{bits:.2f} bits a weight at {accuracy:.1%}.")
+    right(f"{bits:.2f} bits per weight at {accuracy:.1%}.")

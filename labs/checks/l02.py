@@ -28,7 +28,7 @@ def magnitude_mask(student) -> None:
         f"Of ten equal weights 3 should go at a sparsity of 0.3, in your mask {np.sum(~equal)} do. A threshold cannot tell equal "
         "weights apart, np.argsort can."
     )
-    right("the smallest go, however they are signed, and exactly as many as asked.")
+    right("the smallest |w| go, whatever their sign, and exactly as many as asked.")
 
 
 def global_masks(student) -> None:
@@ -49,7 +49,7 @@ def global_masks(student) -> None:
         "Both layers lost 80 %: that is layer by layer. Put the weights of all layers into one array before you sort."
     )
     assert np.array_equal(got, expected), (
-        f"{np.sum(got != expected)} of {len(got)} weights are judged wrongly. np.split the long mask where each layer ends: at "
+        f"{np.sum(got != expected)} of {len(got)} weights have the wrong mask. np.split the long mask where each layer ends: at "
         "np.cumsum of the sizes, without the last."
     )
     right(f"one threshold: the layer with small weights lost {gone['wide']:.0%}, the other {gone['narrow']:.0%}.")
@@ -65,7 +65,7 @@ def schedule(student) -> None:
         (500, 0.9, "After `end` it stays `final`: clip the progress to [0, 1]."),
     ):
         close(student(step, 0.9, 100, 200, 0.2, 3), expected, f"sparsity at step {step} (begin 100, end 200)", hint)
-    right("it rises steeply, while there is much to choose from, and levels out.")
+    right("the sparsity rises steeply at first and levels out at the end.")
 
 
 def pruned(sparsity: Mapping[str, float], weights: Mapping[str, int], accuracy: float, reference: float) -> None:
@@ -118,12 +118,12 @@ def palette(student) -> None:
     assert np.all(np.isfinite(lonely)), (
         "With five values for three weights, one of yours became NaN: a value that no weight chose has no mean and stays."
     )
-    right("every weight is now an index into a short list.")
+    right("every weight is now an index into a list of few values.")
 
 
 def chain(sparsity: float, distinct: int, bits: float, accuracy: float, reference: float) -> None:
     """What was measured in the int8 file at the end of the chain, and the accuracies of it and of the dense network."""
-    assert bits == 8, f"The file stores {bits:.1f} bits a weight. Write it with precision='int8'."
+    assert bits == 8, f"The file stores {bits:.1f} bits per weight. Write it with precision='int8'."
     assert sparsity >= 0.79, (
         f"{sparsity:.1%} of the file's weights are zero: training has filled the zeros. Use collaborative.preserve with "
         'keep="both" between qat.prepare and train.fit.'
@@ -135,7 +135,7 @@ def chain(sparsity: float, distinct: int, bits: float, accuracy: float, referenc
     assert accuracy >= reference - 0.05, (
         f"The file is right on {accuracy:.1%}, the dense network on {reference:.1%}. Lower the learning rate of the last step."
     )
-    right(f"{bits:.0f} bits, {sparsity:.0%} zeros, at most {distinct} values a filter, and {accuracy:.1%} right.")
+    right(f"{bits:.0f} bits, {sparsity:.0%} zeros, at most {distinct} values per filter, and {accuracy:.1%} right.")
 
 
 def tickets(rewound: Sequence[Sequence[float]], redrawn: Sequence[Sequence[float]], densities: Sequence[float]) -> None:

@@ -24,7 +24,7 @@ def group_of(student) -> None:
     """student(tensors) -> (n,): the group of each tensor, in the order of their first tensor"""
     for table, expected, what, hint in TABLES:
         found = np.asarray(student(np.array(table)))
-        assert found.shape == (len(table),), f"{what}: expected ({len(table)},), one number a tensor; got shape {found.shape}."
+        assert found.shape == (len(table),), f"{what}: expected ({len(table)},), one number per tensor; got shape {found.shape}."
         assert found.tolist() == expected, f"{what}: expected the groups {expected}, you have {found.tolist()}. {hint}"
     right("a chain, a residual block and sums of sums.")
 
@@ -46,7 +46,7 @@ def cut(student_convolutions, student_dense) -> None:
     )
     assert len(got_norm) == 4, f"Batch normalization has four arrays, you return {len(got_norm)}."
     for index, array in enumerate(got_norm):
-        close(array, norm[index][stay], f"array {index} of the batch normalization", "Each of the four has one number a channel.")
+        close(array, norm[index][stay], f"array {index} of the batch normalization", "Each has one number per channel.")
     kernel = np.arange(15.0)[:, None] * np.ones(2)  # three pixels
     close(
         student_dense(kernel, keep),
@@ -54,7 +54,7 @@ def cut(student_convolutions, student_dense) -> None:
         "the dense kernel",
         "Its rows are pixel 0 with all channels, then pixel 1 with all channels, …: np.tile repeats keep, np.repeat does not.",
     )
-    right("the surgeon's three cuts, and the dense layer behind a Flatten.")
+    right("two kernels, the batch normalization between them, and the dense layer behind a Flatten.")
 
 
 def leftover(student) -> None:
@@ -68,7 +68,7 @@ def leftover(student) -> None:
         "the leftovers",
         "Add epsilon to the variance, take the root, end with max(…, 0).",
     )
-    right("a silent convolution is not a silent channel.")
+    right("a convolution that gives 0 can still leave a constant behind its batch normalization.")
 
 
 def norms(student_l1, student_fpgm) -> None:
@@ -87,7 +87,7 @@ def norms(student_l1, student_fpgm) -> None:
         "FPGM",
         "For each filter: the Euclidean norm of its difference to every filter (0 to itself), then the sum of these.",
     )
-    right("both norms; neither has looked at a single image.")
+    right("both scores are computed from the weights alone.")
 
 
 def lfe(student) -> None:
@@ -124,7 +124,7 @@ def pgbp_gradient(student) -> None:
         "g with baseline 0 and spread 2",
         "Subtract the baseline from the scores, divide by the spread.",
     )
-    right("more of what was in the masks that did better than the baseline.")
+    right("channels in masks that scored above the baseline become more probable.")
 
 
 def score(student, model, layer_name, data) -> None:
@@ -134,7 +134,7 @@ def score(student, model, layer_name, data) -> None:
     except ModelError as error:
         raise AssertionError(str(error)) from error
     assert np.ptp(found) > 0, "All channels have the same score; that is no order. Use something that differs between them."
-    right(f"{len(found)} numbers for {len(found)} channels: a score like any other.")
+    right(f"{len(found)} numbers for {len(found)} channels: a valid score.")
 
 
 def bound(student) -> None:
@@ -142,7 +142,7 @@ def bound(student) -> None:
     work = {"first": 600, "second": 300, "third": 100}
     close(student(work, ("re_lu", "second", "pool", "third")), 2.5, "1000 in all, 400 behind", "Layers without work count 0.")
     close(student(work, ("third",)), 10.0, "1000 in all, 100 behind", "Divide all by what is behind, not by what is before.")
-    right("that much, if only arithmetic counted.")
+    right("this is the speed-up if only arithmetic counted.")
 
 
 def small_enough(work: float, accuracy: float, reference_accuracy: float, at_most: float) -> None:

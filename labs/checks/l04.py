@@ -40,14 +40,14 @@ def masked(student) -> None:
         "the logits of a small network",
         "Layer by layer: multiply by the kernel, ReLU, multiply by the mask; the last kernel gives the logits.",
     )
-    right("silencing a unit is the same as taking it out.")
+    right("masking a unit gives the same logits as removing it.")
 
 
 def shares(student) -> None:
     """student(masks, losses) -> (units,)"""
     rng = np.random.default_rng(2)
     masks, effects = rng.random((200, 6)) < 0.5, np.array([0.5, -0.2, 0.0, 0.1, -0.4, 0.3])
-    losses = 7.0 - masks @ effects  # a constant that no unit earns
+    losses = 7.0 - masks @ effects  # a constant that depends on no unit
     expected = effects / np.ptp(losses)
     got = np.asarray(student(masks, losses))
     assert got.shape == (6,), f"Six units have six shares, yours have shape {got.shape}. Leave the constant out of the answer."
@@ -60,7 +60,7 @@ def shares(student) -> None:
         "θ",
         "Solve [Z 1] θ ≈ s with np.linalg.lstsq; without the column of ones, the constant would be spread over the units.",
     )
-    right("losses that add up are taken apart exactly.")
+    right("where the effects of units add up, least squares finds them exactly.")
 
 
 def gradient(student) -> None:
@@ -92,11 +92,11 @@ def parameters(student) -> None:
             f"With {supermask.kept[1:-1]} of {hidden} hidden units, {supermask.parameters:,} weights "
             f"are left, you have {got:,}. A kernel loses its rows on one side and its columns on the other."
         )
-    right("a unit takes its column of one kernel and its row of the next with it.")
+    right("a removed unit takes its column of one kernel and its row of the next with it.")
 
 
 def handed_in(accurate, tiny) -> None:
-    """The two finds: enough removed, and better than chance on validation images."""
+    """The two supermasks: enough removed, and better than chance on validation images."""
     assert accurate.removed >= 0.5, (
         f"The accurate supermask should have lost half of the weights, yours has lost {accurate.removed:.0%}. "
         "Choose with best(rounds, removed=0.5)."
@@ -106,6 +106,6 @@ def handed_in(accurate, tiny) -> None:
         "Choose with best(rounds, removed=0.9)."
     )
     worst = min(accurate.accuracy, tiny.accuracy)
-    assert worst > 0.25, f"One of them is right on {worst:.1%} of the validation images. Give the climb more steps."
+    assert worst > 0.25, f"One of them is right on {worst:.1%} of the validation images. Give the search more steps."
     found = [f"{one.accuracy:.1%} with {1 - one.removed:.0%} of the weights" for one in (accurate, tiny)]
     right(f"{found[0]}, {found[1]}.")

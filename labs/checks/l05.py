@@ -17,10 +17,10 @@ def soften(student) -> None:
     assert np.isfinite(got).all(), "Large logits gave NaN: exp(1500) overflows. Subtract each row's largest number before exp."
     assert not np.allclose(got, softmax(logits, axis=1)), "The temperature changes nothing. Divide the logits by it."
     assert not np.allclose(got[0], softmax(logits[0] * 2)), (
-        "You have multiplied by the temperature. Divide: hot answers are soft."
+        "You have multiplied by the temperature. Divide: a high temperature softens."
     )
     close(got, softmax(logits / 2, axis=1), "the probabilities", "exp(z / T), then divide each row by its own sum.")
-    right("hot answers are soft, and rows sum to 1.")
+    right("a high temperature makes probabilities softer, and rows sum to 1.")
 
 
 def drawn() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -62,7 +62,7 @@ def soft_loss(student) -> None:
     right(f"{both:.4f}, as distill.LOSSES['hinton'] has it.")
 
 
-def slope(student, loss) -> None:
+def gradient(student, loss) -> None:
     """student(student_logits, teacher_logits, labels, temperature, alpha) -> (n, classes); loss: the function of before"""
     ours, theirs, labels = drawn()
     for temperature, alpha, what, hint in (
@@ -71,12 +71,12 @@ def slope(student, loss) -> None:
         (3.0, 1.0, "α = 1 at T = 3", "T² of the loss times 1/T of the inner derivative leaves one T."),
         (3.0, 0.4, "α = 0.4 at T = 3", "(1 − α) times the first plus α times the second."),
     ):
-        expected = numeric_slope(lambda z, T=temperature, a=alpha: loss(z, theirs, labels, T, a), ours)
-        close(student(ours, theirs, labels, temperature, alpha), expected, f"the slope for {what}", hint, tolerance=1e-4)
-    right("the student is pulled by the difference of two answers.")
+        expected = numeric_gradient(lambda z, T=temperature, a=alpha: loss(z, theirs, labels, T, a), ours)
+        close(student(ours, theirs, labels, temperature, alpha), expected, f"the gradient for {what}", hint, tolerance=1e-4)
+    right("the gradient is a difference of probabilities.")
 
 
-def numeric_slope(function, point: np.ndarray, step: float = 1e-5) -> np.ndarray:
+def numeric_gradient(function, point: np.ndarray, step: float = 1e-5) -> np.ndarray:
     """The gradient by central differences."""
     moves = step * np.eye(point.size).reshape(-1, *point.shape)
     ends = np.array([(function(point + move), function(point - move)) for move in moves])
@@ -98,7 +98,7 @@ def interval(student) -> None:
         f"half the width: you have {half:.4f}. 1.96 is for many samples; of three, t is {sure:.2f}: stats.t.ppf(0.975, n − 1)."
     )
     close(half, sure * differences.std(ddof=1) / np.sqrt(3), "half the width", "t · s / √n, t = stats.t.ppf(0.975, n − 1).")
-    right("from three seeds one can only tell large differences.")
+    right("three seeds only show large differences.")
 
 
 def parts(student) -> None:
@@ -130,7 +130,7 @@ def attention(student) -> None:
     squares = (features**2).sum(axis=3)
     got = np.asarray(student(features))
     assert got.shape == squares.shape, (
-        f"Expected one number a place, shape {squares.shape}; got {got.shape}. Sum over the channels."
+        f"Expected one number per position, shape {squares.shape}; got {got.shape}. Sum over the channels."
     )
     assert not np.allclose(got, squares / np.linalg.norm(squares)), (
         "You have scaled all images together. Scale each by its own length."
@@ -145,13 +145,13 @@ def attention(student) -> None:
         "the map",
         "Square the features, sum over the channels, divide each map by its length.",
     )
-    right("where a network looks, whatever its width.")
+    right("the map has the same shape for any number of channels.")
 
 
 def generations(line) -> None:
     """line: for each seed, the accuracies (in [0, 1]) of generation 0, 1 and 2"""
     line = np.asarray(line, np.float64)
-    assert line.ndim == 2 and line.shape[1] == 3, f"Expected three accuracies a seed, you have an array of {line.shape}."
+    assert line.ndim == 2 and line.shape[1] == 3, f"Expected three accuracies per seed, you have an array of {line.shape}."
     same = [seed for seed, row in enumerate(line) if len(set(row)) == 1]
     assert len(same) < len(line), "All generations are equal. Build a fresh student for each, and let the one before teach it."
     right(f"{line.shape[0]} lines of three generations.")
@@ -167,9 +167,9 @@ def small_enough(share: float, accuracy: float, teacher_accuracy: float, at_most
 
 
 def eight_bits(bits: float, accuracy: float, student_accuracy: float) -> None:
-    """Stored bits a weight of the file, its accuracy, and that of the float student."""
-    assert bits <= 8.5, f"The file has {bits:.1f} bits a weight, expected 8. Export with precision='int8'."
+    """Stored bits per weight of the file, its accuracy, and that of the float student."""
+    assert bits <= 8.5, f"The file has {bits:.1f} bits per weight, expected 8. Export with precision='int8'."
     assert accuracy >= student_accuracy - 0.03, (
         f"It is right on {accuracy:.1%}, the float student on {student_accuracy:.1%}. Lower the learning rate, or train longer."
     )
-    right(f"{bits:.0f} bits a weight at {accuracy:.1%}; with floats {student_accuracy:.1%}.")
+    right(f"{bits:.0f} bits per weight at {accuracy:.1%}; with floats {student_accuracy:.1%}.")

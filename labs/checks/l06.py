@@ -16,7 +16,7 @@ def size(student) -> None:
             f"Depths {depths}, {len(filters)} filters, {len(strides)} strides: you count {found}, written out it is {expected}. "
             "The first block has filters·strides choices, each later one filters·strides + 1; depths are added."
         )
-    right("what was counted by a formula was also written out and counted.")
+    right("the formula agrees with lists of all architectures.")
 
 
 def regret(student) -> None:
@@ -27,7 +27,7 @@ def regret(student) -> None:
         "the regret",
         "best minus the highest accuracy *so far*: a later, worse trial does not raise it.",
     )
-    right("a search is as good as the best that it has seen.")
+    right("the regret falls with each better architecture and never rises.")
 
 
 def accept(student) -> None:
@@ -43,7 +43,7 @@ def accept(student) -> None:
     for worse, temperature, luck, expected, why in cases:
         found = bool(student(worse, temperature, luck))
         assert found == expected, f"worse by {worse}, temperature {temperature}, luck {luck}: expected {expected}, because {why}."
-    right("hot: anywhere; cold: uphill only.")
+    right("a high temperature accepts almost any step, a low one only better ones.")
 
 
 def one_round(student) -> None:
@@ -52,11 +52,11 @@ def one_round(student) -> None:
     found = list(student(list(population), np.array([1, 3, 2]), lambda parent: (0.1, f"child of {parent[1]}", ())))
     names = [member[1] for member in found]
     assert "child of c" in names, f"Of b, c and youngest, c has the highest accuracy and is the parent; you have {names}."
-    assert "oldest" not in names, "The oldest dies, also when it is the best: leave out population[0]."
+    assert "oldest" not in names, "The oldest is removed, also when it is the best: leave out population[0]."
     assert names == ["b", "c", "youngest", "child of c"], (
         f"Keep the others in their order and append the child; you have {names}."
     )
-    right("the best of the drawn has a child, the oldest dies.")
+    right("the best of the tournament has a child, the oldest is removed.")
 
 
 def policy_gradient(student) -> None:
@@ -70,20 +70,20 @@ def policy_gradient(student) -> None:
         "with an advantage of −1",
         hint + " A constant added to all logits changes nothing.",
     )
-    right("more of what did better than usual; the entries sum to 0.")
+    right("choices that did better than average become more probable; the entries sum to 0.")
 
 
 def front(student) -> None:
     """student(points) -> (n,) bool"""
     points = np.array([[0.1, 0.9], [0.5, 0.5], [0.5, 0.5], [0.5, 0.7], [0.9, 0.1], [0.9, 0.5]])
     found = np.asarray(student(points)).astype(bool)
-    assert found.shape == (6,), f"Expected (6,), one bool a point; got shape {found.shape}."
+    assert found.shape == (6,), f"Expected (6,), one bool per point; got shape {found.shape}."
     expected = [True, True, True, False, True, False]
     assert found.tolist() == expected, (
         f"{points.tolist()}: expected {expected}, you have {found.tolist()}. Equal points do not dominate each other; a point "
         "that is equal in one number and worse in the other is dominated."
     )
-    right("nobody is left whom another beats.")
+    right("no point of the front is dominated.")
 
 
 def hypervolume(student) -> None:

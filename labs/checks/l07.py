@@ -21,7 +21,7 @@ def kd_loss(student) -> None:
     assert abs(student(ours, ours, labels, 3.0, 1.0)) < 1e-9, "Equal logits: the divergence is 0 at every temperature."
     at_two = student(2 * ours, 2 * theirs, labels, 2.0, 1.0)
     close(at_two, 4 * np.mean(soft), "with T = 2", "Divide both logits by T, and multiply the divergence by T².")
-    right("what the teacher asks of a student, in one number.")
+    right("this is the loss by which a student learns from labels and teacher.")
 
 
 def rewards(student_soft, student_hard) -> None:
@@ -36,7 +36,7 @@ def rewards(student_soft, student_hard) -> None:
         "the hard reward",
         "Nothing is won by being faster than the target.",
     )
-    right("the soft reward trades always, the hard one only above the target.")
+    right("the soft reward always trades accuracy for latency, the hard one only above the target.")
 
 
 def cka(student) -> None:
@@ -47,7 +47,7 @@ def cka(student) -> None:
     close(student(a, turned), 1.0, "features that were turned, scaled and moved", "Centre the columns; then neither changes CKA.")
     b = np.eye(3)[[0, 1, 2, 0, 1, 2]]
     close(student(b, b[:, :1]), np.sqrt(0.5), "one of three columns", "The square is on the numerator's norm only.")
-    right("1 for the same features in other words.")
+    right("1 for the same features after a rotation, a scaling and a shift.")
 
 
 def kendall(student) -> None:
@@ -60,7 +60,7 @@ def kendall(student) -> None:
     close(
         student(np.array([1.0, 1.0, 2.0, 4.0]), up), 5 / 6, "one pair equal", "It counts as neither, and the pairs are still 6."
     )
-    right("how much two orders have in common.")
+    right("1 for the same order, −1 for the reverse.")
 
 
 def chosen(trial, study, teacher_accuracy: float) -> None:

@@ -24,7 +24,7 @@ def fold(student) -> None:
         "convolution and bias",
         "s = gamma / √(variance + epsilon); kernel · s (the channels out are the last axis), bias beta − mean · s.",
     )
-    right("one convolution answers as convolution and batch normalization do.")
+    right("one convolution gives the same output as convolution and batch normalization.")
 
 
 def merge(student) -> None:
@@ -85,8 +85,8 @@ def separable(artifact, full, accuracy: float, before: float) -> None:
     """The separable network's file and the full one's; accuracies on the validation images."""
     kinds = [operator.kind for operator in measure.read_operators(artifact)]
     assert kinds.count("DEPTHWISE_CONV_2D") >= 5, (
-        f"The file has {kinds.count('DEPTHWISE_CONV_2D')} depthwise convolutions, expected one a block (but for the first, which "
-        "reads one channel: the converter may write it as a full one)."
+        f"The file has {kinds.count('DEPTHWISE_CONV_2D')} depthwise convolutions, expected one per block (but for the first, "
+        "which reads one channel: the converter may write it as a full one)."
     )
     share = measure.read_graph(artifact).macs / measure.read_graph(full).macs
     assert share < 0.25, f"It does {share:.0%} of the multiplications of the full network, expected less than a quarter."
@@ -117,10 +117,10 @@ def winograd_tile(student) -> None:
         student(tile, kernel),
         expected,
         "the four outputs",
-        "A.T @ ((G @ kernel @ G.T) * (B.T @ tile @ B)) @ A; * is place by place.",
+        "A.T @ ((G @ kernel @ G.T) * (B.T @ tile @ B)) @ A; * is element by element.",
         tolerance=1e-5,
     )
-    right("16 multiplications did the work of 36.")
+    right("16 multiplications instead of 36.")
 
 
 def convolution(found, x, kernel, name: str) -> None:
@@ -142,7 +142,7 @@ def strides(student) -> None:
             f"Shape {shape}, order {order}: you have {found}, expected {expected}. The last axis of `order` steps 4 bytes; the "
             "answer is in the order of `shape`."
         )
-    right("NumPy counts the same.")
+    right("NumPy has the same strides.")
 
 
 def least_seconds(student) -> None:
@@ -151,7 +151,7 @@ def least_seconds(student) -> None:
         found, waits = student(macs, moved, 2e9, 3e9)
         close(found, expected, f"{macs:g} MACs, {moved:g} bytes", "The larger of macs / peak and moved / bandwidth.")
         assert bool(waits) == memory, f"{macs:g} MACs, {moved:g} bytes: it waits for {'memory' if memory else 'arithmetic'}."
-    right("the slower of the two decides.")
+    right("the longer of the two times is the bound.")
 
 
 def same_roof(student, roof, reference) -> None:

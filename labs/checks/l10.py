@@ -23,7 +23,7 @@ def lifetimes(student) -> None:
     assert found[4] == 3, f"Nobody reads tensor 4, the output: it lives to the last operator, 3; you have {found[4]}."
     assert found[1] == 2, f"Tensor 1 is read by operators 1 and 2: the last is 2, a shortcut keeps it alive; you have {found[1]}."
     assert found == [0, 2, 2, 3, 3], f"Expected [0, 2, 2, 3, 3], you have {found}."
-    right("a tensor lives until its last reader is done.")
+    right("a tensor is alive until its last reader has run.")
 
 
 def live(student) -> None:
@@ -31,7 +31,7 @@ def live(student) -> None:
     hint = "At operator i those tensors are alive that were made by then (tensor t is made by operator t − 1, the input is there "
     hint += "at operator 0) and whose last ≥ i."
     close(student(np.array([10, 40, 20, 5, 1]), np.array([0, 2, 2, 3, 3])), [50, 60, 65, 6], "the bytes", hint)
-    right("the inputs of an operator, its outputs, and whatever waits for a later one.")
+    right("the inputs of an operator, its outputs, and all that a later one still needs.")
 
 
 def cheapest_order(student) -> None:
@@ -41,7 +41,7 @@ def cheapest_order(student) -> None:
     order, peak = student(orders, lambda order: table[tuple(order)])
     assert peak == 20, f"The peaks are 30, 20 and 20; you found {peak}."
     assert list(order) == [0, 1, 2], f"Of two that need 20 take the first, [0, 1, 2]; you have {list(order)}."
-    right("nothing was computed differently, only in another order.")
+    right("the same operators need less memory in another order.")
 
 
 def medians(student) -> None:
@@ -61,11 +61,11 @@ def medians(student) -> None:
 def placed(student) -> None:
     """student(on_dla, dla, gpu, crossing) -> seconds"""
     gpu, dla = np.array([4.0, 4.0, 4.0]), np.array([1.0, 2.0, 3.0])
-    hint = "Each layer takes the time of its place; every change of sides costs a crossing, from the GPU at the start and "
+    hint = "Each layer takes the time of its place; every change between the two costs a crossing, from the GPU at the start and "
     hint += "back to it at the end included."
     for on_dla, expected in (([0, 0, 0], 12.0), ([1, 1, 1], 7.0), ([1, 0, 1], 10.0), ([0, 1, 0], 11.0)):
         close(student(np.array(on_dla), dla, gpu, 0.5), expected, f"places {on_dla}", hint)
-    right("what comes back from the DLA after every layer is slower than what never went there.")
+    right("with many crossings the DLA can be slower than the GPU alone.")
 
 
 def chosen(name, table, budget) -> None:

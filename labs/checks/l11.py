@@ -14,7 +14,7 @@ def progress(student) -> None:
     )
     close(found[0], 1.75, "the system throughput", "The sum of alone / shared: how many models' worth of work is done at a time.")
     close(found[1], 7 / 3, "the normalized turnaround", "The mean of shared / alone: how much longer a request takes.")
-    right("two halves of a machine can be less than the whole.")
+    right("models that share a machine slow each other down.")
 
 
 def wait(student) -> None:
@@ -26,7 +26,7 @@ def wait(student) -> None:
     assert student(0.02, 60.0) == float("inf"), (
         "ρ > 1: more work comes than is done, yet you return a finite wait. Return float('inf')."
     )
-    right("the last tenth of a machine costs more than the first nine.")
+    right("from 50 % to 90 % busy the mean wait grows to nine times as long.")
 
 
 def serve(student) -> None:
@@ -44,8 +44,8 @@ def serve(student) -> None:
         student(arrival, seconds, deadline, "edf"),
         [1.0, 3.4, 1.3, 0.5],
         "earliest deadline first",
-        "Of the requests that have arrived take the smallest arrival + deadline; the first call is not interrupted, and nobody "
-        "knows who will come.",
+        "Of the requests that have arrived take the smallest arrival + deadline; the first call is not interrupted, and "
+        "later arrivals are not known yet.",
     )
     late = student(np.array([0.0, 1.0, 1.9]), np.array([2.0, 1.0, 1.0]), np.array([9.0, 3.0, 2.5]), "edf")
     close(
@@ -54,7 +54,7 @@ def serve(student) -> None:
         "the deadlines of two that wait",
         "The deadline counts from the arrival: compare arrival + deadline.",
     )
-    right("the order costs nothing and decides who is late.")
+    right("the order takes no extra time and decides which requests are late.")
 
 
 def fairness(student) -> None:
@@ -64,11 +64,11 @@ def fairness(student) -> None:
     close(student(np.array([1.0, 0.0, 0.0, 0.0])), 0.25, "one gets everything", hint)
     close(student(np.array([1.0, 0.5])), 0.9, "two unequal ones", hint)
     assert student(np.zeros(3)) == 1.0, "Nobody gets anything: all are equal. Return 1.0 where the squares sum to 0."
-    right("1 is fair, 1/n is one for all.")
+    right("1 when all get the same, 1/n when one gets everything.")
 
 
 def best_plan(student) -> None:
-    """student(choices, orders, evaluate) -> (score, plan, played)"""
+    """student(choices, orders, evaluate) -> (score, plan, evaluated)"""
     from projectkit.schedule import Choice, Plan
 
     choices = tuple(
@@ -80,12 +80,12 @@ def best_plan(student) -> None:
         return (0.0 if apart else 0.5, sum(choice.variant for choice in plan.choices) + (plan.order == "fifo"))
 
     score, plan, played = student(choices, ("fifo", "edf"), evaluate)
-    assert played == 32, f"4 choices for each of 2 models and 2 orders are 32 plans; you played {played}. See itertools.product."
+    assert played == 32, f"4 choices for each of 2 models and 2 orders are 32 plans; you tried {played}. See itertools.product."
     assert tuple(score) == (0.0, 0), (
         f"The best of them scores (0.0, 0), yours {tuple(score)}. Less is better, the first number decides."
     )
     assert evaluate(plan) == tuple(score), "The plan that you return does not have the score that you return."
-    right("when there are few plans, look at all of them.")
+    right("all plans were evaluated, and the best one found.")
 
 
 def budget(camera, keyword, baseline, accuracies) -> None:

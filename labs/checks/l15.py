@@ -22,17 +22,17 @@ def diagram(student) -> None:
         (found[2], [0, 0, 1, 1, 0.5], "accuracy", "How many of its images are right, as a share; 0 where it is empty."),
     ):
         close(got, expected, what, hint)
-    right("what was said, and what came true.")
+    right("count, mean confidence and accuracy of each bin.")
 
 
 def ece(student) -> None:
     """student(count, confidence, accuracy) -> float"""
     count, confidence, accuracy = np.array([0, 10, 30]), np.array([0, 0.5, 0.9]), np.array([0, 0.7, 0.8])
     got = float(student(count, confidence, accuracy))
-    assert not np.isclose(got, 0.25 * 0.2 - 0.75 * 0.1), "A bin that is too sure and one that is too modest must not cancel: |…|."
+    assert not np.isclose(got, 0.25 * 0.2 - 0.75 * 0.1), "An overconfident and an underconfident bin must not cancel: |…|."
     assert not np.isclose(got, 0.1), "Weigh each bin by its share of the images; the mean over the bins is another number."
     close(got, 0.25 * 0.2 + 0.75 * 0.1, "the error", "Σ count / n · |accuracy − confidence|.")
-    right("0.125: on average the network is off by twelve points.")
+    right("0.125: on average confidence and accuracy differ by 12.5 points.")
 
 
 def slope(student) -> None:
@@ -45,7 +45,7 @@ def slope(student) -> None:
         assert not np.isclose(got, len(y) * expected, rtol=1e-4), f"β = {beta}: take the mean over the images, not the sum."
         hint = "p = softmax(β z), not of z; then the mean of Σ p z − z_y."
         close(got, expected, f"the slope at β = {beta}", hint, tolerance=1e-4)
-    right("the pull is the expected logit minus that of the label.")
+    right("the derivative is the expected logit minus that of the label.")
 
 
 def temperature(student, slope) -> None:
@@ -96,7 +96,7 @@ def split(student) -> None:
     sure = np.tile(np.array([[1.0, 0.0, 0.0]]), (2, 1, 1))
     with np.errstate(all="ignore"):
         assert np.allclose(student(sure), 0), "Where p = 0 the logarithm is −∞ and the product NaN. Clip p at a tiny number."
-    right("doubt that all share, and doubt about which of them is right.")
+    right("aleatoric: what all networks are unsure about; epistemic: what they disagree about.")
 
 
 def detection(student) -> None:
@@ -104,11 +104,11 @@ def detection(student) -> None:
     inside, outside = np.array([0.1, 0.4, 0.4, 0.7]), np.array([0.4, 0.9, 0.2])
     wins = sum((b > a) + 0.5 * (b == a) for a, b in itertools.product(inside, outside)) / 12
     got = float(student(inside, outside))
-    assert not np.isclose(got, 1 - wins), "It is turned round: count the pairs in which the outside image is the stranger."
+    assert not np.isclose(got, 1 - wins), "It is turned round: count the pairs in which the outside value is larger."
     strict = np.mean(outside[:, None] > inside)
-    assert not np.isclose(got, strict), "Ties count one half, as if a coin were thrown."
-    close(got, wins, "the area", "Over all pairs: 1 where the outside image is the stranger, ½ for a tie.")
-    right("0.5 is guessing, 1 a perfect order.")
+    assert not np.isclose(got, strict), "Ties count one half."
+    close(got, wins, "the area", "Over all pairs: 1 where the outside value is larger, ½ for a tie.")
+    right("0.5 is guessing, 1 a perfect separation.")
 
 
 def threshold(student) -> None:
@@ -120,7 +120,7 @@ def threshold(student) -> None:
         assert got != plain or plain == np.sort(misfit)[place - 1], f"α = {alpha}: n + 1 = 50, not 49: the new image counts, too."
         assert got != np.sort(misfit)[place], f"α = {alpha}: one too far; Python counts from 0."
         close(got, np.sort(misfit)[place - 1], f"the threshold for α = {alpha}", f"The {place}th smallest of the 49.")
-    right("a value that was there, not one between two.")
+    right("the threshold is one of the misfits, not a value between two.")
 
 
 def adaptive(student) -> None:
@@ -133,25 +133,25 @@ def adaptive(student) -> None:
         "These are the sums in order of probability. Put each back to its own class."
     )
     close(got, expected, "the misfit", "Of class c: the sum of all probabilities that are at least p_c.")
-    right("the improbable classes fit worst, and how badly depends on the image.")
+    right("the least probable classes fit worst, and by how much depends on the image.")
 
 
 def mixed(student) -> None:
     """student(logits (members, n, classes)) -> logits (n, classes) whose softmax is the mean of the members' probabilities"""
     logits = np.random.default_rng(0).normal(0, 2, (3, 4, 5))
     got = np.asarray(student(logits), np.float64)
-    assert got.shape == (4, 5), f"Expected one row an image, shape (4, 5); got {got.shape}."
+    assert got.shape == (4, 5), f"Expected one row per image, shape (4, 5); got {got.shape}."
     wanted = softmax(logits, axis=2).mean(axis=0)
     assert not np.allclose(softmax(got, axis=1), softmax(logits.mean(axis=0), axis=1)), (
         "You have averaged the logits. Average the probabilities, and take the logarithm of that."
     )
     close(softmax(got, axis=1), wanted, "softmax of your logits", "ln of the mean over the members of softmax(z).")
-    right("logits that carry an ensemble.")
+    right("the softmax of these logits is the mean prediction of the ensemble.")
 
 
 def calibrated(before, after, same_answers) -> None:
     """The calibration errors of the network and of the file with the temperature, and whether the answers are the same."""
-    assert same_answers, "The file answers otherwise than the network; a temperature changes no answer. Fold nothing else."
+    assert same_answers, "The file's answers are not those of the network; a temperature changes no answer. Fold nothing else."
     assert after < 0.7 * before, f"The error went from {before:.3f} to {after:.3f}, expected 0.7 of it. Is T of the right data?"
     right(f"calibration error {before:.3f} → {after:.3f}, every answer as before.")
 

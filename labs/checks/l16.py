@@ -9,13 +9,13 @@ from projectkit.robustness import losses
 
 
 def step_linf(student) -> None:
-    """student(point, slopes, x, step, epsilon) -> the next point"""
+    """student(point, gradient, x, step, epsilon) -> the next point"""
     x = np.array([0.5, 0.5, 0.5, 0.02, 0.98])
-    point, slopes = np.array([0.55, 0.58, 0.5, 0.0, 0.99]), np.array([3.0, 0.001, -2.0, -5.0, 1.0])
-    got = np.asarray(student(point, slopes, x, 0.04, 0.1))
+    point, gradient = np.array([0.55, 0.58, 0.5, 0.0, 0.99]), np.array([3.0, 0.001, -2.0, -5.0, 1.0])
+    got = np.asarray(student(point, gradient, x, 0.04, 0.1))
     assert got.shape == (5,), f"Expected a number for each pixel, shape (5,); got shape {got.shape}."
-    assert not np.isclose(got[1], 0.58 + 0.04 * 0.001), "You have multiplied by the slope itself. Its sign counts: np.sign."
-    assert not np.isclose(got[2], 0.54), "You go downhill. The attack climbs the loss: add."
+    assert not np.isclose(got[1], 0.58 + 0.04 * 0.001), "You have multiplied by the gradient itself. Take its sign: np.sign."
+    assert not np.isclose(got[2], 0.54), "You go downhill. The attack raises the loss: add."
     assert got[1] <= 0.6 + 1e-9, (
         f"Pixel 1 lies {got[1] - 0.5:.2f} from the image, farther than epsilon = 0.1. Clip to [x − ε, x + ε]."
     )
@@ -23,31 +23,31 @@ def step_linf(student) -> None:
     close(
         got, [0.59, 0.6, 0.46, 0.0, 1.0], "the point", "point + step · sign, then the two clips; the ball is round x, not point."
     )
-    right("a step, and back into the ball.")
+    right("a step along the sign of the gradient, clipped to the ball.")
 
 
 def step_l2(student) -> None:
-    """student(point, slopes, x, step, radius) -> the next points, (n, height, width, channels)"""
+    """student(point, gradient, x, step, radius) -> the next points, (n, height, width, channels)"""
     x = np.full((2, 1, 2, 1), 0.5)
-    slopes = np.array([[3.0, 4.0], [0.0, 0.02]]).reshape(x.shape)
-    got = np.asarray(student(x, slopes, x, 0.1, 1.0))
+    gradient = np.array([[3.0, 4.0], [0.0, 0.02]]).reshape(x.shape)
+    got = np.asarray(student(x, gradient, x, 0.1, 1.0))
     assert got.shape == x.shape, f"Expected images of shape {x.shape}; got shape {got.shape}."
     close(
         got.ravel(),
         [0.56, 0.58, 0.5, 0.6],
         "a step of 0.1",
-        "Divide each image's slopes by its own length: both images move by 0.1.",
+        "Divide each image's gradient by its own length: both images move by 0.1.",
     )
-    got = np.asarray(student(x, slopes, x, 0.4, 0.2))
+    got = np.asarray(student(x, gradient, x, 0.4, 0.2))
     close(
         got.ravel(), [0.62, 0.66, 0.5, 0.7], "a step of 0.4 in a ball of 0.2", "Shorten the change from x, all its pixels alike."
     )
-    got = np.asarray(student(x, slopes, x, 1.0, 2.0))
+    got = np.asarray(student(x, gradient, x, 1.0, 2.0))
     close(got.ravel(), [1.0, 1.0, 0.5, 1.0], "a step out of [0, 1]", "Clip to [0, 1] before you measure the length.")
-    right("a ball that is round.")
+    right("a step along the gradient, projected into the L2 ball.")
 
 
-def climb(student, model, images) -> None:
+def pgd(student, model, images) -> None:
     """student(model, x, y, epsilon, steps) -> x_adv"""
     few, epsilon = images.take(50), 0.1
     for steps in (1, 5):
@@ -57,12 +57,12 @@ def climb(student, model, images) -> None:
             "Your images lie outside of the ball. Pass x, the image, to every step."
         )
         before, after = (robustness.gradient(model, losses.cross_entropy, x, few.y)[1].mean() for x in (few.x, found))
-        assert after > before, f"The loss fell from {before:.3f} to {after:.3f}: an attack climbs."
+        assert after > before, f"The loss fell from {before:.3f} to {after:.3f}: an attack raises it."
     one, many = (
         robustness.evaluate(model, few.x, few.y, lambda *a, s=steps: student(*a, s), epsilon, norm="linf").value
         for steps in (1, 20)
     )
-    assert many <= one, f"20 steps leave {many:.0%}, one leaves {one:.0%}. Take the slopes at the point where you are, not at x."
+    assert many <= one, f"20 steps leave {many:.0%}, one leaves {one:.0%}. Take gradients at the point where you are, not at x."
     ours = robustness.evaluate(model, few.x, few.y, robustness.bim, epsilon).value
     assert many <= ours + 0.1, f"Your 20 steps leave {many:.0%}, ours leave {ours:.0%}. Is the step 2.5 · epsilon / steps?"
     right(f"one step leaves {one:.0%} of fifty images right, twenty leave {many:.0%}.")
@@ -76,29 +76,34 @@ def hardened(networks, plain, images, epsilon) -> None:
         assert ours is not other, "This is the network trained on clean images. Build a fresh one."
         after, before = (robustness.evaluate(one, few.x, few.y, robustness.bim, epsilon).value for one in (ours, other))
         assert after > before + 0.1, (
-            f"Network {number}: {after:.0%} stand BIM, {before:.0%} without the training. Is epsilon that of the attack?"
+            f"Network {number}: {after:.0%} right under BIM, {before:.0%} without the training. Is epsilon that of the attack?"
         )
     weights = [network.get_weights()[0] for network in networks]
     assert len(weights) < 2 or not np.array_equal(weights[0], weights[1]), "Two networks are the same. Give each its own seed."
-    right("every one of them bears what its twin does not.")
+    right("every one of them is more robust than the same network trained on clean images.")
 
 
 def of_logits(student) -> None:
-    """student(logits, labels) -> cross_entropy, lead, ratio, each (n,)"""
+    """student(logits, labels) -> cross_entropy, margin, ratio, each (n,)"""
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(0, 3, (6, 5)), np.array([0, 1, 2, 3, 4, 0])
-    entropy, lead, ratio = student(logits.copy(), labels)
+    entropy, margin, ratio = student(logits.copy(), labels)
     expected = -np.log(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))[np.arange(6), labels]
     close(entropy, expected, "the cross-entropy", "−ln softmax(z)_y, a number for each image.")
-    close(lead, robustness.margins(logits, labels), "the lead", "z_y minus the largest of the others: below 0 where it is wrong.")
+    close(
+        margin,
+        robustness.margins(logits, labels),
+        "the margin",
+        "z_y minus the largest other logit: below 0 where it is wrong.",
+    )
     ordered = np.sort(logits, axis=1)
-    assert not np.allclose(ratio, lead / (ordered[:, -1] - ordered[:, -3])), "The ratio has the other sign: an attack climbs it."
-    close(ratio, -lead / (ordered[:, -1] - ordered[:, -3]), "the ratio", "−lead / (largest − third largest).")
+    assert not np.allclose(ratio, margin / (ordered[:, -1] - ordered[:, -3])), "The ratio has the other sign: attacks raise it."
+    close(ratio, -margin / (ordered[:, -1] - ordered[:, -3]), "the ratio", "−margin / (largest − third largest).")
     with np.errstate(all="ignore"):
         entropy, _, scaled = student(1000 * logits, labels)
     assert np.isfinite(entropy).all(), "Large logits gave NaN or ∞: subtract each row's largest number before exp."
     close(scaled, ratio, "the ratio of 1000 times the logits", "Numerator and denominator grow alike: nothing changes.")
-    right("who multiplies the logits silences the first, not the last.")
+    right("a factor on the logits masks cross-entropy, but not the ratio.")
 
 
 def proven(student) -> None:
@@ -117,7 +122,7 @@ def corruption_error(student) -> None:
     errors, reference = np.array([[0.1, 0.3], [0.2, 0.2]]), np.array([[0.1, 0.1], [0.1, 0.7]])
     got = np.asarray(student(errors, reference))
     assert got.shape == (2,), f"Expected a number for each kind, shape (2,); got shape {got.shape}."
-    assert not np.allclose(got, [2.0, 0.5]), "In per cent, please."
+    assert not np.allclose(got, [2.0, 0.5]), "In per cent: multiply by 100."
     wrong = 100 * (errors / reference).mean(axis=1)
     assert not np.allclose(got, wrong), (
         "You average ratios. Sum the severities of both first, then divide: easy severities weigh little."
@@ -128,7 +133,7 @@ def corruption_error(student) -> None:
     right("below 100 is better than the reference.")
 
 
-def standing(student) -> None:
+def robust_accuracy(student) -> None:
     """student(before (n,), after (…, n)) -> (…,)"""
     before = np.array([True, True, True, False])
     after = np.array([[True, False, True, True], [False, False, True, True]])
@@ -136,7 +141,7 @@ def standing(student) -> None:
     assert not np.allclose(got, [0.75, 0.5]), "An image that was wrong before and right by luck after does not count."
     close(got, [0.5, 0.25], "the shares", "Right before and after, then the mean over the images.")
     close(student(before, after[0]), 0.5, "the share after one attack", "The mean over the last axis.")
-    right("right before, and right after.")
+    right("only images that are right before and after the attack count.")
 
 
 def robust_files(measured) -> None:
@@ -147,4 +152,4 @@ def robust_files(measured) -> None:
         assert attacked >= least, (
             f"{slot} keeps {attacked:.1%} under Square, expected {least:.0%}. Train longer, or on attacks at all."
         )
-    right("they bear the black box.")
+    right("both files are accurate enough under the black-box attack.")

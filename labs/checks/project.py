@@ -33,7 +33,7 @@ def state_of_the_art(papers: Sequence[tuple[str, str, str, str]]) -> None:
             f"The figures of {row[0]!r} hold no number. Quote one, with the model and the data that it was measured on."
         )
     assert len({row[0] for row in papers}) == len(papers), "A paper stands in two lines. Put both into one."
-    right(f"{len(papers)} papers, each with figures and a use.")
+    right(f"{len(papers)} papers, each with figures and what you take from it.")
 
 
 def no_leak(dataset: Dataset) -> None:
@@ -42,7 +42,7 @@ def no_leak(dataset: Dataset) -> None:
     both = sum(image.tobytes() in seen for image in dataset.test.x)
     share = both / len(dataset.test)
     assert share <= 0.001, (
-        f"{both} of the {len(dataset.test)} test images ({share:.1%}) are also in train or val: the accuracy would be flattered. "
+        f"{both} of the {len(dataset.test)} test images ({share:.1%}) are also in train or val: the accuracy would be too high. "
         "Remove them from train and val."
     )
     right(f"{both or 'none'} of the {len(dataset.test):,} test images {'is' if both < 2 else 'are'} in train or val.")
@@ -78,7 +78,7 @@ def comparable(profiles: Mapping[str, Profile]) -> None:
 
 
 def claims(claimed: Mapping[str, float], profiles: Mapping[str, Profile]) -> None:
-    """Every claim has a measurement behind it and is not rosier than that. profiles by slot."""
+    """Every claim has a measurement behind it and is not better than that. profiles by slot."""
     assert claimed, "You claim nothing, so the jury has nothing to confirm. Claim at least an accuracy and a size."
     for name, number in claimed.items():
         if sentence := unmeasurable_claim(name, profiles):
@@ -90,12 +90,12 @@ def claims(claimed: Mapping[str, float], profiles: Mapping[str, Profile]) -> Non
         assert measured is not None, f"You claim {name}, but did not measure it: {reason}. Drop the claim."
         known = PROFILE_METRICS[base]
         slack = 1e-9 * abs(measured.value)
-        rosy = number < measured.low - slack if known.less_is_better else number > measured.high + slack
-        assert not rosy, (
+        too_good = number < measured.low - slack if known.less_is_better else number > measured.high + slack
+        assert not too_good, (
             f"You claim {name} = {number:g}; measured was {measured.value:.4g} ({measured.low:.4g} to {measured.high:.4g}). "
             f"Round to the worse side: {'up' if known.less_is_better else 'down'}."
         )
-    right(f"{len(claimed)} claims, none rosier than what you measured.")
+    right(f"{len(claimed)} claims, none better than what you measured.")
 
 
 def report(text: str) -> None:

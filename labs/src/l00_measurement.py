@@ -7,7 +7,7 @@
 #
 # *45 minutes. A laptop is enough; at the default quick scale all training together takes less than a minute.*
 #
-# Every later lab makes a model smaller or faster. This one makes sure that you can tell.
+# Every later lab makes a model smaller or faster. This one shows how to measure whether it worked.
 
 # %%
 # %xmode Minimal
@@ -32,8 +32,8 @@ baseline = export.write(model, f"{WORK}/baseline.tflite", compare=dataset.val.x[
 print(baseline)
 
 # %% [markdown]
-# This is the **baseline**: three convolutions of 48, 96 and 192 filters. Keras is out of the picture from here on: what
-# counts is the *file*, because that is what a phone runs and what you hand in.
+# This is the **baseline**: three convolutions of 48, 96 and 192 filters. From here on only the *file* counts, not the
+# Keras model, because the file is what a phone runs and what you hand in.
 #
 # ### Predict first
 #
@@ -43,15 +43,15 @@ print(baseline)
 prediction = {"parameters": 0.5, "macs": 0.5, "size": 0.5, "latency": 0.5}
 
 # %% [markdown]
-# ## 1 · Count: parameters and multiply-accumulates
+# ## 1 · Counting parameters and multiply-accumulates
 #
 # A 3×3 convolution slides over the image and, at every output position, multiplies `k·k·c_in` inputs with as many weights for each
 # of its `c_out` filters. So it stores $k^2 c_{in} c_{out}$ weights and $c_{out}$ biases, but computes
 #
 # $$\text{MACs} = \lceil h/s \rceil \, \lceil w/s \rceil \; k^2 \, c_{in} \, c_{out}$$
 #
-# multiply-accumulates (with "same" padding and stride $s$). Parameters are memory, MACs are work; early layers work much with few
-# parameters, late ones the other way round. A *depthwise* convolution has one filter per channel and mixes nothing.
+# multiply-accumulates (with "same" padding and stride $s$). Parameters are memory, MACs are work; early layers do much work with
+# few parameters, late ones the other way round. A *depthwise* convolution has one filter per channel and does not mix channels.
 
 
 # %%
@@ -83,10 +83,10 @@ plt.show()
 # parameters need not be the one that does most of the work, so decide which of the two you want to cut before you cut.
 
 # %% [markdown]
-# ## 2 · One run is not a measurement
+# ## 2 · Latency: the median and its interval
 #
 # Run the same file on the same input 500 times and you get 500 different times: the operating system, the clock frequency and
-# other programs interfere, always upwards. The *mean* follows every spike; the **median** does not. And a median has an interval:
+# other programs interfere, always upwards. The *mean* follows every spike; the **median** does not. A median also has a confidence interval:
 # if $B \sim \text{Binomial}(n, \tfrac12)$ counts the samples below the true median, then between the sorted samples
 #
 # $$x_{(l)} \ldots x_{(u)}, \qquad l = \min\{k : P(B \le k) \ge 0.025\}, \quad u = 1 + \min\{k : P(B \le k) \ge 0.975\}$$
@@ -126,15 +126,15 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** The histogram is the machine, the red band is what you know about the model: narrow, because many runs are
-# ordered. The long right tail belongs to the machine; report it as the 90th percentile, not by letting it into the mean.
+# **How to read it.** The histogram shows single runs, the red band the interval of their median, which is narrow because there are many
+# runs. The long right tail comes from the machine; report it as the 90th percentile instead of letting it raise the mean.
 
 # %% [markdown]
-# ## 3 · Compare in turn
+# ## 3 · Comparing latencies: interleaved runs
 #
-# Laptops slow down when they get warm. Time all of A, then all of B, and B looks worse than it is. The cure costs nothing:
-# **interleave**, A B A B…, so that the drift falls on both, and compare the medians. Milliseconds belong to the machine; the *ratio* belongs
-# to the model.
+# Laptops slow down when they get warm. Time all of A, then all of B, and B looks worse than it is. The remedy costs nothing:
+# **interleave**, A B A B…, so that the drift affects both, and compare the medians. Milliseconds depend on the machine; their *ratio* shows
+# the difference between the models.
 
 
 # %%
@@ -187,13 +187,13 @@ plt.show()
 # 95 % interval of the ratio.
 
 # %% [markdown]
-# ## 4 · Accuracy has an interval, too
+# ## 4 · The confidence interval of an accuracy
 #
 # 349 of 360 right is 96.9 %, but another 360 images would give another number. Wilson's interval for a share $p$ of $n$:
 #
 # $$\frac{p + \frac{z^2}{2n} \pm z\sqrt{\frac{p(1-p)}{n} + \frac{z^2}{4n^2}}}{1 + \frac{z^2}{n}}, \qquad z = 1.959964$$
 #
-# Two models whose intervals overlap widely have not been told apart by this test set.
+# When the intervals of two models overlap widely, this test set does not show which of them is better.
 
 
 # %%
@@ -225,11 +225,11 @@ plt.show()
 # nothing; with 10 000 it does.
 
 # %% [markdown]
-# ## 5 · Memory and energy, or the reason why not
+# ## 5 · Peak memory and energy
 #
-# Peak memory is taken in a fresh process, because a process that has already run something cannot tell what the model added. Energy comes
-# from a counter in the hardware (RAPL on Intel and AMD, NVML on NVIDIA, INA3221 on Jetson). A counter in microjoules of 32 bits begins
-# again at 0 after about an hour, and then the difference of two readings is negative unless you notice.
+# Peak memory is taken in a fresh process, because in a process that has already run something the model's part cannot be separated. Energy
+# comes from a counter in the hardware (RAPL on Intel and AMD, NVML on NVIDIA, INA3221 on Jetson). A counter in microjoules of 32 bits begins
+# again at 0 after about an hour, and then the difference of two readings is negative unless you correct it.
 
 
 # %%
@@ -247,7 +247,7 @@ check.joules(joules)
 counter = submit.exercise_inputs(ME, LAB, "energy_counter")  # fifty readings of a counter, drawn for you
 readings, span = counter["microjoules"], counter["max_energy_range_uj"]
 plt.figure(figsize=(9, 2.6), layout="constrained")
-plt.plot(counter["seconds"], readings / 1e6, ".-", color="lightsteelblue", label="what the counter shows")
+plt.plot(counter["seconds"], readings / 1e6, ".-", color="lightsteelblue", label="reading of the counter")
 used = [joules(readings[: count + 1], span) for count in range(len(readings))]
 plt.plot(counter["seconds"], used, color="tab:blue", label="energy since the first reading")
 plt.xlabel("seconds")
@@ -264,13 +264,13 @@ plt.show()
 measure.table(profiles)
 
 # %% [markdown]
-# **How to read it.** Every cell is a value with its 95 % interval, or the reason why this machine cannot tell. A missing number with a
-# reason is worth more than an estimate that looks like a measurement.
+# **How to read it.** Every cell is a value with its 95 % interval, or the reason why this machine cannot measure it. A missing number
+# with a reason is better than an estimate that looks like a measurement.
 
 # %% [markdown]
 # ## Ship it
 #
-# Now use what you have: choose widths (or another architecture of `models.BUILDERS`) so that the model does at most a quarter of
+# Now use what you have learned: choose widths (or another architecture of `models.BUILDERS`) so that the model does at most a quarter of
 # the baseline's work and stays above 90 %. Look at validation data; the grader will use images that nobody has seen.
 
 # %%
@@ -321,7 +321,7 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #

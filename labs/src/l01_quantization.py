@@ -2,7 +2,7 @@
 # # Lab 1 · Quantization
 #
 # **You will ship** four files of one network for handwritten digits: `int8.tflite` (a quarter of the bytes, faster), `onnx_int8.onnx` (the same for
-# another runtime), `qat.tflite` (a network that quantization had destroyed, rescued by training) and `few_bits.tflite` (at most **5 bits a
+# another runtime), `qat.tflite` (a network that quantization had destroyed, repaired by training) and `few_bits.tflite` (at most **5 bits per
 # weight**). Each must stay within two points of the float network's accuracy on images that nobody has seen.
 #
 # *90 minutes. A laptop is enough; at the default quick scale all training together takes less than a minute.*
@@ -51,9 +51,9 @@ def accuracy(exported):
 prediction = {"size": 0.5, "latency": 0.5, "accuracy": -5.0}
 
 # %% [markdown]
-# ## 1 · From reals to integers
+# ## 1 · Affine quantization: scale and zero point
 #
-# Affine quantization puts 256 marks on the real line, evenly spaced: stored integers $q \in [-128, 127]$ mean
+# Affine quantization puts 256 evenly spaced points on the real line: stored integers $q \in [-128, 127]$ mean
 #
 # $$x \approx \text{scale} \cdot (q - \text{zero\_point})$$
 #
@@ -105,22 +105,22 @@ plt.show()
 
 # %% [markdown]
 # **How to read it.** Inside the range the error is a saw-tooth of half a step (rounding); outside it grows without bound (clipping). Every
-# method of this lab trades one against the other: a wide range clips less and rounds coarser.
+# method of this lab trades one against the other: a wider range clips less, but its rounding is coarser.
 
 # %% [markdown]
-# ## 2 · One scale a tensor, or one a channel
+# ## 2 · Per-tensor and per-channel quantization
 #
 # One filter of a convolution may be a hundred times larger than its neighbour. With one scale for the tensor, the small filter gets a
 # handful of the 255 steps. So weights get **one scale per output channel**, symmetric, without a zero point:
 #
 # $$\text{scale}_c = \max |w_{\cdot\cdot\cdot c}| / 127$$
 #
-# It costs four bytes a channel and nothing at run time, because a channel's results are rescaled anyway.
+# It costs four bytes per channel and nothing at run time, because a channel's results are rescaled anyway.
 
 
 # %%
 def round_per_channel(w):
-    """(scales, rounded) of w (…, channels): one int8 scale a channel, and the reals that the integers stand for."""
+    """(scales, rounded) of w (…, channels): one int8 scale per channel, and the reals that the integers stand for."""
     # begin solution: Exercise 2: take max |w| over all axes but the last, make the scales, round and clip to ±127, scale back
     scales = np.abs(w).max(axis=tuple(range(w.ndim - 1))) / 127
     return scales, scales * np.clip(np.round(w / scales), -127, 127)
@@ -133,8 +133,8 @@ check.per_channel(round_per_channel)
 w = model.layers[5].get_weights()[0]  # the second convolution
 ranges = np.abs(w).max(axis=(0, 1, 2))
 errors = {
-    "one scale for the tensor": ((quantize.fake_quantize(w) - w) ** 2).mean(axis=(0, 1, 2)),
-    "one scale a channel": ((round_per_channel(w)[1] - w) ** 2).mean(axis=(0, 1, 2)),
+    "one scale per tensor": ((quantize.fake_quantize(w) - w) ** 2).mean(axis=(0, 1, 2)),
+    "one scale per channel": ((round_per_channel(w)[1] - w) ** 2).mean(axis=(0, 1, 2)),
 }
 plt.figure(figsize=(9, 2.6), layout="constrained")
 order = np.argsort(ranges)
@@ -146,13 +146,13 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** Blue rises with the channel's own size: every channel pays in proportion to what it has. Orange is flat: the small
-# channels on the left pay for the largest one on the right.
+# **How to read it.** Blue rises with the size of the channel's weights: the error of each channel is in proportion to its own range. Orange is
+# flat: the small channels on the left have the same error as the largest one on the right.
 
 # %% [markdown]
-# ## 3 · Ranges of activations come from data
+# ## 3 · Post-training quantization: calibrating the activations
 #
-# Weights are known; activations are not. **Post-training quantization** runs a *calibration set* through the network, watches every activation
+# The weights are known in advance; the activations are not. **Post-training quantization** runs a *calibration set* through the network, watches every activation
 # and fixes its range. An *observer* decides from what it saw: `minmax` keeps everything, a percentile cuts outliers off.
 #
 # LiteRT's options: `float16` (half the bytes, float arithmetic), `dynamic` (int8 weights, activation ranges found anew in every call),
@@ -214,11 +214,11 @@ for name, guess, truth in (
     print(f"{name:17} predicted {guess:6.2f}   measured {truth:6.2f}")
 
 # %% [markdown]
-# **How to read it.** Left: the accuracies cannot be told apart, eight bits are enough for this network. Middle: every kind of int8 is a
+# **How to read it.** Left: the accuracies do not differ measurably, eight bits are enough for this network. Middle: every kind of int8 is a
 # quarter of the bytes. Right (a logarithmic scale!): the same bytes, but not the same time. int16x8 has no fast kernels, and ONNX Runtime's
 # dynamic convolutions are slower than float.
 #
-# A calibration set teaches the ranges. What does a **bad** one teach?
+# The calibration set determines the ranges. What happens with a **bad** one?
 
 # %%
 bad_sets = {
@@ -236,9 +236,9 @@ for name, images in bad_sets.items():
 # wrong *kind* of images is not.
 
 # %% [markdown]
-# ## 4 · When post-training quantization fails
+# ## 4 · Quantization-aware training
 #
-# `unbalance` multiplies every channel by a factor between 1/32 and 32 and divides the next layer's weights by it. Because
+# Post-training quantization can fail. `unbalance` multiplies every channel by a factor between 1/32 and 32 and divides the next layer's weights by it. Because
 # $\text{ReLU}(s x) = s\,\text{ReLU}(x)$, the float network computes the same function. (MobileNets come out of training like this by
 # themselves.) But one activation tensor has *one* scale for all channels, and the small ones round to zero.
 
@@ -248,7 +248,7 @@ broken = export.write(fragile, f"{WORK}/broken.tflite", precision="int8", calibr
 print(f"float {train.accuracy(fragile, validation):.1%}, after post-training quantization {accuracy(broken):.1%}")
 
 # %% [markdown]
-# **Quantization-aware training** rounds weights and activations *during* training, so that the network learns to live with it. Rounding has no
+# **Quantization-aware training** rounds weights and activations *during* training, so that the network adapts to it. Rounding has no
 # useful gradient; the straight-through estimator pretends that it is the identity, inside the range. `qat.prepare` gives a network
 # that rounds; train it like any network and export it. It brings its own ranges: no calibration set.
 
@@ -272,11 +272,11 @@ plt.xlabel("accuracy in %, validation")
 plt.show()
 
 # %% [markdown]
-# **How to read it.** The second bar is not a bad network but a bad grid: its float twin is as good as the first. A few epochs of
+# **How to read it.** The network of the second bar is as good in float as the first; only its quantization grid is bad. A few epochs of
 # rounding during training repair what calibration could not, and both runtimes get the same integers.
 
 # %% [markdown]
-# ## 5 · Which layers are sensitive?
+# ## 5 · Layer sensitivity and mixed precision
 #
 # Below eight bits the layers differ. Round one layer at a time to 4 bits and watch how far the logits move. Layers at the top of the picture
 # deserve 8 bits, large ones at the bottom can have 4.
@@ -290,7 +290,7 @@ plt.xlabel("relative change of the logits when only this layer has 4 bits")
 plt.show()
 
 # %%
-# begin solution: Exercise 5: choose bits, a dict {layer name: 4 or 8} with "*" for all other layers, so that the mean stays at or below 5 bits a weight
+# begin solution: Exercise 5: choose bits, a dict {layer name: 4 or 8} with "*" for all other layers, so that the mean stays at or below 5 bits per weight
 bits = {"*": 4} | {row.layer: 8 for row in rows if row.parameters < 5000}
 # end solution
 few = export.write(model, f"{WORK}/few_bits.tflite", precision=bits, compare=validation.x)
@@ -300,7 +300,7 @@ print(f"latency relative to float32: {few_profile.values['latency_ratio'].value:
 check.small_enough(few_profile.values["weight_bits"].value, accuracy(few), accuracy(float32))
 
 # %% [markdown]
-# **How to read it.** Sensitivity and size are different things: a bit saved in a large, insensitive layer costs nothing and brings much.
+# **How to read it.** Sensitivity and size are different things: a bit saved in a large, insensitive layer costs no accuracy and saves many bytes.
 # And look at the latency: fewer bytes are not always less time. Kernels for 4-bit weights are few, and some unpack them in every call.
 #
 # ## Ship it
@@ -352,12 +352,12 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #
 # * Export `int8` for TensorRT (`preset="tensorrt"`) and time it on your CPU. Why is it slower, and why does TensorRT want it so?
-# * Try `method="entropy"` and `method="percentile"` for the ONNX file of the *fragile* network. Can a better observer save it?
+# * Try `method="entropy"` and `method="percentile"` for the ONNX file of the *fragile* network. Does a better observer help?
 # * Undo the damage without training: find factors for the channels from the weights alone (Nagel et al., below), then quantize.
 # * Which of these findings change with `PROJECTKIT_SCALE=full`?
 #

@@ -2,7 +2,7 @@
 # # Lab 2 · Pruning
 #
 # **You will ship** five files of one network for handwritten digits: `pruned.tflite` (nine of ten weights are zero), `sparse.tflite` (the
-# same in a format without the zeros), `two_of_four.tflite` (zeros in the pattern that GPUs like), `clustered.tflite` (16 values a filter) and
+# same in a format without the zeros), `two_of_four.tflite` (zeros in the pattern that GPUs like), `clustered.tflite` (16 values per filter) and
 # `int8.tflite` (zeros, few values *and* 8 bits: about **a twentieth of the bytes** to send). Each within five percent of the dense
 # network's accuracy on images that nobody has seen.
 #
@@ -57,10 +57,10 @@ def file_accuracy(exported):
 prediction = {"bytes": 0.1, "latency": 0.1, "accuracy": -5.0}
 
 # %% [markdown]
-# ## 1 · Which weights can go?
+# ## 1 · Magnitude pruning, layer-wise and global
 #
-# The oldest answer is still hard to beat: the **smallest**. A weight near zero adds little to any sum. A *mask* says what stays;
-# *sparsity* is the share that goes:
+# Which weights can be removed? The oldest answer is still hard to beat: the **smallest**. A weight near zero adds little to any sum. A *mask*
+# says which weights stay; *sparsity* is the share that is removed:
 #
 # $$m_i = 1 \text{ for all but the } \text{round}(s \cdot n) \text{ smallest } |w_i|, \qquad w_i \leftarrow m_i w_i$$
 
@@ -125,15 +125,15 @@ axes[1].set_xlabel(f"weights that one threshold keeps at {SPARSITY:.0%} sparsity
 plt.show()
 
 # %% [markdown]
-# **How to read it.** Left: without any training a third of the weights can go unnoticed; then accuracy collapses, and layer by layer it
-# collapses earlier. Right: the single threshold takes from the layers that have plenty and spares the small ones; the dashed line is what every
-# layer keeps when all are treated alike. That is ruinous where there are few weights, and saves nothing there.
+# **How to read it.** Left: without any training a third of the weights can be removed with hardly a loss; then accuracy collapses, and layer by
+# layer it collapses earlier. Right: the single threshold removes most from the large layers and little from the small ones; the dashed line is what
+# every layer keeps when all are treated alike. In a layer of few weights that costs much accuracy and saves almost nothing.
 
 # %% [markdown]
-# ## 2 · Prune while training
+# ## 2 · Pruning during training: schedules
 #
-# What pruning breaks, training repairs. TFMOT does both at once: during training it chooses the masks anew every few steps by a **schedule**.
-# A *constant* schedule asks for the full sparsity from the first step. The *polynomial* one (Zhu and Gupta) begins gently:
+# Training recovers the accuracy that pruning costs. TFMOT does both at once: during training it chooses the masks anew every few steps by a
+# **schedule**. A *constant* schedule asks for the full sparsity from the first step. The *polynomial* one (Zhu and Gupta) raises it gradually:
 #
 # $$s(t) = s_f + (s_0 - s_f)\left(1 - \frac{t - t_0}{t_1 - t_0}\right)^{p}, \quad t_0 \le t \le t_1$$
 
@@ -156,9 +156,9 @@ for name, plan in (
     ("layer by layer, constant", sparsity.constant(SPARSITY)),
     ("layer by layer, polynomial", sparsity.polynomial(SPARSITY, end=steps // 2)),
 ):
-    growing = sparsity.prepare(dense, plan)
-    train.fit(growing, dataset, RECIPE)
-    ways[name] = sparsity.strip(growing)
+    pruning = sparsity.prepare(dense, plan)
+    train.fit(pruning, dataset, RECIPE)
+    ways[name] = sparsity.strip(pruning)
 
 # %% [markdown]
 # TFMOT prunes layer by layer. For one threshold, `weight_masks.masked(model, masks)` gives a network whose zeros stay zero while it
@@ -166,9 +166,9 @@ for name, plan in (
 
 # %%
 # begin solution: Exercise 4: mask `dense` by global_masks(kernels, SPARSITY), train that with train.fit by RECIPE, call the plain copy `pruned`
-held = weight_masks.masked(dense, global_masks(kernels, SPARSITY))
-train.fit(held, dataset, RECIPE)
-pruned = weight_masks.unmasked(held)
+masked = weight_masks.masked(dense, global_masks(kernels, SPARSITY))
+train.fit(masked, dataset, RECIPE)
+pruned = weight_masks.unmasked(masked)
 # end solution
 ways["one threshold, at once"] = pruned
 sizes = {name: w.size for name, w in kernels.items()}
@@ -191,15 +191,15 @@ axes[1].set_xlabel(f"accuracy in %, validation, at {SPARSITY:.0%} sparsity")
 plt.show()
 
 # %% [markdown]
-# **How to read it.** All three train for the same few epochs and end with the same number of zeros. *Where* the zeros are decides more
-# than *when* they come. A gentle schedule needs time to pay: it spends half of a short training on the way to its sparsity.
+# **How to read it.** All three train for the same few epochs and end with the same number of zeros. *Where* the zeros are matters more
+# than *when* they are set. A gradual schedule needs a longer training to help: here it takes half of the steps to reach its sparsity.
 
 # %% [markdown]
-# ## 3 · What zeros buy
+# ## 3 · What sparsity saves: bytes, time, and the 2:4 pattern
 #
-# In a file a zero takes as many bytes as any other weight. It pays when the file is **compressed** for sending, or in a **sparse format**
-# that stores the other weights and their places. And in time? A CPU multiplies by zero as fast as by anything else, unless its
-# kernels skip zeros and the skipping costs less than the multiplying. GPUs ask for a pattern instead: with at most **2 non-zeros in every 4**
+# In a file a zero takes as many bytes as any other weight. Zeros save bytes when the file is **compressed** for sending, or in a **sparse
+# format** that stores the other weights and their positions. And in time? A CPU multiplies by zero as fast as by anything else, unless its
+# kernels skip zeros and skipping costs less than multiplying. GPUs require a pattern instead: with at most **2 non-zeros in every 4**
 # neighbours along the input channels, their sparse tensor cores need half of the steps.
 
 
@@ -218,19 +218,19 @@ def two_of_four(w):
 check.two_of_four(two_of_four)
 
 # %%
-held = weight_masks.masked(dense, {name: two_of_four(w) for name, w in kernels.items() if w.shape[-2] % 4 == 0})
-train.fit(held, dataset, GENTLE)  # sparsity.prepare_two_of_four(dense) is TFMOT's way to the same pattern
-paired = weight_masks.unmasked(held)
+masked = weight_masks.masked(dense, {name: two_of_four(w) for name, w in kernels.items() if w.shape[-2] % 4 == 0})
+train.fit(masked, dataset, GENTLE)  # sparsity.prepare_two_of_four(dense) is TFMOT's way to the same pattern
+pattern = weight_masks.unmasked(masked)
 
 files = {
     "dense": export.write(dense, f"{WORK}/dense.tflite", compare=validation.x),
     "pruned": export.write(pruned, f"{WORK}/pruned.tflite", compare=validation.x),
     "pruned, sparse format": export.write(pruned, f"{WORK}/sparse.tflite", precision="sparse", compare=validation.x),
-    "2:4": export.write(paired, f"{WORK}/two_of_four.tflite", compare=validation.x),
-    "2:4, sparse format": export.write(paired, f"{WORK}/paired.tflite", precision="sparse", compare=validation.x),
+    "2:4": export.write(pattern, f"{WORK}/two_of_four.tflite", compare=validation.x),
+    "2:4, sparse format": export.write(pattern, f"{WORK}/two_of_four_sparse.tflite", precision="sparse", compare=validation.x),
     "dense int8": export.write(dense, f"{WORK}/dense_int8.tflite", precision="int8", calibrate=calibration, compare=validation.x),
 }
-with ExitStack() as stack:  # all in turn, so that the machine's moods fall on all of them
+with ExitStack() as stack:  # interleaved, so that slow moments of the machine affect all of them
     sessions = [stack.enter_context(closing(runtimes.open(file.artifact))) for file in files.values()]
     samples = measure.interleave(sessions, validation.x, budget=0.4)
 ratios = {name: measure.ratio_from(samples[:, [index, 0]]) for index, name in enumerate(files)}
@@ -263,13 +263,13 @@ inside = dict(measure.read_graph(files["pruned, sparse format"].artifact).operat
 print("Operators of the sparse file:", ", ".join(f"{count} {name}" for name, count in inside.items()))
 
 # %% [markdown]
-# **How to read it.** Left: the same zeros are worth nothing in the plain file, much after gzip, and most in the sparse format, which gzip can
-# hardly improve. Right: **no time**. In the list of operators a DENSIFY stands before each layer with a sparse kernel: it is filled up again with
-# its zeros, and multiplied by every one of them. A percent or two around 1 is not what 90 % fewer multiplications look like. Eight-bit integers are what saves time here. Zeros in a *pattern*
-# would, on hardware made for it; removing whole channels does everywhere (the next lab).
+# **How to read it.** Left: the same zeros save nothing in the plain file, much after gzip, and most in the sparse format, which gzip can
+# hardly improve. Right: they save **no time**. In the list of operators a DENSIFY stands before each layer with a sparse kernel: it fills the kernel
+# up again with its zeros, and all of them are multiplied. With 90 % fewer multiplications the ratio would be far below 1, not within a percent or
+# two of it. Eight-bit integers save time here. Zeros in a *pattern* would, on hardware made for it; removing whole channels does everywhere (the next lab).
 
 # %% [markdown]
-# ## 4 · Fewer values, and everything together
+# ## 4 · Weight clustering, and all methods together
 #
 # If a layer's weights take only 16 values, each weight is a 4-bit index into a short list, and gzip finds that out by itself. **Clustering** is
 # k-means in one dimension: each weight takes the nearest value, each value becomes the mean of its weights, again and again.
@@ -300,8 +300,8 @@ files["pruned, clustered"] = export.write(clustered, f"{WORK}/clustered.tflite",
 print(files["pruned, clustered"], clustering.distinct_values(clustered), sep="\n")
 
 # %% [markdown]
-# Last step: integers. Quantization-aware training (lab 1) moves *every* weight: the zeros fill up and the shared values drift apart. The order of the steps
-# alone saves nothing; each step has to **hold what the ones before it made**. `collaborative.preserve` does.
+# Last step: integers. Quantization-aware training (lab 1) changes *every* weight: the zeros fill up and the shared values drift apart. The order of the
+# steps alone does not prevent it; each step has to **preserve the zeros and shared values of the steps before**. `collaborative.preserve` does.
 
 # %%
 aware = qat.prepare(clustered, calibrate=calibration)
@@ -314,15 +314,15 @@ graph, patterns = measure.read_graph(small.artifact), measure.read_patterns(smal
 check.chain(graph.sparsity, patterns.distinct_weights, graph.weight_bits, file_accuracy(small), dense_accuracy)
 
 # %%
-train.fit(aware, dataset, GENTLE)  # the same training, but nothing holds the zeros and the values
-careless = export.write(aware, f"{WORK}/careless.tflite", precision="int8", compare=validation.x)
+train.fit(aware, dataset, GENTLE)  # the same training, but nothing preserves the zeros and the values
+not_preserved = export.write(aware, f"{WORK}/not_preserved.tflite", precision="int8", compare=validation.x)
 chain = {
     "dense float32": files["dense"],
     "dense int8": files["dense int8"],
     "pruned float32": files["pruned"],
     "… and clustered": files["pruned, clustered"],
-    "… and int8, held": small,
-    "… and int8, not held": careless,
+    "… and int8, preserved": small,
+    "… and int8, not preserved": not_preserved,
 }
 packed = [measure.compressed_size(file.artifact.path) / 1000 for file in chain.values()]
 figure, axis = plt.subplots(figsize=(9, 2.6), layout="constrained")
@@ -336,15 +336,15 @@ axis.set_xlabel("kB after gzip")
 plt.show()
 
 # %% [markdown]
-# **How to read it.** Each step takes something else away: weights, values, bits. The savings do not simply multiply, because gzip had already
-# found that 16 values need few bits. The orange bar went through the same steps and the same epochs; it only forgot to hold on to what it had.
+# **How to read it.** Each step reduces something else: weights, values, bits. The savings do not simply multiply, because gzip already stores
+# 16 different values in few bits. The orange bar had the same steps and the same epochs, but without preserving zeros and shared values.
 
 # %% [markdown]
-# ## 5 · Lottery tickets
+# ## 5 · The lottery ticket hypothesis
 #
 # Could the sparse network have been trained from scratch? Frankle and Carbin: yes, **if its weights start where they started in the
 # dense network**. Train; drop the smallest weights; *rewind* the others to their first values; repeat. The control has the same
-# connections and *new* random values. One seed proves nothing: take three.
+# connections and *new* random values. One seed shows nothing: take three.
 
 # %%
 SEEDS, ROUNDS, RATE = (0, 1, 2), 2, 0.8
@@ -383,8 +383,8 @@ plt.show()
 
 # %% [markdown]
 # **How to read it.** Points are means of three seeds, bars the range from the worst to the best. Where the bars of the two colours do not
-# overlap, the starting values matter and not the connections alone. A ticket costs several trainings to find: it is an insight,
-# not a shortcut.
+# overlap, the starting values matter and not the connections alone. Finding a ticket takes several trainings,
+# so it does not make training cheaper.
 #
 # ## Ship it
 
@@ -400,8 +400,8 @@ both = global_masks({name: x[name] for name in ("first", "second")}, share)
 plan = my_inputs("schedule")
 w = my_inputs("two_of_four")["w"].astype(np.float64)
 mask = two_of_four(w)
-shades = my_inputs("palette")["w"].astype(np.float64)
-values, chosen = palette(shades, 8)
+weights = my_inputs("palette")["w"].astype(np.float64)
+values, chosen = palette(weights, 8)
 
 answers = {
     "magnitude": {f"layerwise_{name}": np.flatnonzero(magnitude_mask(x[name], share)) for name in ("first", "second")}
@@ -414,7 +414,7 @@ answers = {
         "positions": (np.nonzero(mask.T)[1] % 4).reshape(6, 8).T,
         "kept": np.abs(w[mask]).sum() / np.abs(w).sum(),
     },
-    "palette": {"values": values, "chosen": chosen, "error": np.mean((shades - values[chosen]) ** 2)},
+    "palette": {"values": values, "chosen": chosen, "error": np.mean((weights - values[chosen]) ** 2)},
 }
 package = submit.pack(
     f"{WORK}/{LAB}.zip",
@@ -439,12 +439,12 @@ for finding in submit.check(package):
 print(f"From the first training to here: {time.perf_counter() - started:.0f} s.")
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #
-# * Raise the global sparsity in three stages with a short training after each. How far do you get beyond one cut?
-# * Draw the curve of section 2 for 80, 90, 95 and 98 %. From where on does a schedule matter?
+# * Raise the global sparsity in three stages with a short training after each. How much sparser can it get than with a single cut?
+# * Draw the curve of section 2 for 80, 90, 95 and 98 %. From which sparsity on does a schedule matter?
 # * Set `rewind=1` in `find_tickets`, or take `resnet8`: deep networks have winning tickets only near an early epoch, not at its very start.
 # * Compress `sparse.tflite` with other programs (xz, zstd). How near do they come to the entropy of the weights?
 #

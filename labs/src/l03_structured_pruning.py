@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Lab 3 · Structured pruning
 #
-# **You will ship** two files of one network for handwritten digits from which whole channels are gone: `pruned.tflite` (at most **half** of the
+# **You will ship** two files of one network for handwritten digits from which whole channels have been removed: `pruned.tflite` (at most **half** of the
 # multiply-accumulates, as accurate as before) and `tiny.tflite` (at most **15 %** of them). Unlike the zeros of Lab 2 they need no special
 # format and no special kernel: they are simply smaller networks, and an ordinary runtime is faster with them.
 #
@@ -35,7 +35,7 @@ SEEDS = {"quick": (0, 1, 2), "full": (0,)}[scale.current()]
 
 dataset = data.load(DATASET)
 validation = dataset.val.take(1000)
-scoring = dataset.train.take(128)  # the images on which channels are judged; never those on which accuracy is
+scoring = dataset.train.take(128)  # the images for the scores of channels; accuracy is measured on others
 model = models.build("convnet", dataset, widths=WIDTHS)
 train.fit(model, dataset, Recipe(epochs=EPOCHS, learning_rate=2e-3))
 float32 = export.write(model, f"{WORK}/float32.tflite", compare=validation.x[:200])
@@ -52,14 +52,14 @@ print(float32, f"\naccuracy {whole:.1%} on the validation images, {macs(model):,
 prediction = {"random": 50.0, "L1": 50.0, "PGBP": 50.0, "latency": 0.5}
 
 # %% [markdown]
-# ## 1 · Channels that stand or fall together
+# ## 1 · Channel groups: channels that must be removed together
 #
 # A filter makes a channel; the next layer has weights that read it; batch normalization has four numbers for it. Remove one and all of these go.
-# In a chain that is all. But where two tensors are **added**, channel 7 of one meets channel 7 of the other, and whoever makes one must lose it with
-# whoever makes the other. Such channels form a **group**, and groups follow from the graph alone.
+# In a chain that is all. But where two tensors are **added**, channel 7 of one is added to channel 7 of the other, and the
+# layers that make them must lose it together. Such channels form a **group**, and groups follow from the graph alone.
 #
 # Write the network as a table, a row `(kind, a, b)` for each tensor: kind 0 is the image, 1 a convolution of tensor `a` (new channels), 2 something that
-# only passes channels of `a` on (batch normalization, ReLU), 3 the sum of `a` and `b`.
+# only passes on the channels of `a` (batch normalization, ReLU), 3 the sum of `a` and `b`.
 
 
 # %%
@@ -88,8 +88,8 @@ color = {}
 for index, group in enumerate(prune.groups(residual)):
     members = [place.layer for place in group.producers]
     color |= dict.fromkeys(members, f"C{index}")
-    fate = "can go" if group.prunable else f"must stay: {group.reason}"
-    print(f"{group.channels:3} channels made by {' and '.join(members):24} {fate}")
+    status = "can be removed" if group.prunable else f"must stay: {group.reason}"
+    print(f"{group.channels:3} channels made by {' and '.join(members):24} {status}")
 
 places = {"conv2d": (0, 0), "conv2d_1": (1.3, 1), "conv2d_2": (2.6, 1), "+": (3.8, 0)}
 places |= {"conv2d_3": (5, 1), "conv2d_4": (6.3, 1), "conv2d_5": (5.65, 0), "sum": (7.5, 0)}
@@ -114,7 +114,7 @@ plt.show()
 # PFEC, the first of the methods below, prunes only the free ones.
 
 # %% [markdown]
-# ## 2 · Surgery
+# ## 2 · Removing channels, and masks that do the same
 #
 # Removing channels is indexing. A convolution's kernel is stored as (height, width, **in**, **out**): the filters to be removed are at the end of one
 # kernel and in the middle of the next. Behind a Flatten, a dense layer has a row for every *pixel* of every channel, and the channel runs fastest.
@@ -182,7 +182,7 @@ def loss(network):
 print(f"loss, channels removed             {loss(smaller):.6f}")
 print(f"loss, masked behind ReLU           {behind_relu:.6f}")
 print(f"loss, masked before normalization  {loss(before_norm):.6f}")
-print(f"loss, whole                        {loss(model):.6f}")
+print(f"loss, whole network                {loss(model):.6f}")
 
 plt.figure(figsize=(9, 2.2), layout="constrained")
 plt.bar(np.arange(channels), np.sort(leftover(*norm_of(model, LAYER).get_weights()))[::-1], color="tab:orange", width=0.8)
@@ -191,11 +191,11 @@ plt.ylabel("left when masked\nbefore normalization")
 plt.show()
 
 # %% [markdown]
-# **How to read it.** The first two numbers agree to the last digits: a mask behind normalization and activation *is* a removal, and costs one
-# multiplication instead of a new network. The third is another network: every bar is a channel that would not be silent.
+# **How to read it.** The first two numbers agree to the last digits: a mask behind normalization and activation is equivalent to a removal, and
+# costs one multiplication instead of a new network. The third differs: every bar is a channel that still passes a constant on.
 
 # %% [markdown]
-# ## 3 · Which channels matter?
+# ## 3 · Scores of channels: L1, FPGM, LFE, PGBP
 #
 # A **score** gives one number a channel, larger for more important. By the weights alone: L1 takes $\sum|F_c|$, large filters matter; FPGM takes
 # $\sum_k \lVert F_c - F_k\rVert_2$: a filter near all others can be replaced by them.
@@ -220,8 +220,8 @@ def fpgm(kernel):
 check.norms(l1, fpgm)
 
 # %% [markdown]
-# Weights do not know what the network does with a channel. Experiments do. **LFE** (linear filter ensembles) draws random masks $z_i$, measures the
-# losses $L_i$, turns them into successes $s_i = 1 - \frac{L_i - L_{min}}{L_{max} - L_{min}}$ and asks which share of a mask's success each channel earns:
+# Weights do not show what the network does with a channel. Experiments do. **LFE** (linear filter ensembles) draws random masks $z_i$, measures the
+# losses $L_i$, turns them into successes $s_i = 1 - \frac{L_i - L_{min}}{L_{max} - L_{min}}$ and fits how much each channel contributes to a mask's success:
 #
 # $$Z\,\theta + c \approx s \qquad\text{in the least-squares sense.}$$
 
@@ -239,13 +239,13 @@ def lfe(masks, losses):
 check.lfe(lfe)
 
 # %% [markdown]
-# **PGBP** (probabilistic gradient-based pruning) learns *which masks to draw*: channel $j$ stays with probability $p_j = \sigma(\theta_j)$, and $\theta$
-# climbs the expected score (here: minus the loss). For these masks $\nabla_\theta \log P(z) = z - p$, so a few samples give the gradient without
+# **PGBP** (probabilistic gradient-based pruning) learns *which masks to draw*: channel $j$ stays with probability $p_j = \sigma(\theta_j)$, and
+# gradient ascent on $\theta$ raises the expected score (here: minus the loss). For these masks $\nabla_\theta \log P(z) = z - p$, so a few samples give the gradient without
 # differentiating the network:
 #
 # $$g = \tfrac1N \sum_i (z_i - p)\,\frac{s_i - b}{d}$$
 #
-# The baseline $b$ (a moving average of the scores) and their spread $d$ change nothing on average and calm the noise.
+# The baseline $b$ (a moving average of the scores) and their spread $d$ do not change the direction on average, and reduce the noise.
 
 
 # %%
@@ -301,14 +301,14 @@ plt.legend(ncols=2)
 plt.show()
 
 # %% [markdown]
-# **How to read it.** Each curve removes channels of one layer in the order of one score. The longer it stays up, the better the score knows. All were
+# **How to read it.** Each curve removes channels of one layer in the order of one score. The longer it stays up, the better the score. All were
 # computed from training images, the accuracy is that of validation images. LFE's masks left half of the channels: where is its curve strong, and
 # what changes with `keep=0.9`? Is your own score better than chance?
 
 # %% [markdown]
-# ## 4 · Hundreds of masks, quickly
+# ## 4 · Evaluating hundreds of masks fast
 #
-# LFE and PGBP ask for hundreds of masks. The obvious loop silences the channels and runs the whole network, once a mask. But what comes *before* the
+# LFE and PGBP evaluate hundreds of masks. The obvious loop zeroes the channels and runs the whole network, once per mask. But what comes *before* the
 # layer does not depend on the mask: run it once, keep the result, and run only the rest, many masks in one call. That is what `evaluator` does.
 # If only arithmetic counted, how much would it save?
 
@@ -329,7 +329,7 @@ check.bound(bound)
 
 # %%
 def naive(network, layer_name, images, masks):
-    """The obvious loop: silence channels in the batch normalization, run everything, put the weights back."""
+    """The obvious loop: zero channels in the batch normalization, run everything, put the weights back."""
     norm, answers = norm_of(network, layer_name), []
     weights = norm.get_weights()
     for mask in masks:
@@ -339,33 +339,33 @@ def naive(network, layer_name, images, masks):
     return answers
 
 
-def masks_a_second(run, masks):
+def masks_per_second(run, masks):
     start = time.perf_counter()
     run(masks)
     return len(masks) / (time.perf_counter() - start)
 
 
 work, twin = layer_macs(model), models.copy(model)
-print("layer      masks a second: naive   ours    ratio   bound of the arithmetic")
+print("layer      masks per second: naive   ours    ratio   bound of the arithmetic")
 for name in ("conv2d", "conv2d_1", "conv2d_2"):
     ours = evaluator(model, name, scoring)
     many = draw(150, ours.channels, seed=1)
     runs = {"naive": (partial(naive, twin, name, scoring), many[:6]), "ours": (ours, many)}
     for run, some in runs.values():
         run(some)  # the first call compiles
-    rounds = [[masks_a_second(run, some) for run, some in runs.values()] for _ in range(3)]  # in turn
+    rounds = [[masks_per_second(run, some) for run, some in runs.values()] for _ in range(3)]  # in turn
     slow, fast = np.median(rounds, axis=0)
-    print(f"{name:10} {slow:21.0f} {fast:6.0f} {fast / slow:8.1f} {bound(work, ours.behind):9.1f}")
+    print(f"{name:10} {slow:23.0f} {fast:6.0f} {fast / slow:8.1f} {bound(work, ours.behind):9.1f}")
 
 # %% [markdown]
-# **How to read it.** The later the layer, the less is left to run. Where the ratio is above the bound, the naive loop was not even busy with arithmetic:
-# starting a run for each mask took longer than running. Where it is below, memory sets the pace: every mask needs its own copy of the activations.
+# **How to read it.** The later the layer, the less is left to run. Where the ratio is above the bound, the naive loop did not spend most of its time on
+# arithmetic: starting a run for each mask took longer than running. Where it is below, memory is the limit: every mask needs its own copy of the activations.
 
 # %% [markdown]
-# ## 5 · At equal work
+# ## 5 · Comparing scores and schedules at equal work
 #
 # Scores can only be compared at an **equal cut**: the same ratio in every layer, so the same multiply-accumulates for all. Layer by layer, each is
-# scored in the network as it has become. First without any training, then after a short fine-tuning.
+# scored in the network that the cuts before it have left. First without any training, then after a short fine-tuning.
 
 # %%
 half = schedules.ratio_for_macs(model, 0.5)
@@ -373,15 +373,15 @@ methods = {name: prune.SCORES[name.lower()] for name in ("random", "L1", "FPGM",
 methods |= {"LFE": partial(lfe_score, masks=400), "PGBP": partial(pgbp.pgbp, climb=pgbp.Climb(iterations=40))}
 methods |= {"mine": mine}
 judged = replace(dataset, train=scoring, val=validation)
-before, after, mended = {}, {}, {}
+before, after, fine_tuned = {}, {}, {}
 for name, score in methods.items():
     for seed in SEEDS:
         cut = schedules.layer_by_layer(model, score, half, judged, seed=seed)
         before.setdefault(name, []).append(cut.steps[-1].accuracy)
         train.fit(cut.model, dataset, replace(MEND, seed=seed), progress=False)
         after.setdefault(name, []).append(train.accuracy(cut.model, validation))
-        mended[name] = cut.model
-print(f"{macs(mended['LFE']) / macs(model):.1%} of the multiply-accumulates are left, whatever the score")
+        fine_tuned[name] = cut.model
+print(f"{macs(fine_tuned['LFE']) / macs(model):.1%} of the multiply-accumulates are left, whatever the score")
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="constrained", sharey=True)
 titles = ("before any training", f"after {MEND.epochs} epochs of fine-tuning")
@@ -398,8 +398,8 @@ for name in ("random", "L1", "PGBP"):
 
 # %% [markdown]
 # **How to read it.** A dot is one seed of score and fine-tuning (one trained network; the full scale has one seed), the bar their mean, the dotted line the whole
-# network. Note the two scales: on the left the scores are worlds apart, on the right only points or nothing. Training on repairs nearly any choice in a
-# network that is wide enough (Liu et al., below), so a paper that only reports the right picture says little about its score.
+# network. Note the two scales: on the left the scores differ widely, on the right by few points or not at all. Fine-tuning recovers from nearly any choice
+# in a network that is wide enough (Liu et al., below), so a paper that only reports the right picture says little about its score.
 #
 # Published for ResNets on CIFAR-10 (Sándor's thesis, table 2.1), after fine-tuning:
 #
@@ -442,8 +442,8 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** A removal goes right and down, fine-tuning straight up; the depth of the fall says how much the score has missed, the end how much
-# training has repaired. Soft pruning removes what was zero already, so it hardly falls. One seed: the ends differ by few images, which is noise.
+# **How to read it.** A removal goes right and down, fine-tuning straight up; the depth of the fall shows what the removed channels were worth, the end
+# how much training has recovered. Soft pruning removes what was zero already, so it hardly falls. One seed: the ends differ by few images, which is noise.
 #
 # Your turn: choose score, schedule and recipe for the smallest network.
 
@@ -452,7 +452,7 @@ plt.show()
 longer = replace(MEND, epochs=2 * MEND.epochs)
 tiny = schedules.iterative(model, prune.SCORES["taylor"], most, dataset, longer, rounds=2).model
 # end solution
-pruned = mended["LFE"]
+pruned = fine_tuned["LFE"]
 check.small_enough(macs(pruned) / macs(model), train.accuracy(pruned, validation), whole, at_most=0.5)
 check.small_enough(macs(tiny) / macs(model), train.accuracy(tiny, validation), whole, at_most=0.15)
 
@@ -484,7 +484,7 @@ print(f"latency of pruned: predicted {prediction['latency']:.2f}, measured {rati
 # %% [markdown]
 # **How to read it.** `zeros` and `removed` are the same function, image by image. Zeros that stay in the network save neither bytes nor time; removed
 # channels save both, with the runtime that was there before. Compare latency with work: layers have fixed costs, and narrow ones do not fill the
-# vector units, so the clock saves less than the count.
+# vector units, so the time falls less than the work.
 #
 # ## Ship it
 
@@ -536,13 +536,13 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #
 # * Does one ratio for all layers make sense? Give each its own (`{"conv2d": 0.2, …}`) at the same multiply-accumulates, and beat the plot of section 5.
 # * Prune the ResNet-8, first only inside its blocks, then the sums, too (name their groups). What does the same cut cost each time?
-# * Let PGBP pay for channels: subtract a small price times $\sum_j p_j$ from the score. What happens to channels that nobody needs?
+# * Give channels a cost in PGBP: subtract a small price times $\sum_j p_j$ from the score. What happens to channels that hardly help?
 # * Quantize `tiny` to 8 bits (Lab 1). Do the two savings multiply?
 #
 # ## Literature

@@ -3,7 +3,7 @@
 #
 # **You will ship** two sub-networks of a network that *nobody has ever trained*: `accurate.supermask`, which recognizes handwritten digits with at
 # most half of the weights, and `tiny.supermask`, with at most a **tenth** of them. Neither file holds a weight: a seed and one bit for each hidden unit,
-# 71 bytes. Whoever has the seed can draw the weights; all your skill is in the bits.
+# 71 bytes. The weights follow from the seed; your work is to choose the bits.
 #
 # *60 minutes. A laptop is enough; at the default quick scale all searches together take less than a minute.*
 
@@ -30,7 +30,7 @@ DATASET = {"quick": "digits", "full": "mnist"}[scale.current()]
 dataset = data.load(DATASET)
 scene = supermasks.prepare(dataset, (300, 100), seed=SEED)  # the untrained network and the images
 units = (int(np.prod(dataset.shape)), 300, 100, 10)
-luck = int.from_bytes(hashlib.sha256(ME.encode()).digest()[:4], "big")  # so that your masks are yours
+my_seed = int.from_bytes(hashlib.sha256(ME.encode()).digest()[:4], "big")  # of the searches, so that your masks are your own
 print(f"{DATASET}: {len(dataset.train):,} training images, layers of {units} units")
 
 # %% [markdown]
@@ -64,7 +64,7 @@ def draw(units, seed):
 check.drawn(draw)
 
 # %% [markdown]
-# A mask keeps a hidden unit (1) or silences it (0), *after* its ReLU. That is as good as taking the unit out: what is left is a smaller, dense network.
+# A mask keeps a hidden unit (1) or sets it to zero (0), *after* its ReLU. That is equivalent to removing the unit: what is left is a smaller, dense network.
 
 
 # %%
@@ -89,7 +89,7 @@ def accuracy(masks, split):
     return 100 * np.mean(masked_logits(kernels, masks, x).argmax(axis=1) == split.y)
 
 
-rng, few = np.random.default_rng(luck), dataset.val.take(1000)
+rng, few = np.random.default_rng(my_seed), dataset.val.take(1000)
 everything = (np.ones(300, bool), np.ones(100, bool))
 whole = accuracy(everything, dataset.test)
 halves = [(rng.random(300) < 0.5, rng.random(100) < 0.5) for _ in range(500)]
@@ -107,13 +107,13 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** Random sub-networks scatter around guessing. The luckiest of 500 is somewhat better, and less so on images that did not choose
-# it; there are $2^{400}$ to try. Somebody has to say which units are worth keeping.
+# **How to read it.** The accuracies of random sub-networks scatter around guessing. The luckiest of 500 is somewhat better, and less so on images it was
+# not chosen on; there are $2^{400}$ to try. So a search needs to know which units are worth keeping.
 #
-# ## 2 · What a unit is worth: linear filter ensembles
+# ## 2 · Scores of units: linear filter ensembles (LFE)
 #
-# Draw many masks $z^{(i)}$, note the loss $L_i$ under each, call $s_i = 1 - (L_i - L_{min}) / (L_{max} - L_{min})$ its success, and ask which share $\theta_j$ every
-# unit has in it: least squares, $Z\theta + c \approx s$. The constant $c$ is what no unit earns.
+# Draw many masks $z^{(i)}$, note the loss $L_i$ under each, call $s_i = 1 - (L_i - L_{min}) / (L_{max} - L_{min})$ its success, and fit the share $\theta_j$ that
+# every unit has in it: least squares, $Z\theta + c \approx s$. The constant $c$ is the part that depends on no unit.
 
 
 # %%
@@ -156,17 +156,17 @@ plt.show()
 
 # %% [markdown]
 # **How to read it.** Left: a few units do much good, about as many do harm, and the second layer's matter more, because there are fewer of them.
-# Right: each dot is a unit, judged twice by different masks. The closer to a line, the more of θ is the unit and the less is chance.
+# Right: each dot is a unit, scored twice with different masks. The closer the dots are to a line, the less θ depends on the random masks.
 #
-# ## 3 · Climbing: the gradient of a coin
+# ## 3 · Gradient ascent on the mask's probabilities (PGBP)
 #
-# Least squares judges units where half of the others are silent, for ever. The probabilistic method moves on: unit $j$ is kept with probability
-# $p_j = \sigma(\theta_j)$, and $\theta$ climbs the expected score. For coins like these the gradient of the logarithm is simply $z - p$, so that
+# Least squares always scores units while half of the others are masked. The probabilistic method adapts the masks: unit $j$ is kept with probability
+# $p_j = \sigma(\theta_j)$, and gradient ascent on $\theta$ raises the expected score. For such masks the gradient of the log-probability is simply $z - p$, so that
 #
 # $$g = \frac{1}{N} \sum_i (z^{(i)} - p)\,(s_i - b_i)$$
 #
-# is right for any *baseline* $b_i$ that does not depend on $z^{(i)}$: a common part of all scores says nothing about units and is only noise. A good one is
-# free: the mean score of the other masks.
+# is right for any *baseline* $b_i$ that does not depend on $z^{(i)}$: a common part of all scores says nothing about units and only adds noise. A good
+# one costs nothing: the mean score of the other masks.
 
 
 # %%
@@ -205,13 +205,13 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** 0 is a step in any direction, 1 the right one. Twenty masks for 400 units hardly say where up is; with a baseline the same twenty nearly always point
-# uphill. `supermasks.SCORES["pgbp_loss"]` goes further: fresh images in every step, and a few masks of its own for *each* image, so that a step
-# sees hundreds of masks at the price of a few.
+# **How to read it.** 0 is a step in any direction, 1 the right one. Twenty masks for 400 units hardly show the direction; with a baseline the same twenty nearly always
+# point towards higher scores. `supermasks.SCORES["pgbp_loss"]` goes further: fresh images in every step, and a few masks of its own for *each* image, so that a step
+# sees hundreds of masks at the cost of a few.
 #
-# ## 4 · Once, or again and again
+# ## 4 · One-shot and iterative search
 #
-# *One-shot*: score all units once, then cut each layer where the validation images like it best. *Iterative*: score, remove at most a fifth of a layer, score
+# *One-shot*: score all units once, then cut each layer where the accuracy on the validation images is best. *Iterative*: score, remove at most a fifth of a layer, score
 # what is left, until almost nothing is; least squares then keeps 90 % of the units in every mask, to stay near what is left. Random and L1 (Σ|w|, the usual measure of a filter) are the controls.
 
 # %%
@@ -231,8 +231,8 @@ efforts = {"quick": quick, "full": full}[scale.current()]
 once, rounds = {}, {}
 for name, (first, later) in efforts.items():
     score = supermasks.SCORES[name]
-    once[name] = supermasks.one_shot(scene, score, effort=first, seed=luck)
-    rounds[name] = supermasks.iterative(scene, score, first=first, effort=later, seed=luck)
+    once[name] = supermasks.one_shot(scene, score, effort=first, seed=my_seed)
+    rounds[name] = supermasks.iterative(scene, score, first=first, effort=later, seed=my_seed)
 
 
 # %%
@@ -262,8 +262,8 @@ for name, truth in (("whole", whole), ("luckiest of 500", luckiest), ("searched"
 
 # %% [markdown]
 # **How to read it.** Each curve starts at the whole network on the left. Removing *without looking at what a unit does* (random, L1: no weight was ever
-# trained, so that its size means nothing) stays near guessing. Removing what harms makes the network better and smaller at once, up to a point; then
-# what goes is missed. Asking again after each cut helps most where the first answer was worst: with least squares.
+# trained, so that its size means nothing) stays near guessing. Removing harmful units makes the network better and smaller at once, up to a point; then
+# useful units are lost. Scoring again after each cut helps most where the first scores were worst: with least squares.
 #
 # Published, on MNIST with 10,000 test images (Sándor): LeNet-300-100 one-shot LFE 34.2 %, PGBP 36.9 % (loss) and 41.1 % (exponential of the accuracy);
 # iterative LFE 39.8 %, PGBP 50.5 % and 46.8 %; ten times as wide (3010 and 1010 units), above 80 % with 70 % removed. The course's own figures stand in
@@ -271,7 +271,7 @@ for name, truth in (("whole", whole), ("luckiest of 500", luckiest), ("searched"
 #
 # ## Ship it
 #
-# How large is what you found? A kernel between $a$ and $b$ units that are left has $a \cdot b$ weights.
+# How many weights are left? A kernel between $a$ and $b$ units that are left has $a \cdot b$ weights.
 
 
 # %%
@@ -286,7 +286,7 @@ def weights_left(units, masks):
 check.parameters(weights_left)
 
 # %%
-# begin solution: Exercise 6: choose `accurate` and `tiny` from your rounds with supermasks.best(…, removed=0.5) and (…, removed=0.9); climb longer, or from another SEED, if they disappoint
+# begin solution: Exercise 6: choose `accurate` and `tiny` from your rounds with supermasks.best(…, removed=0.5) and (…, removed=0.9); search for more steps, or from another SEED, if they are not accurate enough
 accurate = supermasks.best(rounds["pgbp_loss"], removed=0.5)
 tiny = supermasks.best(rounds["pgbp_loss"], removed=0.9)
 # end solution
@@ -350,7 +350,7 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #

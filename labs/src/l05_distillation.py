@@ -42,7 +42,7 @@ answers = distill.teacher_logits(teacher, dataset.train, cache=f"{WORK}/teacher"
 
 
 def fresh(seed):
-    """A small network that has learned nothing."""
+    """A small untrained network."""
     return models.build("convnet", dataset, seed=seed, widths=SMALL)
 
 
@@ -53,17 +53,17 @@ print(f"student: {macs(fresh(0)):,} multiply-accumulates")
 # %% [markdown]
 # ### Predict first
 #
-# The small network learns from 100 labelled images. How many per cent of the validation images will it get right? And when a teacher tells it what it
-# thinks of all *other* training images, too, which have no labels? And how many points does the teacher add when all images have labels?
+# The small network learns from 100 labelled images. How many per cent of the validation images will it get right? And when a teacher also gives its
+# answers for all *other* training images, which have no labels? And how many points does the teacher add when all images have labels?
 # Write it down; nobody grades it.
 
 # %%
 prediction = {"100 labels": 50.0, "100 labels and a teacher": 50.0, "points, all labels": 5.0}
 
 # %% [markdown]
-# ## 1 · What a softened answer knows
+# ## 1 · Soft targets and temperature
 #
-# A label says *3*. A trained network says more: *3, a little of 5, and surely no 1*. One does not see it at first, because a trained network is very
+# A label says *3*. A trained network says more: *3, a little of 5, and surely no 1*. It is hard to see at first, because a trained network is very
 # sure. Divide the logits by a **temperature** $T$ before the softmax, and the small probabilities come up:
 #
 # $$p_c = \frac{e^{z_c / T}}{\sum_k e^{z_k / T}}$$
@@ -83,9 +83,9 @@ check.soften(soften)
 
 # %%
 soft = soften(answers, 4.0)
-doubt = -(soft * np.log(soft)).sum(axis=1)
-doubt[answers.argmax(axis=1) != dataset.train.y] = 0  # of those that the teacher gets right
-digit = doubt.argmax()
+entropy = -(soft * np.log(soft)).sum(axis=1)
+entropy[answers.argmax(axis=1) != dataset.train.y] = 0  # only images that the teacher gets right
+digit = entropy.argmax()
 
 figure, axes = plt.subplots(1, 4, figsize=(10, 2.4), layout="constrained", width_ratios=(1, 2, 2, 2))
 axes[0].imshow(dataset.train.x[digit, ..., 0], cmap="gray_r")
@@ -103,11 +103,11 @@ for temperature in (1, 2, 4, 10):
     print(f"{temperature:4}   {of_label:52.1%}   {1 - of_label:19.1%}")
 
 # %% [markdown]
-# **How to read it.** The picture shows the training image that makes the teacher doubt most and that it gets right all the same. The order of the bars
-# is the same at every temperature; only the contrast changes. At $T = 1$ most images would say no more than their label, at $T = 10$ all classes come
-# near each other. What the teacher knows of the *wrong* classes lies between.
+# **How to read it.** The picture shows the training image about which the teacher is least sure among those that it gets right. The order of the bars
+# is the same at every temperature; only the contrast changes. At $T = 1$ most answers say no more than the label, at $T = 10$ all classes have similar
+# probabilities. Temperatures between the two show what the teacher knows about the *wrong* classes.
 #
-# ## 2 · The loss
+# ## 2 · The distillation loss and its gradient
 #
 # Hinton, Vinyals and Dean (2015) mix the labels with the softened answers of the teacher:
 #
@@ -131,14 +131,14 @@ def soft_loss(student_logits, teacher_logits, labels, temperature, alpha):
 check.soft_loss(soft_loss)
 
 # %% [markdown]
-# Why $T^2$? Look at what pulls the student: the slope of $L$ with respect to its logits. For cross-entropy it is $(\text{softmax}(z) - \text{one-hot
-# label}) / n$. The divergence has the same shape, $(q - p) / (n\,T)$, where one factor $1/T$ comes from $z / T$. Multiply it by $\alpha\,T^2$.
+# Why $T^2$? Look at the gradient of $L$ with respect to the student's logits. For cross-entropy it is $(\text{softmax}(z) - \text{one-hot
+# label}) / n$. That of the divergence has the same form, $(q - p) / (n\,T)$, where one factor $1/T$ comes from $z / T$. Multiply it by $\alpha\,T^2$.
 
 
 # %%
-def slope(student_logits, teacher_logits, labels, temperature, alpha):
+def gradient(student_logits, teacher_logits, labels, temperature, alpha):
     """The gradient of L with respect to the student's logits: (n, classes)."""
-    # begin solution: Exercise 2: (1 − α) times the slope of the cross-entropy plus α T² times that of the divergence
+    # begin solution: Exercise 2: (1 − α) times the gradient of the cross-entropy plus α T² times that of the divergence
     count, classes = student_logits.shape
     of_labels = soften(student_logits, 1.0) - np.eye(classes)[labels]
     of_teacher = temperature * (soften(student_logits, temperature) - soften(teacher_logits, temperature))
@@ -146,29 +146,30 @@ def slope(student_logits, teacher_logits, labels, temperature, alpha):
     # end solution
 
 
-check.slope(slope, soft_loss)
+check.gradient(gradient, soft_loss)
 
 # %%
 some = dataset.train.take(300)
-untaught = train.logits(fresh(0), some.x).astype(np.float64)
+untrained = train.logits(fresh(0), some.x).astype(np.float64)
 temperatures = np.geomspace(1, 64, 13)
-pull = [np.linalg.norm(slope(untaught, answers[:300].astype(np.float64), some.y, T, 1.0)) for T in temperatures]
+norms = [np.linalg.norm(gradient(untrained, answers[:300].astype(np.float64), some.y, T, 1.0)) for T in temperatures]
 plt.figure(figsize=(9, 2.6), layout="constrained")
-plt.plot(temperatures, pull, "o-", label="with T²")
-plt.plot(temperatures, pull / temperatures**2, "o-", color="tab:orange", label="without")
+plt.plot(temperatures, norms, "o-", label="with T²")
+plt.plot(temperatures, norms / temperatures**2, "o-", color="tab:orange", label="without")
 plt.loglog()
 plt.xticks([1, 2, 4, 8, 16, 32, 64], [1, 2, 4, 8, 16, 32, 64])
 plt.xlabel("temperature")
-plt.ylabel("pull on the logits")
+plt.ylabel("norm of the gradient")
 plt.legend()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** Both axes are logarithmic. Without the factor the teacher's pull dies away as the temperature rises, and the labels would win
-# whatever $\alpha$ says. With it, the pull levels off: a hot teacher teaches the *differences of its logits* (`distill.LOSSES["logit_matching"]`).
+# **How to read it.** Both axes are logarithmic. Without the factor the teacher's gradient vanishes as the temperature rises, and the labels would
+# dominate whatever $\alpha$ is. With it, the gradient levels off: at a high temperature the student learns the *differences of the teacher's logits*
+# (`distill.LOSSES["logit_matching"]`).
 
 # %% [markdown]
-# ## 3 · What the teacher adds
+# ## 3 · What the teacher adds, with few labels and with all
 #
 # Three students of one architecture and one seed: **alone** on the labels; with **label smoothing**, which takes 10 % of the probability from the label
 # and spreads it evenly, like a teacher that knows nothing; and **taught**. Once with 100 labels, once with all. With 100 labels the teacher can be asked
@@ -207,7 +208,7 @@ def taught(seed, lesson, source, **options):
     return model
 
 
-def over_and_over(lesson):
+def repeated(lesson):
     """The images of `lesson` again and again, so that its epochs have as many steps as those of the whole set."""
     index = np.resize(np.arange(len(lesson.train)), len(dataset.train))
     return replace(lesson, train=Split(lesson.train.x[index], lesson.train.y[index]))
@@ -216,7 +217,7 @@ def over_and_over(lesson):
 students, hundreds = {}, []
 for seed in SEEDS:
     few = distill.hide_labels(dataset, keep=100, seed=seed)  # the other labels become −1
-    hundred = over_and_over(distill.labelled(few))
+    hundred = repeated(distill.labelled(few))
     known = distill.teacher_logits(teacher, hundred.train)
     hundreds.append((hundred, known))
     for name, student in {
@@ -243,7 +244,7 @@ def show(shares, baselines):
             continue
         mean, half = interval(100 * (values - shares[baselines[name]]))
         right.errorbar(mean, row, xerr=half, fmt="o", color="tab:orange", capsize=3)
-        verdict = "above" if mean > half else "below" if mean < -half else "not to be told apart from"
+        verdict = "above" if mean > half else "below" if mean < -half else "not clearly different from"
         print(f"{name:34} {100 * values.mean():5.1f} %  {mean:+5.1f} ± {half:4.1f} points: {verdict} {baselines[name]!r}")
     left.axvline(100 * whole, color="gray", linestyle=":")
     right.axvline(0, color="gray", linewidth=1)
@@ -260,23 +261,23 @@ for (name, guess), truth in zip(prediction.items(), [*truths, gain]):
     print(f"{name:28} predicted {guess:5.1f}   measured {truth:5.1f}")
 
 # %% [markdown]
-# **How to read it.** Read the interval, not the mean: where it crosses 0, these three seeds do not say that the teacher helps. Look first at
-# "taught on all images": how much of its gain over "alone" is there already in "taught on these"? That much are the teacher's opinions of the same images
-# worth; the rest comes from *images*, for which it stands in for the missing labels. With **all** labels of an easy set, a plain and a distilled student
-# usually lie within noise: see whether your last line agrees. Papers that show a gain there have harder data and longer training.
+# **How to read it.** Read the interval, not the mean: where it crosses 0, these three seeds do not show that the teacher helps. Look first at
+# "taught on all images": how much of its gain over "alone" is there already in "taught on these"? That part comes from the teacher's answers for the
+# same images; the rest comes from more *images*, for which its answers replace the missing labels. With **all** labels of an easy set, a plain and a distilled student
+# usually do not differ by more than noise: see whether your last line agrees. Papers that show a gain there have harder data and longer training.
 #
 # So does `benchmarks/distillation.py`: on CIFAR-10, after ten epochs on all labels, a ResNet-8 is right on 76.8 % of the test images, and on 79.4 % when a
 # ResNet-20 (85.9 %) teaches it: +2.6 points, 95 % interval 0.9 to 4.2 over three seeds.
 #
-# ## 4 · Other signals, and oneself as the teacher
+# ## 4 · Decoupled distillation, attention transfer, self-distillation
 #
 # **Decoupled distillation** (Zhao et al., 2022) splits the divergence exactly in two: how sure the teacher is of the label, and how it ranks *the others*:
 #
 # $$\text{KL}(p \,\|\, q) = \underbrace{\text{KL}\big((p_y, 1 - p_y) \,\|\, (q_y, 1 - q_y)\big)}_{\text{target}}
 #     + (1 - p_y) \cdot \underbrace{\text{KL}(\hat p \,\|\, \hat q)}_{\text{others}},$$
 #
-# $\hat p$ and $\hat q$ being without the label $y$, scaled to sum to 1. Where the teacher is sure, $1 - p_y$ hushes what it knows of the others; so they
-# weigh the two parts apart.
+# $\hat p$ and $\hat q$ being without the label $y$, scaled to sum to 1. Where the teacher is sure, the factor $1 - p_y$ suppresses what it knows about the
+# others; so they weight the two parts separately.
 
 
 # %%
@@ -342,9 +343,9 @@ for (name, maps), line in zip(rows.items(), axes):
 plt.show()
 
 # %% [markdown]
-# **How to read it.** All three knew the same hundred images. The intervals say what these three seeds can say (and a part of any difference may be weight:
-# `decoupled` weighs the others by 8, soft targets weigh everything by 0.9). The maps show what the third loss did: do those of the last row resemble the
-# teacher's more than those above them? That a student looks where its teacher looks does not yet make it right.
+# **How to read it.** All three learned from the same hundred images. The intervals show what these three seeds can show (a part of any difference may come
+# from the weights of the losses: `decoupled` weights the others by 8, soft targets weight everything by 0.9). The maps show what the third loss did: do those of the last row resemble the
+# teacher's more than those above them? A student that looks where its teacher looks is not necessarily more accurate.
 #
 # Published, accuracy in % on CIFAR-100, all labels, 240 epochs (Tian et al., 2020; the last column Zhao et al., 2022):
 #
@@ -373,26 +374,26 @@ show(of_generations, dict.fromkeys(of_generations, "generation 0"))
 
 # %% [markdown]
 # **How to read it.** No generation saw anything that the first had not. What a later one gains can only come from softer targets; what it loses, from its
-# teacher's mistakes and doubts, which weigh nine times as much as the labels, and from a lesson that takes longer than these few epochs.
+# teacher's mistakes and uncertainty, which have nine times the weight of the labels, and from targets that take more than these few epochs to learn.
 # `distill.born_again` does the same in one call.
 #
-# ## 5 · A teacher for a compressed student
+# ## 5 · Distillation for pruned and quantized networks
 #
-# A network that has been pruned or rounded is a student, too, and the best teacher is at hand: the network that it was. First **pruning**: 97 % of the
-# teacher's work go (Lab 3), and 100 labels are left to mend it. Then **quantization**: a student that rounds while it trains (Lab 1).
+# A network that has been pruned or quantized is a student, too, and the best teacher is at hand: the original network. First **pruning**: 97 % of the
+# teacher's work is removed (Lab 3), and 100 labels are left for fine-tuning. Then **quantization**: a student that rounds while it trains (Lab 1).
 
 # %%
 cut = schedules.one_shot(teacher, prune.SCORES["l1"], schedules.ratio_for_macs(teacher, 0.97), dataset).model
-mend = replace(RECIPE, epochs=max(1, RECIPE.epochs // 2), learning_rate=4e-3)
-mended = {"fine-tuned on 100 labels": [], "fine-tuned by the whole network": []}
+fine_tuning = replace(RECIPE, epochs=max(1, RECIPE.epochs // 2), learning_rate=4e-3)
+fine_tuned = {"fine-tuned on 100 labels": [], "taught by the original network": []}
 for seed, (hundred, _) in zip(SEEDS, hundreds):
     few, twins = distill.hide_labels(dataset, keep=100, seed=seed), [models.copy(cut) for _ in range(2)]
-    train.fit(twins[0], hundred, replace(mend, seed=seed), progress=False)
-    distill.distill(twins[1], answers, few, replace(mend, seed=seed), progress=False)
-    for row, twin in zip(mended.values(), twins):
+    train.fit(twins[0], hundred, replace(fine_tuning, seed=seed), progress=False)
+    distill.distill(twins[1], answers, few, replace(fine_tuning, seed=seed), progress=False)
+    for row, twin in zip(fine_tuned.values(), twins):
         row.append(train.accuracy(twin, validation))
 print(f"pruned to {macs(cut) / macs(teacher):.1%} of the work: {train.accuracy(cut, validation):.1%} before fine-tuning")
-show({name: np.array(values) for name, values in mended.items()}, dict.fromkeys(mended, "fine-tuned on 100 labels"))
+show({name: np.array(values) for name, values in fine_tuned.items()}, dict.fromkeys(fine_tuned, "fine-tuned on 100 labels"))
 
 # %% [markdown]
 # Your turn: the student that you hand in. It has all labels, the teacher, and as many epochs as you like to wait for.
@@ -423,7 +424,7 @@ for name, aware in rounding.items():
 artifacts = [file.artifact for file in files.values()]
 profiles = dict(zip(files, measure.compare(artifacts, validation, baseline=artifacts[0], budget=0.5)))
 values = {name: {metric: one.value for metric, one in profile.values.items()} for name, profile in profiles.items()}
-print("                   accuracy      kB   bits a weight   latency, relative to the teacher")
+print("                   accuracy      kB  bits per weight  latency, relative to the teacher")
 for name, value in values.items():
     print(f"{name:18} {value['accuracy']:8.1%} {value['size'] / 1000:7.1f}", end=" ")
     print(f"{value['weight_bits']:15.1f} {value['latency_ratio']:10.2f}")
@@ -432,8 +433,9 @@ check.eight_bits(rounded["weight_bits"], rounded["accuracy"], values["student"][
 
 # %% [markdown]
 # **How to read it.** The pruned network is the case of section 3 again: a few labels, many images, a teacher that answers for the rest. For the rounded one
-# compare the last three lines: eight bits hardly hurt a sound network, so there is hardly anything for the teacher to mend; one image of the 360 that validate
-# at quick scale is worth 0.3 points. And a small file has fixed parts, as has a short run: eight bits make it neither a quarter in bytes nor surely faster.
+# compare the last three lines: eight bits hardly cost a well-trained network any accuracy, so there is hardly any loss that the teacher could recover; one of the
+# 360 validation images at quick scale is worth 0.3 points. And a small file has fixed parts, as has a short run: with eight bits it has more than a quarter
+# of the bytes, and is not always faster.
 #
 # ## Ship it
 
@@ -473,7 +475,7 @@ exercises = {
         "cross_entropy": soft_loss(*logits, T, 0.0),
         "divergence": soft_loss(*logits, T, 1.0) / T**2,
         "loss": soft_loss(*logits, T, alpha),
-        "slope": slope(*logits, T, alpha),
+        "slope": gradient(*logits, T, alpha),
     },
     "paired_gain": {
         "gain": gain,
@@ -502,7 +504,7 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Lab 6 · Architecture search
 #
-# **You will ship** `best.tflite`, a network for handwritten digits that no person has designed, and `study.json`, the search that has found it. The grader
-# counts and measures the file and holds against it what the study says of it: a claim that is not so earns nothing.
+# **You will ship** `best.tflite`, a network for handwritten digits that a search has designed, and `study.json`, that search. The grader counts and
+# measures the file and compares it with what the study says about it: a wrong claim earns nothing.
 #
 # *90 minutes. A laptop is enough; at the default quick scale everything together takes about a minute and a half.*
 
@@ -44,14 +44,14 @@ print(
 # %% [markdown]
 # ### Predict first
 #
-# Ten strategies of search meet random search; each may look at 50 architectures of a few hundred. How many of them are *clearly* better? What share of
+# Ten search strategies are compared with random search; each may evaluate 50 architectures of a few hundred. How many of them are *clearly* better? What share of
 # the training epochs can be saved by stopping bad trials early? Write it down; nobody grades it.
 
 # %%
 prediction = {"clearly better": 5, "epochs saved": 0.5}
 
 # %% [markdown]
-# ## 1 · A space is data
+# ## 1 · The search space and a tabular benchmark
 #
 # A **search space** says what may be chosen: here the depth, and for each block its filters, its stride and, where the shapes allow one, a skip. The skip is a
 # **conditional** parameter: it exists only in a block after the first that has stride 1 and as many filters as its input has channels. A trial chooses, the
@@ -88,7 +88,7 @@ print(
 # %% [markdown]
 # Where training all is possible, it can be done once and looked up ever after. That is a **tabular benchmark** (after NAS-Bench-101, and a thousand times
 # smaller): all architectures of this space, trained on the digits for 12 epochs, with their curves. A search on it takes milliseconds, and can be repeated
-# from thirty seeds, so that "better" can be told from luck.
+# from thirty seeds, so that a better strategy can be distinguished from luck.
 
 # %%
 entries = list(benchmark.entries.values())
@@ -113,13 +113,13 @@ print("the best of the table, trained five times:", *[f"{run.accuracy[-1]:.1%}" 
 
 # %% [markdown]
 # **How to read it.** Lower is better. A dot is an architecture; a gray line is the range of five trainings of the same one. More work buys accuracy, but at one cost
-# the errors differ by a factor of ten: there is something to find. Among the good ones the gray lines are as long as the differences: which of them is *the*
-# best is chance. Look at the last line: the "best" is an architecture that was lucky in the training that the table shows. Every search will fall for it.
+# the errors differ by a factor of ten: a search can find something. Among the good ones the gray lines are as long as the differences: which of them is *the*
+# best is chance. Look at the last line: the "best" is an architecture that was lucky in the training that the table shows. Every search will prefer it.
 
 # %% [markdown]
-# ## 2 · Strategies in a few lines
+# ## 2 · Search strategies: annealing, evolution, REINFORCE
 #
-# The yardstick is **random search**. What a search has reached after $n$ trials is measured by its **simple regret**: the accuracy of the best architecture
+# The baseline is **random search**. What a search has reached after $n$ trials is measured by its **simple regret**: the accuracy of the best architecture
 # there is, minus the best accuracy seen so far.
 
 
@@ -146,7 +146,7 @@ def random_search(rng):
 
 
 # %% [markdown]
-# **Hill climbing** changes one gene and goes there if that is better. It ends on the first hill. **Simulated annealing** sometimes takes a step that is worse
+# **Hill climbing** changes one gene and keeps the change if that is better. It stops at the first local optimum. **Simulated annealing** sometimes takes a step that is worse
 # by $\Delta$: with probability $e^{-\Delta/T}$, at a temperature $T$ that falls.
 
 
@@ -176,8 +176,8 @@ def annealing(rng, start=0.03, cooling=0.95):
 
 
 # %% [markdown]
-# **Regularized evolution** keeps a population. A few members are drawn; the best of them has a child with one gene changed; and **the oldest** member dies,
-# not the worst. An architecture that was only lucky when it was trained cannot live for ever on that luck.
+# **Regularized evolution** keeps a population. A few members are drawn; the best of them has a child with one gene changed; and **the oldest** member is
+# removed, not the worst. So an architecture that was only lucky in its training does not stay for ever.
 
 
 # %%
@@ -213,7 +213,7 @@ def evolution(rng, members=12, tournament=4):
 
 # %% [markdown]
 # **Reinforcement learning** does not keep architectures but a *controller* that draws them: here a row of logits for each gene, whose softmax gives the
-# probability of each choice. REINFORCE climbs the expected reward: after a trial with the advantage $A$ (its reward minus a moving average),
+# probability of each choice. REINFORCE is gradient ascent on the expected reward: after a trial with the advantage $A$ (its reward minus a moving average),
 #
 # $$\text{logits} \mathrel{+}= \eta \, A \, \nabla \log p(\text{choice}), \qquad \nabla \log p(\text{choice}) = \text{onehot}(\text{choice}) - p.$$
 
@@ -275,10 +275,10 @@ plt.show()
 
 # %% [markdown]
 # **How to read it.** Lower is better; the mean of 30 seeds with its 95 % interval. In the beginning all are random search: a strategy must have seen something
-# to learn from it. Where the bands overlap, fifty trials and thirty seeds cannot tell the strategies apart.
+# to learn from it. Where the bands overlap, fifty trials and thirty seeds do not show a difference between the strategies.
 
 # %% [markdown]
-# ## 3 · Better than random?
+# ## 3 · Comparing the strategies with random search
 #
 # `nas.SAMPLERS` holds eleven strategies, those four among them, as samplers of [Optuna](https://optuna.org): they share storage, pruning and pictures, and
 # `projectkit search --worker` runs any of them on many machines at once. None was tuned on this table. All start from the same seeds, so that each can be
@@ -345,8 +345,8 @@ plt.show()
 # %% [markdown]
 # **How to read it.** Left: the mean regret; the gray band is the interval of random search, the dotted line how far trainings of one good architecture scatter. On the right:
 # the difference from random search with its interval, seed by seed; left of the line is better. Then look at the last column of the table: below the dotted line,
-# a search chooses among trainings that were lucky. Does the *test* accuracy of what was found still follow? And there are ten comparisons: of ten strategies that
-# are no better than random, about every fourth time one would look so.
+# a search chooses among trainings that were lucky. Does the *test* accuracy of what was found still follow? And there are ten comparisons: if all ten strategies
+# were no better than random, one of them would still look better about every fourth time.
 #
 # What has a search learned about the space? Optuna estimates how much each parameter **matters**, and draws every trial as a line through its choices.
 
@@ -364,13 +364,13 @@ with plt.rc_context():  # they change the style of all pictures
 # the best. In the second picture follow the lines of the highest value back: which choice do they share, and which does not matter?
 
 # %% [markdown]
-# ## 4 · Cheaper trials
+# ## 4 · Cheaper trials: early stopping and weight sharing
 #
 # A trial that looks bad after two epochs may be stopped. **Median pruning** stops it when it is below the median of the others at the same age; **Hyperband**
-# lets a third of the trials go on at each rung. Both trust that the order after a few epochs is that after the last. The curves of the table tell how
+# lets a third of the trials go on at each rung. Both assume that the order after a few epochs is that after the last. The curves of the table tell how
 # far that is so: Kendall's $\tau$ is 1 for the same order, 0 for none in common.
 #
-# **Weight sharing** goes further: all architectures are parts of one big **supernet**, which is trained once; each is judged with the weights that it
+# **Weight sharing** goes further: all architectures are parts of one big **supernet**, which is trained once; each is evaluated with the weights that it
 # inherits, and never trained itself.
 
 # %%
@@ -418,7 +418,7 @@ print(f"Hyperband saves {saved:.0%} of the epochs, predicted {prediction['epochs
 # a worse architecture. An architecture that was drawn twice is trained once, so that even without pruning fewer than all epochs are spent.
 
 # %% [markdown]
-# ## 5 · Two goals, on the device
+# ## 5 · Pareto fronts, and search with the hardware in the loop
 #
 # Accuracy is not all. With two goals there is no best network but a **Pareto front**: those that no other beats. A point *dominates* another when it is at
 # most as large in both numbers and smaller in one (less is better here: error and cost).
@@ -493,7 +493,7 @@ plt.show()
 # staircase. Does NSGA-II come nearer to the black one than random search does, by more than the interval?
 #
 # Now a real search in a larger space, with real training and the **hardware in the loop**: every network is exported, and *its file* is timed on this machine, in
-# turn with a fixed reference, so that the ratio stands still when the machine does not.
+# turn with a fixed reference, so that the ratio stays the same when the machine's speed changes.
 
 # %%
 dataset = data.load(DATASET)
@@ -646,7 +646,7 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #

@@ -1,8 +1,8 @@
 # %% [markdown]
-# # Lab 7 · Search for the student
+# # Lab 7 · Architecture search with distillation
 #
-# **You will ship** `student.tflite`, a network of a few thousand numbers that a large one has taught and whose architecture was searched *while it was taught*, and
-# `study.json`, the search. Lab 5 had a teacher and a student that a person had drawn; Lab 6 searched without a teacher. Do the two belong together?
+# **You will ship** `student.tflite`, a network of a few thousand parameters that a large one has taught and whose architecture was searched *with the teacher*, and
+# `study.json`, the search. Lab 5 had a teacher and a student designed by hand; Lab 6 searched without a teacher. Does it help to combine the two?
 #
 # *75 minutes. A laptop is enough; at the default quick scale everything together takes about a minute and a half.*
 
@@ -45,14 +45,14 @@ print(f"teacher: {whole:.1%} on the validation images, {macs(teacher):,} multipl
 # ### Predict first
 #
 # A few small architectures are trained twice: on the labels, and by the teacher. Will the order be the same? Put a number on it, Kendall's τ: 1 the same order, 0 none
-# in common. And what is worth more for the same number of epochs: to search with the teacher, to search first and be taught after, or to let one sensible
-# student be taught for all of them? Write it down; nobody grades it.
+# in common. And what is worth more for the same number of epochs: to search with the teacher, to search first and distil after it, or to distil one
+# sensible student for all of them? Write it down; nobody grades it.
 
 # %%
 prediction = {"τ of labels and teacher": 0.8, "best": "search with the teacher"}
 
 # %% [markdown]
-# ## 1 · What a student is judged by
+# ## 1 · The objective: accuracy after distillation
 #
 # In a search with a teacher, an architecture is worth what it can **learn from the teacher**: the accuracy after training with Hinton's loss, at a temperature $T$,
 #
@@ -133,7 +133,7 @@ def right(model, split):
 
 
 BY_HAND = {"quick": (nas.Block(8), nas.Block(16, stride=2)), "full": tuple(nas.Block(width, 5, 2) for width in (8, 16, 16))}
-by_hand = nas.Architecture(BY_HAND[scale.current()])  # the student that a person would draw
+by_hand = nas.Architecture(BY_HAND[scale.current()])  # a student designed by hand
 for taught in (False, True):
     runs = [100 * learn(by_hand, seed, taught=taught)[1][-1] for seed in SEEDS]
     print(
@@ -141,10 +141,10 @@ for taught in (False, True):
     )
 
 # %% [markdown]
-# ## 2 · Two goals in one number
+# ## 2 · Rewards for accuracy and latency
 #
-# A student must also be fast. MnasNet (2019) multiplies: $\text{accuracy} \cdot (\text{latency}/\text{target})^w$. With $w = -0.07$ twice the latency must buy about 5 % of
-# the accuracy (relative); a *hard* version leaves what meets the target as it is and punishes the rest with $w = -1$.
+# A student must also be fast. MnasNet (2019) multiplies: $\text{accuracy} \cdot (\text{latency}/\text{target})^w$. With $w = -0.07$ twice the latency must bring about 5 % more
+# accuracy (relative); a *hard* version leaves what meets the target as it is and punishes the rest with $w = -1$.
 
 
 # %%
@@ -165,7 +165,7 @@ def hard_reward(accuracy, latency, target):
 check.rewards(soft_reward, hard_reward)
 
 # %% [markdown]
-# ## 3 · Search while the teacher teaches
+# ## 3 · Architecture search with the teacher
 #
 # A tiny space, so that we can look at all of it afterwards: two blocks, each with 4 or 16 filters and stride 1 or 2 (at full scale three or four of stride 2). Each trial is taught, exported, and its *file* is
 # timed in turn with a fixed reference. Both goals go to NSGA-II; the rewards choose from its front.
@@ -228,8 +228,8 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** A dot is a trial, the dotted line the target, here the median latency. A curve joins all places that a reward likes equally well; the circle is its
-# choice. The hard reward does not care how fast a student is to the left of the line. Would another target have chosen another?
+# **How to read it.** A dot is a trial, the dotted line the target, here the median latency. A curve joins all points of the same reward; the circle is the trial with the
+# highest. The hard reward does not depend on the latency to the left of the line. Would another target have chosen another?
 
 # %%
 # begin solution: Exercise 3: choose a trial of study.best_trials, for example the fastest of those within two points of the best accuracy
@@ -239,9 +239,9 @@ chosen = min((trial for trial in study.best_trials if trial.values[0] >= enough)
 check.chosen(chosen, study, whole)
 
 # %% [markdown]
-# ## 4 · A cheap score?
+# ## 4 · Cheap scores (proxies) for the accuracy
 #
-# Every trial costs a training. Could something that costs next to nothing know the outcome? Candidates: the number of parameters; the **similarity of the features**
+# Every trial costs a training. Could something that costs almost nothing predict the outcome? Candidates: the number of parameters; the **similarity of the features**
 # of teacher and *untrained* student (CKA, which compares two sets of features of the same images whatever their width); the accuracy after **one epoch** of teaching;
 # and the accuracy after training on the labels, which is not cheap, but what a search without a teacher would have followed.
 #
@@ -271,13 +271,13 @@ check.kendall(kendall)
 
 # %%
 def features(model, images):
-    """What the layer before the logits answers, (n, features)."""
+    """The output of the layer before the logits, (n, features)."""
     import tf_keras as keras
 
     return keras.Model(model.input, model.layers[-1].input)(images, training=False).numpy()
 
 
-def at_birth(architecture, seed):
+def untrained_cka(architecture, seed):
     return cka(features(fresh(architecture, seed), some), of_teacher)
 
 
@@ -294,7 +294,7 @@ outcome = np.mean([[taught_once(one, seed)["curve"][-1] for one in every] for se
 plain = np.array([plain_accuracy(one) for one in every])
 scores = {
     "parameters": [nas.cost(one, dataset.shape, classes).parameters for one in every],
-    "CKA at birth": np.mean([[at_birth(one, seed) for one in every] for seed in SEEDS], axis=0),
+    "CKA, untrained": np.mean([[untrained_cka(one, seed) for one in every] for seed in SEEDS], axis=0),
     "one epoch taught": [taught_once(one, MY_SEED)["curve"][0] for one in every],
     "labels only": plain,
     "another seed, taught": [taught_once(one, MY_SEED + 1)["curve"][-1] for one in every],
@@ -305,7 +305,7 @@ chance = 1.96 * np.sqrt(2 * (2 * len(every) + 5) / (9 * len(every) * (len(every)
 for name, value in tau.items():
     print(f"{name:22} τ = {value:+.2f}")
 print(
-    f"scores without any knowledge lie within ±{chance:.2f}; labels only was predicted at {prediction['τ of labels and teacher']}"
+    f"scores without any information lie within ±{chance:.2f}; labels only was predicted at {prediction['τ of labels and teacher']}"
 )
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
@@ -320,14 +320,14 @@ axes[1].invert_yaxis()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** Left: each dot is an architecture; above the dotted line the teacher has helped, below it was in the way: a network too small to imitate it loses, in
-# few epochs, by trying. Right: how well each score knows the order of the outcome; inside the gray band it may know nothing. The last bar is about the best that a
+# **How to read it.** Left: each dot is an architecture; above the dotted line the teacher has helped, below it has done harm: a network too small to imitate it can lose
+# accuracy in few epochs. Right: how well each score predicts the order of the outcome; inside the gray band it may be chance. The last bar is about the best that a
 # score can do: the same training with another seed.
 #
-# ## 5 · At equal budget
+# ## 5 · Comparison at an equal number of epochs
 #
 # Three ways to spend the same number of epochs, each limited to the work of the student drawn by hand: **(a)** six trials with the teacher, the best is the student;
-# **(b)** five trials on the labels, then the best is taught; **(c)** the student by hand is taught for six times as many epochs. How lucky a search is depends on what it
+# **(b)** five trials on the labels, then the best is taught; **(c)** the student by hand is taught for six times as many epochs. The result of a search depends on what it
 # happens to draw, so (a) and (b) are drawn 300 times.
 
 # %%
@@ -360,8 +360,8 @@ print(f"{len(allowed)} of {len(every)} architectures were allowed; predicted bes
 
 # %% [markdown]
 # **How to read it.** A dot is one seed of training (for the searches the mean over 300 draws), the bar the mean of three. Where the dots of two rows interleave, three
-# seeds cannot order them. Mind what the third row says about searches that are only compared with each other: more epochs for one sensible network is a
-# budget, too.
+# seeds cannot order them. Note the third row: searches should not only be compared with each other, because the same epochs can also train one
+# sensible network for longer.
 #
 # ## Ship it
 
@@ -406,7 +406,7 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #

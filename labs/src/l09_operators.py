@@ -3,7 +3,7 @@
 #
 # **You will ship** two files of networks for handwritten digits: `fused.tflite`, a trained network whose parallel branches are merged into single convolutions
 # (fewer operators, the same answers), and `separable.tflite`, where depthwise separable convolutions do the work with a fraction of the multiplications.
-# On the way you learn what an operator costs, and why the number of multiplications does not say it.
+# On the way you learn what an operator costs, and why the number of multiplications does not predict its time.
 #
 # *90 minutes. A laptop is enough; at the default quick scale everything together takes about a minute.*
 
@@ -69,9 +69,9 @@ def latency_ratio(artifact, baseline, x):
 
 
 # %% [markdown]
-# ## 1 · Fusion
+# ## 1 · Operator fusion
 #
-# Batch normalization at inference is a line for each channel: $y = \gamma\,(x-\mu)/\sqrt{\sigma^2+\varepsilon} + \beta$. A convolution is linear, too. So both together are **one**
+# Batch normalization at inference is a linear function of each channel: $y = \gamma\,(x-\mu)/\sqrt{\sigma^2+\varepsilon} + \beta$. A convolution is linear, too. So both together are **one**
 # convolution, with the kernel $w' = w \cdot s$ and the bias $b' = \beta + (b - \mu)\,s$, where $s = \gamma/\sqrt{\sigma^2+\varepsilon}$.
 
 
@@ -142,7 +142,7 @@ for level, operators in measure.fusions(onnx_file.artifact).items():
     print(f"{level:8}", sum(count for _, count in operators), dict(operators))
 
 # %% [markdown]
-# What is it worth? Take a finished file apart again: `export.unfuse` puts a multiplication by 1, an addition of 0 and the activation back as operators of their own. The
+# What does fusion save? Take a finished file apart again: `export.unfuse` puts a multiplication by 1, an addition of 0 and the activation back as operators of their own. The
 # answers stay the same to the last bit.
 
 # %%
@@ -161,13 +161,13 @@ for precision in ("float32", "int8"):
     print(f"ResNet-8 in {precision}: {counts[0]} operators instead of {counts[1]}, latency {text} times the fused one's")
 
 # %% [markdown]
-# **How to read it.** The added operators multiply and add almost nothing. They cost what they **move**: every one of them reads a whole tensor and writes one. And the
-# faster the convolutions are, the more that weighs. (In int8 each of them also scales and rounds anew; nobody runs a network so, which is why quantizers fuse first.)
+# **How to read it.** The added operators do almost no arithmetic. Their cost is the data that they **move**: every one of them reads a whole tensor and writes one. And
+# the faster the convolutions are, the larger that share. (In int8 each of them also scales and rounds anew; nobody runs a network like that: quantizers fuse first.)
 #
-# ## 2 · Why multiplications lie
+# ## 2 · Depthwise separable convolutions: MACs, bytes and time
 #
-# A convolution of $k\times k$ from $c$ to $d$ channels needs $k^2 c\,d$ multiplications at every position. A **depthwise separable** one looks around in each channel alone ($k^2 c$)
-# and then mixes the channels ($c\,d$). Count also what is moved: input, weights and output, four bytes a number, and what lies between the two halves twice.
+# A convolution of $k\times k$ from $c$ to $d$ channels needs $k^2 c\,d$ multiplications at every position. A **depthwise separable** one filters each channel alone ($k^2 c$)
+# and then mixes the channels ($c\,d$). Count also the bytes that are moved: input, weights and output, four bytes per number, and the tensor between the two convolutions twice.
 
 
 # %%
@@ -249,7 +249,7 @@ for name, found in timed.items():
 # %% [markdown]
 # **How to read it.** A depthwise convolution does few multiplications for each number it loads: it runs at a fraction of the speed (GMAC/s) of a full one.
 #
-# ## 3 · One operation, many implementations
+# ## 3 · Convolution algorithms: direct, im2col, Winograd
 #
 # The same convolution can be computed in very different orders. **Direct**: six loops. **im2col**: copy what the kernel sees at each position into a row of a matrix; then the
 # convolution is one matrix product (GEMM), the best-tuned routine there is. The price: with 3×3, every number is copied nine times.
@@ -299,7 +299,7 @@ A = np.array([[1, 1, 1, 0], [0, 1, -1, -1]], np.float32).T
 
 def winograd_tile(tile, kernel):
     """The 2×2 outputs of one tile (4, 4) under one kernel (3, 3)."""
-    # begin solution: Exercise 6: transform both, multiply place by place, transform back: A.T @ (… * …) @ A
+    # begin solution: Exercise 6: transform both, multiply element by element, transform back: A.T @ (… * …) @ A
     return A.T @ ((G @ kernel @ G.T) * (B.T @ tile @ B)) @ A
     # end solution
 
@@ -355,10 +355,10 @@ print(
 # **How to read it.** All five give the same numbers. What makes the difference is the matrix product, not the number of multiplications: Winograd needs fewer than half of them, and what it
 # saves there its transforms spend on moving data. The runtimes never build the im2col matrix; they gather its rows into the cache on the way.
 #
-# ## 4 · Where the numbers lie
+# ## 4 · Memory layout: NHWC and NCHW
 #
-# Memory has one dimension. A tensor (n, height, width, channels) lies there in some order: **NHWC** with the channels side by side, **NCHW** with the pixels of a channel side by side. The
-# **stride** of an axis is how far its next element is. Memory is fetched in lines of 64 bytes: neighbours are free, jumps are not.
+# Memory has one dimension. A tensor (n, height, width, channels) is stored in some order: **NHWC** with the channels side by side, **NCHW** with the pixels of a channel side by side. The
+# **stride** of an axis is how far its next element is. Memory is fetched in lines of 64 bytes: neighbours come with the same line, a jump needs another one.
 
 
 # %%
@@ -377,7 +377,7 @@ check.strides(strides)
 # %%
 nhwc = rng.standard_normal((1, 256, 256, 64), dtype=np.float32)
 nchw_memory = np.ascontiguousarray(nhwc.transpose(0, 3, 1, 2))
-views = {"NHWC": nhwc, "NCHW": nchw_memory.transpose(0, 2, 3, 1)}  # the same tensor, lying in another order
+views = {"NHWC": nhwc, "NCHW": nchw_memory.transpose(0, 2, 3, 1)}  # the same tensor, stored in another order
 rows, columns_at = rng.integers(0, 256, (2, 4000))
 
 
@@ -388,15 +388,15 @@ def all_channels(view):
 for order, view in views.items():
     spent_there = median_seconds(partial(all_channels, view))
     print(f"{order}: strides {view.strides}; all 64 channels of 4000 pixels: {1e6 * spent_there:,.0f} µs")
-turning = median_seconds(lambda: np.ascontiguousarray(nhwc.transpose(0, 3, 1, 2)))
+reordering = median_seconds(lambda: np.ascontiguousarray(nhwc.transpose(0, 3, 1, 2)))
 copying = median_seconds(lambda: nhwc.copy())
 print(
-    f"copy {1e3 * copying:.1f} ms, the same copy to the other order {1e3 * turning:.1f} ms: {turning / copying:.1f} times as long"
+    f"copy {1e3 * copying:.1f} ms, the same copy to the other order {1e3 * reordering:.1f} ms: {reordering / copying:.1f} times as long"
 )
 
 # %% [markdown]
-# Keras and LiteRT think in NHWC, ONNX in NCHW. So a converted file begins with a `Transpose`, and ONNX Runtime goes on: its fastest convolutions want blocks of channels, and `ReorderInput`
-# and `ReorderOutput` come and go. Its profiler says what that costs (and adds a microsecond or two to every operator):
+# Keras and LiteRT use NHWC, ONNX uses NCHW. So a converted file begins with a `Transpose`, and ONNX Runtime adds more: its fastest convolutions need blocks of channels, so it
+# inserts `ReorderInput` and `ReorderOutput`. Its profiler shows what that costs (and adds a microsecond or two to every operator):
 
 # %%
 big = export.write(resnet, f"{WORK}/resnet8_32.onnx", compare=images)
@@ -410,13 +410,13 @@ share = sum(one.seconds.value for one in moving) / sum(one.seconds.value for one
 print(f"only moved and not computed: {share:.1%} of the operators' time")
 
 # %% [markdown]
-# ## 5 · The roofline
+# ## 5 · The roofline model
 #
 # An operator cannot be faster than its arithmetic, nor than its data arrive:
 #
 # $$\text{seconds} \ge \max\left(\frac{\text{MACs}}{\text{peak}},\ \frac{\text{bytes}}{\text{bandwidth}}\right).$$
 #
-# Over the **intensity** (MACs per byte) this is a roof: rising while memory decides, flat where arithmetic does. Peak and bandwidth are measured here, on this machine: the best matrix product,
+# Over the **intensity** (MACs per byte) this bound has the form of a roof: rising where memory is the limit, flat where arithmetic is. Peak and bandwidth are measured here, on this machine: the best matrix product,
 # and a copy of arrays that no cache holds. A second, steeper roof is that of the cache, where the tensors of a small network stay.
 
 
@@ -481,7 +481,7 @@ print(f"predicted for a whole small network: {prediction['share of the roofline'
 # %% [markdown]
 # **How to read it.** Each mark is a layer that takes longer than a tenth of a microsecond. Full convolutions stand on the right, near the flat roof; depthwise ones on the left, where no kernel
 # however good can be fast. A mark above the memory's roof is no mistake: its tensors never left the cache. So the share of the roofline can exceed 100 % where everything is small. The
-# peak is that of a matrix product in the middle of everything else that this machine does; a convolution may have met a quieter moment.
+# peak was measured with a matrix product while other programs ran; a convolution may have been measured in a quieter moment.
 #
 # ## Ship it
 
@@ -555,7 +555,7 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #

@@ -2,7 +2,7 @@
 # # Lab 10 · From a model to a device
 #
 # **You will ship** `micro.tflite`, a network for handwritten digits whose activations fit into the RAM of a small microcontroller, and `tensorrt.onnx`, the
-# network of the course in the one int8 form that TensorRT reads on both of its living lines. The memory and the form are counted from your files.
+# network of the course in the one int8 form that both supported versions of TensorRT (10.x and 11.x) read. The memory and the form are read from your files.
 #
 # *90 minutes. A laptop is enough; at the default quick scale everything together takes about a minute.* There is no NVIDIA GPU on the machines that made and
 # test this lab: what TensorRT does is shown by its command lines, its documented outputs and its rules, and the lab says what was not run.
@@ -57,11 +57,11 @@ onnx_float32, onnx_int8 = write(model, "float32.onnx"), write(model, "int8.onnx"
 prediction = {"XNNPACK": 2.0, "activations": 50}
 
 # %% [markdown]
-# ## 1 · One file, many runtimes
+# ## 1 · Comparing runtimes: LiteRT, ONNX Runtime, LiteRT for microcontrollers
 #
 # A file says *what* is computed; a **runtime** decides *how*. LiteRT hands what it can to XNNPACK's kernels, or runs its own. ONNX Runtime first rewrites the graph:
 # *basic* folds constants and batch normalizations, *extended* fuses operators into larger ones, *all* also changes the memory layout. LiteRT for
-# **microcontrollers** has neither threads nor an operating system, and runs on this PC, too. To compare them is to time them **in turn**: each round calls every one once.
+# **microcontrollers** has neither threads nor an operating system, and runs on this PC, too. They are timed **in turn**: each round calls every one once.
 
 
 # %%
@@ -78,7 +78,7 @@ check.ratios(ratios)
 
 # %%
 def timed(cases, budget=0.2):
-    """name -> (ratio to the first, its interval), of {name: (artifact, threads, variant)}; what cannot run here is said."""
+    """name -> (ratio to the first, its interval), of {name: (artifact, threads, variant)}; what cannot run here is printed with the reason."""
     with ExitStack() as stack:
         sessions = {}
         for name, (artifact, threads, variant) in cases.items():
@@ -118,11 +118,11 @@ print(f"without XNNPACK LiteRT takes {gain:.1f} times as long, predicted {predic
 
 # %% [markdown]
 # **How to read it.** Each bar is one way to run one file; pale is float32, full is int8, the black line is the 95 % interval. The interpreter for microcontrollers is slow *here*:
-# on its own devices it has kernels made for them. Whether a second thread helps is a question of how much there is to share, and of who else wants the cores: waking it costs
-# microseconds, and this network takes no more.
+# on its own devices it has kernels made for them. Whether a second thread helps depends on how much work there is to share, and on what else uses the cores: waking a thread costs
+# microseconds, and this network takes no longer.
 
 # %% [markdown]
-# ## 2 · The RAM that a model needs
+# ## 2 · Peak memory: tensor lifetimes and the arena
 #
 # Weights can stay in flash memory. What must be in RAM are the **activations**, but not all at once: a tensor is *alive* from the operator that makes it to the last that
 # reads it. Operators run in the order of their numbers; operator $i$ makes tensor $i + 1$, tensor 0 is the input.
@@ -152,8 +152,8 @@ check.lifetimes(last_reader)
 check.live(live)
 
 # %% [markdown]
-# The peak of this curve is a **lower bound**: no interpreter can do with less in this order. Then the tensors must be packed into one block of memory, the **arena**. What the
-# interpreter for microcontrollers took of its arena it tells: the *head* for activations and scratch buffers, the *tail* for its own structures. (They hold pointers; a
+# The peak of this curve is a **lower bound**: no interpreter can do with less in this order. Then the tensors must be packed into one block of memory, the **arena**. The
+# interpreter for microcontrollers reports what it took of its arena: the *head* for activations and scratch buffers, the *tail* for its own structures. (They hold pointers; a
 # 32-bit device's are half as long as this PC's, so that its tail is smaller.)
 
 # %%
@@ -174,13 +174,13 @@ for name, artifact in files.items():
     found = measure.read_lifetimes(artifact)
     try:
         arena = measure.read_arena(artifact)
-        told = f"{arena.head:,} + {arena.tail:,} B"
+        arena_text = f"{arena.head:,} + {arena.tail:,} B"
     except NotHere as reason:
-        told = "missing"
+        arena_text = "missing"
         why = f"an arena is missing: {reason}"
     (resident,) = measure.peak_memory(artifact, validation.x)
     packed = measure.plan(found.buffers)[1]
-    print(f"{name:14} {found.peak_activations:9,} B {packed:11,} B {told:>20} {resident.value / 1e6:10.1f} MB")
+    print(f"{name:14} {found.peak_activations:9,} B {packed:11,} B {arena_text:>20} {resident.value / 1e6:10.1f} MB")
 print(why)
 try:
     with closing(runtimes.open(onnx_float32, variant="tensorrt")) as session:
@@ -191,7 +191,7 @@ share = 100 * measure.read_lifetimes(int8).peak_activations / int8.size
 print(f"the activations of the int8 network are {share:.1f} % of its file, predicted {prediction['activations']} %")
 
 # %% [markdown]
-# **How to read it.** The dotted lines are the peaks. The first layers decide: there the image is still large. Fewer channels or a stride **in the first layers** lower the peak, pruning
+# **How to read it.** The dotted lines are the peaks. The first layers decide the peak: there the image is still large. Fewer channels or a stride **in the first layers** lower the peak, pruning
 # the last ones does not. What else does? In the .onnx file every ReLU is an operator of its own, which may write **over** its input; with **int8** a number takes a byte; and the **image** may be
 # smaller.
 
@@ -210,7 +210,7 @@ for what, artifact, in_place in (
     print(f"{measure.read_lifetimes(artifact, in_place=in_place).peak_activations:8,} B  {what}")
 
 # %% [markdown]
-# And sometimes only the **order** of the operators has to change: with two branches, whoever finishes one before beginning the other keeps less alive.
+# And sometimes only the **order** of the operators has to change: with two branches, finishing one before beginning the other keeps fewer bytes alive.
 
 
 # %%
@@ -246,7 +246,7 @@ print("the cheapest:", cheapest_order(orders, peak_of))
 # %% [markdown]
 # ## 3 · TensorRT and the DLA
 #
-# TensorRT compiles an .onnx file into an **engine** for one GPU. Two lines of it live side by side. On **10.x** (Jetson Orin with JetPack 6) the builder is *allowed* precisions
+# TensorRT compiles an .onnx file into an **engine** for one GPU. Two major versions are in use. On **10.x** (Jetson Orin with JetPack 6) the builder is *allowed* precisions
 # by flags and chooses. **11.x** is *strongly typed*: the precision stands in the graph, float16 as tensors, int8 as Q/DQ pairs with zero points 0. The int8 file of section 1 has unsigned
 # activations for x86: TensorRT does not read it. The right one:
 
@@ -274,8 +274,8 @@ except NotHere as reason:
     print(f"\nmissing: {reason}. None of these commands was run here.")
 
 # %% [markdown]
-# The four flags at the end of the 10.x lines make it time what 11.x times by default: no transfers, one CUDA graph, active waiting, layers profiled in a run of their own. Without them, the
-# lines cannot be compared. What the program prints has the same form on both. Here is such a print, **written by hand** in the documented form:
+# The four flags at the end of the commands for 10.x make it time what 11.x times by default: no transfers, one CUDA graph, active waiting, layers profiled in a run of their own. Without them, the
+# two versions cannot be compared. The output of the program has the same form on both. Here is an example, **written by hand** in the documented form:
 
 # %%
 printed = """[11/22/2026-14:03:20] [I] === Performance summary ===
@@ -300,8 +300,8 @@ print("yours:", medians(printed))
 print("the course's:", tensorrt.parse_summary(printed).latency)
 
 # %% [markdown]
-# A **DLA** is a second, smaller and thriftier processor beside the GPU of some Jetsons. It runs convolutional layers in float16 or int8; what it cannot run **falls back** to the GPU, silently,
-# and each change of sides costs a copy. Whether there is one at all depends on the board, its software and TensorRT:
+# A **DLA** is a second, smaller and more energy-efficient processor beside the GPU of some Jetsons. It runs convolutional layers in float16 or int8; what it cannot run **falls back** to the GPU, silently,
+# and each change between DLA and GPU costs a copy. Whether there is one at all depends on the board, its software and TensorRT:
 
 # %%
 print(f"{'platform':17} {'software':24} {'TensorRT':18} DLA")
@@ -326,7 +326,7 @@ def placed(on_dla, dla, gpu, crossing):
     """The seconds of a chain of layers.
 
     on_dla (n,): 1 where a layer runs on the DLA, else 0; dla, gpu (n,): the seconds that each layer takes there; crossing: the seconds of a
-    change of sides. Input and answer lie with the GPU.
+    change between the two. Input and output are on the GPU.
     """
     # begin solution: Exercise 6: add up the layers at their places, and a crossing for each change in [0, *on_dla, 0]
     changes = np.count_nonzero(np.diff([0, *on_dla, 0]))
@@ -343,15 +343,15 @@ for place in (0, 4, 8):
     print(f"  layer {place}: {1e3 * placed(on_dla, fast_there, layers, 1e-4):.2f} (all on the GPU: {1e3 * layers.sum():.2f})")
 
 # %% [markdown]
-# **How to read it.** "unknown" is a layer that the log does not name: a report of what runs where is only as good as the log. And one layer in the middle costs two more crossings: a DLA pays for
+# **How to read it.** "unknown" is a layer that the log does not name: a report of what runs where is only as good as the log. And one layer in the middle costs two more crossings: a DLA is only worth it for
 # networks that stay on it.
 
 # %% [markdown]
-# ## 4 · Devices
+# ## 4 · Devices: measured, remote and estimated
 #
-# The same question to three kinds of device. **Here** it is measured. A **remote** one runs `projectkit agent`, and is measured there: `devices.read_device("tls://…")` is all that
-# changes below. Of one that you do not have there is an **estimate**: for every layer the larger of its arithmetic time and its memory time, from the device's data sheet. How far such
-# estimates are off is seen by making one of *this* machine.
+# How long does a model take on three kinds of device? **Here** it is measured. A **remote** one runs `projectkit agent`, and is measured there: `devices.read_device("tls://…")` is all that
+# changes below. Of one that you do not have there is an **estimate**: for every layer the larger of its arithmetic time and its memory time, from the device's data sheet. An estimate
+# of *this* machine shows how far such estimates are off.
 
 # %%
 here = devices.measure_roofline(budget=1.0)
@@ -376,15 +376,15 @@ for name in devices.KNOWN:
         print(f"{name:20} {Path(artifact.path).stem:8} estimate {1e6 * seconds:9.1f} µs, {fits} into its memory")
 
 # %% [markdown]
-# **How to read it.** The estimate counts every byte as read from memory, while a network as small as this one lives in the caches: too slow. And it knows nothing of what starting an operator
-# costs: too fast. Which of the two wins depends on the file, as the first lines show, and on the device. Such estimates say whether a model fits, and rank networks that differ by much;
-# they promise nothing.
+# **How to read it.** The estimate counts every byte as read from memory, while a network as small as this one stays in the caches: that makes it too slow. And it leaves out what starting an operator
+# costs: that makes it too fast. Which error is larger depends on the file, as the first lines show, and on the device. Such estimates say whether a model fits, and rank networks that
+# differ by much; they are not exact.
 
 # %% [markdown]
-# ## 5 · The hardware in the loop
+# ## 5 · Hardware in the loop
 #
 # Now the search for the network that you ship: every candidate is trained, written to a file, and *the file* is measured on the device, its accuracy, its latency and its memory. The device
-# has little RAM; what does not fit is no candidate, however accurate. Change `DEVICE` to an agent's address, and the same loop runs on a board.
+# has little RAM; what does not fit cannot be chosen, however accurate it is. Change `DEVICE` to an agent's address, and the same loop runs on a board.
 
 # %%
 DEVICE = devices.read_device("here")
@@ -503,7 +503,7 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #

@@ -2,7 +2,7 @@
 # # Lab 11 · Several models on one device
 #
 # **You will ship** `camera.tflite` and `keyword.tflite`, two networks that together fit into a third of the bytes of one and stay accurate. On the way
-# you find out why two models that each keep their deadlines alone miss them together, and let a search say who runs where.
+# you find out why two models that each meet their deadlines alone miss them together, and search for the cores and threads of each.
 #
 # *75 minutes. A laptop with two cores is enough; at the default quick scale everything together takes about a minute and a half.*
 
@@ -40,7 +40,7 @@ print(f"{measure.device()}; the models get {CORES} of its cores")
 prediction = {"missed": 0.05, "slower": 1.2}
 
 # %% [markdown]
-# ## 1 · Alone, and beside another
+# ## 1 · Interference between models
 #
 # Only time matters in this part, so the three networks have random weights. The camera's comes in two files, float32 and int8; any of them will do.
 
@@ -62,8 +62,8 @@ FILES = {
     "keyword": (write_device_model("keyword", 96, (16, 32)),),
 }
 NAMES = list(FILES)
-anyhow = schedule.Workload(tuple(schedule.Task(name, files, 1.0, 1.0) for name, files in FILES.items()), CORES)
-costs = schedule.profile(anyhow, seconds=0.2)
+to_profile = schedule.Workload(tuple(schedule.Task(name, files, 1.0, 1.0) for name, files in FILES.items()), CORES)
+costs = schedule.profile(to_profile, seconds=0.2)
 for (task, variant, threads, _), seconds in costs.seconds.items():
     print(f"{Path(FILES[NAMES[task]][variant]).stem:15} {threads} thread{'s' * (threads > 1):1} {1000 * seconds:8.2f} ms")
 for what, why in costs.missing.items():
@@ -71,7 +71,7 @@ for what, why in costs.missing.items():
 
 # %% [markdown]
 # Two models side by side share caches, memory and perhaps cores. Each of the two is timed alone and beside the other, in turn. What the machine as a whole does is the
-# **system throughput**, the sum of $t_\text{alone} / t_\text{shared}$ (2 when two do not disturb each other); what a request feels is the **normalized turnaround**, the
+# **system throughput**, the sum of $t_\text{alone} / t_\text{shared}$ (2 when two do not disturb each other); what a request experiences is the **normalized turnaround**, the
 # mean of $t_\text{shared} / t_\text{alone}$.
 
 
@@ -102,13 +102,13 @@ for i, j in itertools.combinations(range(3), 2):
 print(f"the largest slowdown on the same cores is {costs.together.max():.2f}, predicted {prediction['slower']:.2f}")
 
 # %% [markdown]
-# **How to read it.** A row says how many times slower that model becomes beside the one of the column; below 1 is noise of the machine, or a core that woke up. Cores that
+# **How to read it.** A row says how many times slower that model becomes beside the one of the column; below 1 is noise of the machine, or a core that left its idle state. Cores that
 # are not shared still share memory bandwidth and the clock. Is a throughput near 2 worth giving up a thread?
 #
-# ## 2 · Queues
+# ## 2 · Queues: utilization and waiting time
 #
-# Requests do not wait for each other to be done: they **arrive**, on average `rate` a second. A call takes `seconds`; the **utilization** is $\rho = \text{rate} \cdot
-# \text{seconds}$. When arrivals know nothing of each other (a Poisson stream) and all calls take equally long, the mean wait before a call is (Pollaczek and Khinchine,
+# Requests do not wait for each other to be done: they **arrive**, on average `rate` per second. A call takes `seconds`; the **utilization** is $\rho = \text{rate} \cdot
+# \text{seconds}$. When arrivals are independent of each other (a Poisson stream) and all calls take equally long, the mean wait before a call is (Pollaczek and Khinchine,
 # an M/D/1 queue)
 #
 # $$\text{wait} = \frac{\rho \cdot \text{seconds}}{2\,(1 - \rho)}$$
@@ -148,10 +148,10 @@ for load in (0.5, 0.9, 0.95):
     print(f"utilization {load:.2f}: mean wait {wait(1.0, load):.1f} calls")
 
 # %% [markdown]
-# **How to read it.** Until a half nobody notices; near 1 the wait explodes, and so do the intervals: a run begins with an empty queue, which needs long to fill. A device
-# that is "only" 90 % busy is late.
+# **How to read it.** Up to one half the wait is short; near 1 it grows without bound, and so do the intervals: a run begins with an empty queue, which needs long to fill. On a
+# device that is "only" 90 % busy, requests already wait for several calls.
 #
-# ## 3 · Who goes first
+# ## 3 · Scheduling: FIFO and earliest deadline first (EDF)
 #
 # One process has several models; a call is not interrupted. When it is free and several requests wait, which one is next? **FIFO**: the one that came first. **EDF**:
 # the one whose deadline (arrival + time allowed) comes first. Jackson (1955): when all requests wait from the beginning, no order has a smaller largest lateness than EDF.
@@ -219,12 +219,12 @@ middle, half = schedule.mean_interval(np.subtract(missed["fifo"], missed["edf"])
 print(f"fifo minus edf, stream by stream: {middle:+.1f} ± {half:.1f} points")
 
 # %% [markdown]
-# **How to read it.** A thin line is a request that waits, a bar its call; red is late. EDF lets the short deadlines pass, yet a long call that has begun blocks everybody:
+# **How to read it.** A thin line is a request that waits, a bar its call; red is late. EDF serves short deadlines first, yet a long call that has begun blocks all others:
 # no order helps against that. What could?
 #
-# ## 4 · The tail, and who pays
+# ## 4 · Tail latency and fairness
 #
-# A mean hides late requests. Reports give the **99th percentile**, the share that **missed its deadline**, and whether all models suffer alike: **Jain's index** of what
+# A mean hides late requests. Reports give the **99th percentile**, the share that **missed its deadline**, and whether all models are affected alike: **Jain's index** of what
 # each model gets, $x_1 \dots x_n$, here the share of its requests that is answered in time:
 #
 # $$J = \frac{(\sum x)^2}{n \sum x^2}$$
@@ -249,7 +249,7 @@ check.fairness(fairness)
 one_thread = np.array([costs.seconds[task, 0, 1, 1] for task in range(3)])
 rates = np.array([1.2, 0.5, 0.15]) / one_thread  # requests a second
 limits = np.array([2.0, 1.0, 0.25]) * one_thread[0]
-PLAYED = 4.0  # seconds of requests in a simulation
+SIMULATED = 4.0  # seconds of requests in a simulation
 workload = schedule.Workload(
     tuple(
         schedule.Task(name, FILES[name], rate, limit, "periodic" if name == "camera" else "poisson")
@@ -260,10 +260,10 @@ workload = schedule.Workload(
 for task in workload.tasks:
     print(f"{task.name:8} {task.rate:7.1f} requests a second, {task.arrivals}, deadline {1000 * task.deadline:6.1f} ms")
 
-requests = schedule.draw_arrivals(workload, PLAYED, seed=0)
+requests = schedule.draw_arrivals(workload, SIMULATED, seed=0)
 figure, axes = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
 for name, make in schedule.NAIVE.items():
-    trace = schedule.simulate(workload, make(workload), costs, requests, span=PLAYED)
+    trace = schedule.simulate(workload, make(workload), costs, requests, span=SIMULATED)
     shares = np.empty(3)
     for place, task in enumerate(workload.tasks):
         latency = (trace.end - trace.arrival)[trace.task == place]
@@ -280,10 +280,10 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** Each curve is the share of requests that is answered within so many deadlines; what is missing at the dotted line is late. Who pays for the camera,
-# in which of the two naive plans?
+# **How to read it.** Each curve is the share of requests that is answered within so many deadlines; what is missing at the dotted line is late. Which model is late because of the
+# camera, in which of the two naive plans?
 #
-# ## 5 · Let a search decide
+# ## 5 · Searching for a placement
 #
 # A **plan** says for each model: which file, on which cores, how many threads, how many requests a call; and for each process FIFO or EDF. Every plan is simulated with the
 # measured costs on the same requests. A score is (bytes over the cap, share missed, worst p99 in deadlines, bytes): less is better, the first number that differs decides.
@@ -291,7 +291,7 @@ plt.show()
 
 # %%
 def best_plan(choices, orders, evaluate):
-    """(score, plan, how many were played): the best of all plans, `choices[i]` being those of model i."""
+    """(score, plan, how many were evaluated): the best of all plans, `choices[i]` being those of model i."""
     # begin solution: Exercise 5: a schedule.Plan(combination, order) for each combination of itertools.product(*choices) and each order; keep the one of the smallest evaluate(plan)
     plans = [schedule.Plan(combination, order) for combination in itertools.product(*choices) for order in orders]
     scores = [evaluate(plan) for plan in plans]
@@ -303,22 +303,22 @@ def best_plan(choices, orders, evaluate):
 check.best_plan(best_plan)
 
 # %%
-evaluate = schedule.evaluation(workload, costs, seconds=PLAYED, seed=1)
+evaluate = schedule.evaluation(workload, costs, seconds=SIMULATED, seed=1)
 space = schedule.space(workload, costs)
-score, planned, played = best_plan(space.choices, space.orders, evaluate)
-print(f"of {played} plans the best misses {score.misses:.1%} in simulation, its worst p99 is {score.tail:.2f} deadlines:")
+score, planned, evaluated = best_plan(space.choices, space.orders, evaluate)
+print(f"of {evaluated} plans the best misses {score.misses:.1%} in simulation, its worst p99 is {score.tail:.2f} deadlines:")
 for name, choice in zip(NAMES, planned.choices):
     print(f"  {name:8} {Path(FILES[name][choice.variant]).stem:15} on cores {choice.cores} with {choice.threads} thread(s)")
 print(f"  waiting requests: {planned.order}")
 for name, optimizer in schedule.OPTIMIZERS.items():
     found = optimizer(space, evaluate, seed=0)
     print(
-        f"{name:10} played {found.played:4} different plans, misses {found.score.misses:.1%}, worst p99 {found.score.tail:.2f} deadlines"
+        f"{name:10} evaluated {found.played:4} different plans, misses {found.score.misses:.1%}, worst p99 {found.score.tail:.2f} deadlines"
     )
 
 # %% [markdown]
-# A simulation is a claim. The proof is a run: real processes with these models, requests at their times whether or not the last one is answered, every latency from the
-# **arrival**. The plans run in turn on the same requests, so that the machine's moods hit all of them. One plan more says what the int8 file is worth: the best with float32 only.
+# A simulation has to be confirmed by a real run: processes with these models, requests at their times whether or not the last one is answered, every latency from the
+# **arrival**. The plans run in turn on the same requests, so that slow moments of the machine affect all of them. One more plan shows what the int8 file gains: the best with float32 only.
 
 # %%
 float_only = [tuple(choice for choice in mine if choice.variant == 0) for mine in space.choices]
@@ -351,13 +351,13 @@ plt.show()
 
 # %% [markdown]
 # **How to read it.** As above, but measured. The simulator knows mean times and what two models do to each other, not the operating system, and not what else your machine does:
-# where the two numbers of a plan differ by more than the interval, something is missing in the simulation. A process that is bound to a core cannot flee from a program that
-# takes that core; close what you can, and run the proof again. The proof decides.
+# where the two numbers of a plan differ by more than the interval, something is missing in the simulation. A process that is bound to a core cannot move away from a program that
+# uses that core; close what you can, and run it again. What counts is the measured run.
 #
 # ## Ship it
 #
 # The device has room for a third of the bytes of the float32 camera network, for *both* models. They learn digits here. The camera network may lose little accuracy, the keyword
-# network shall be tiny. Bytes, latency and accuracy of both files are measured again.
+# network should be tiny. Bytes, latency and accuracy of both files are measured again.
 
 # %%
 camera = models.build("convnet", dataset, widths=WIDTHS)
@@ -459,14 +459,14 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #
-# * `projectkit schedule --example > plan.toml` writes a file for your own models; `projectkit schedule plan.toml` measures, plans and proves.
-# * Give the camera `batches=(1, 2, 4)` in the workload. When is a batch worth the wait?
+# * `projectkit schedule --example > plan.toml` writes a file for your own models; `projectkit schedule plan.toml` measures, plans and confirms the plan by a run.
+# * Give the camera `batches=(1, 2, 4)` in the workload. When does a batch save more time than it waits?
 # * Set a memory cap between the smallest plan's bytes and those of all processes apart. Which plan is left?
-# * Raise all rates until the best plan begins to miss. How far is that from the rate at which the naive ones did?
+# * Raise all rates until the best plan begins to miss. At which rate did the naive ones begin to?
 #
 # ## Literature
 #

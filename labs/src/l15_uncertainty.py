@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Lab 15 · Uncertainty and calibration
 #
-# **You will ship** two files that know what they do not know: `calibrated.tflite`, a network whose *90 % sure* means right nine times out of ten, and
-# `ensemble.tflite`, five networks in one file, which doubt more where an image is spoiled or strange. On the way you measure when a probability can be
-# believed: after a temperature, with dropout left on, with several networks, under corruption, after quantization and pruning. And you build sets of answers
-# that hold the right one as often as you promise.
+# **You will ship** two files whose probabilities can be trusted: `calibrated.tflite`, a network whose *90 % sure* means right nine times out of ten, and
+# `ensemble.tflite`, five networks in one file, which are less sure about corrupted and out-of-distribution images. On the way you measure how good the
+# probabilities are: after temperature scaling, with dropout left on, with several networks, under corruption, after quantization and pruning. And you build
+# prediction sets that contain the right class with a guaranteed probability.
 #
 # *90 minutes. A laptop is enough; at the default quick scale everything together takes a minute or two.*
 
@@ -38,14 +38,14 @@ RECIPE = {
 SEEDS, MEMBERS = (0, 1, 2), 5
 
 dataset = data.load(DATASET)
-calibration = dataset.val.take(1000)  # neither training nor judging sees these
-fresh = Split(dataset.train.x[LABELLED : LABELLED + 3000], dataset.train.y[LABELLED : LABELLED + 3000])  # judges, and no more
+calibration = dataset.val.take(1000)  # used neither for training nor for evaluation
+fresh = Split(dataset.train.x[LABELLED : LABELLED + 3000], dataset.train.y[LABELLED : LABELLED + 3000])  # for evaluation only
 again = np.tile(np.arange(LABELLED), TIMES)  # an epoch shows each labelled image several times
 few = replace(dataset, train=Split(dataset.train.x[again], dataset.train.y[again]), val=calibration.take(100))
 
 
 def trained(seed, dropout=0.0):
-    """A network that has learned the labelled images by heart."""
+    """A network that has memorized the labelled images."""
     model = models.build("mlp", dataset, seed=seed, widths=WIDTHS)
     model = uncertainty.with_dropout(model, dropout) if dropout else model
     train.fit(model, few, replace(RECIPE, seed=seed), progress=False)
@@ -62,17 +62,17 @@ print(
 # %% [markdown]
 # ### Predict first
 #
-# How sure is this network of itself, on average, on images it has never seen? Five such networks that only differ in their seed: how much of the negative
+# What is this network's mean confidence on images that it has never seen? Five such networks that only differ in their seed: how much of the negative
 # log-likelihood (NLL) goes away when their probabilities are averaged? Write it down; nobody grades it.
 
 # %%
 prediction = {"mean confidence in %": 85.0, "NLL that averaging five takes away, in %": 10.0}
 
 # %% [markdown]
-# ## 1 · Said and true
+# ## 1 · Reliability diagram, calibration error and NLL
 #
 # The **confidence** of an answer is its largest probability. Sort the images into bins by it, bin $b$ of $B$ holding the confidences in $(b/B, (b+1)/B]$,
-# and compare what the network *said* with what came *true*:
+# and compare the confidence with the accuracy in each bin:
 #
 # $$\text{ECE} = \sum_b \frac{n_b}{n}\,\big|\,\text{accuracy}_b - \text{confidence}_b\,\big|, \qquad
 #     \text{NLL} = -\frac1n\sum_i \ln p_i(\text{label}_i).$$
@@ -82,10 +82,10 @@ prediction = {"mean confidence in %": 85.0, "NLL that averaging five takes away,
 def diagram(probs, y, bins):
     """count, confidence, accuracy of each bin, (bins,) each, from probs (n, classes) and labels (n,)."""
     # begin solution: Exercise 1: the largest probability and whether its class is the label; the bin is ⌈B · confidence⌉ − 1; np.bincount counts and, with weights, adds up; divide by max(count, 1)
-    sure, true = probs.max(axis=1), probs.argmax(axis=1) == y
+    sure, correct = probs.max(axis=1), probs.argmax(axis=1) == y
     bin_of = np.ceil(bins * sure).astype(int) - 1
     count = np.bincount(bin_of, minlength=bins)
-    confidence, accuracy = (np.bincount(bin_of, values, minlength=bins) / np.maximum(count, 1) for values in (sure, true))
+    confidence, accuracy = (np.bincount(bin_of, values, minlength=bins) / np.maximum(count, 1) for values in (sure, correct))
     return count, confidence, accuracy
     # end solution
 
@@ -102,13 +102,11 @@ check.ece(ece)
 
 # %%
 probs = softmax(logits["fresh"])
-uncertainty.plot_reliability(uncertainty.reliability(probs, fresh.y), title="as it was trained").legend(
-    fontsize=8, loc="upper left"
-)
+uncertainty.plot_reliability(uncertainty.reliability(probs, fresh.y), title="not calibrated").legend(fontsize=8, loc="upper left")
 plt.show()
 
 
-def told(name, probs):
+def print_scores(name, probs):
     """Prints accuracy, ECE and NLL on the fresh images, with the 95 % intervals of a bootstrap."""
     ours, theirs = ece(*diagram(probs, fresh.y, 15)), SCORES["ece"](probs, fresh.y)
     assert np.isclose(ours, theirs, atol=1e-9), (ours, theirs)
@@ -117,20 +115,20 @@ def told(name, probs):
     print(f"{name:22} {np.mean(probs.argmax(axis=1) == fresh.y):6.1%} right   {intervals}")
 
 
-told("as it was trained", probs)
+print_scores("not calibrated", probs)
 print(f"mean confidence {probs.max(axis=1).mean():.1%}, predicted {prediction['mean confidence in %']:.1f} %")
 
 # %% [markdown]
-# **How to read it.** A bar is how often the answers of that confidence were right; red is what they lack, green what they have above it. The black steps say where the images are: nearly all
-# in the last bin. Training has pushed the NLL of its own images to zero, which takes ever larger logits; being sure costs nothing there.
+# **How to read it.** A bar is the accuracy of the answers of that confidence; red shows where accuracy is below confidence, green where it is above. The black steps show how many images
+# each bin holds: nearly all are in the last one. Training has pushed the NLL of the training images to zero, which takes ever larger logits; overconfidence costs nothing there.
 #
-# ECE has a flaw: with few images a bin, chance alone opens gaps. Its debiased sibling is `SCORES["ece_debiased"]`. NLL and the Brier score are **proper**:
-# nobody scores better by saying something else than what they believe.
+# ECE has a flaw: with few images per bin, chance alone makes it larger. `SCORES["ece_debiased"]` corrects that. NLL and the Brier score are **proper** scoring
+# rules: on average they are best when the stated probabilities are the true ones.
 #
-# ## 2 · One number
+# ## 2 · Temperature scaling and the Brier score
 #
 # **Temperature scaling** (Guo et al., 2017) divides all logits by one $T$, chosen on images that training has not seen. With $\beta = 1/T$ the NLL is
-# *convex*, and its slope says how: the expected logit minus that of the label,
+# *convex*, and its derivative is the expected logit minus that of the label,
 #
 # $$\frac{d\,\text{NLL}}{d\beta} = \frac1n \sum_i \Big(\sum_c p_{ic}\, z_{ic} - z_{i\,y_i}\Big), \qquad p_i = \text{softmax}(\beta z_i).$$
 
@@ -177,14 +175,14 @@ for axis, t in zip(axes[1:], (1.0, T)):
     uncertainty.plot_reliability(uncertainty.reliability(softmax(logits["fresh"] / t), fresh.y), axis, title=f"T = {t:.2f}")
 plt.show()
 
-told("T = 1", probs)
-told(f"T = {T:.2f}", softmax(logits["fresh"] / T))
+print_scores("T = 1", probs)
+print_scores(f"T = {T:.2f}", softmax(logits["fresh"] / T))
 
 # %% [markdown]
-# **How to read it.** On the labelled images, colder is always better: they cannot tell how sure to be. The other two curves have their valley at nearly the same
-# place. Dividing changes no order, so every answer stays as it was, and the division costs nothing: it can be **folded** into the last layer.
+# **How to read it.** On the labelled images, a lower temperature is always better: they cannot be used to choose it. The other two curves have their minimum at
+# nearly the same place. Dividing changes no order, so every answer stays as it was, and the division costs nothing: it can be **folded** into the last layer.
 #
-# What did the temperature mend? For "my answer is right", stated with probability $v$, Murphy (1973) splits the Brier score
+# What did the temperature improve? For "my answer is right", stated with probability $v$, Murphy (1973) splits the Brier score
 # $\frac1n\sum(\text{stated} - \text{happened})^2$ in three. With $n_v$ statements of $v$, of which a share $o_v$ came true, and $o$ of all:
 #
 # $$\underbrace{\sum_v \tfrac{n_v}{n}(v - o_v)^2}_{\text{reliability}} - \underbrace{\sum_v \tfrac{n_v}{n}(o_v - o)^2}_{\text{resolution}}
@@ -214,13 +212,13 @@ for name, t in (("T = 1", 1.0), (f"T = {T:.2f}", T)):
     print(f"{name:38} {parts[0]:13.4f} {parts[1]:12.4f} {parts[2]:13.4f} {parts[0] - parts[1] + parts[2]:7.4f}")
 
 # %% [markdown]
-# Reliability, the cost of wrong *words*, falls. Resolution, telling good answers from bad ones, is another art: a temperature hardly adds to it. Other calibrators
-# learn more than one number. More numbers fit the calibration set better; whether that holds elsewhere is the question:
+# Reliability, the calibration error in this score, falls. Resolution, how well confidence separates right from wrong answers, hardly changes with a temperature. Other
+# calibrators have more than one parameter. More parameters fit the calibration set better; do they also fit other images better?
 
 # %%
-print(f"fitted to {len(calibration)} images     numbers   NLL there   NLL fresh   ECE fresh   answers changed")
+print(f"fitted to {len(calibration)} images  parameters   NLL there   NLL fresh   ECE fresh   answers changed")
 classes = len(dataset.classes)
-numbers = dict(zip(CALIBRATORS, (1, 2 * classes, classes**2 + classes, 2 * classes, "staircases", 15 * classes)))
+numbers = dict(zip(CALIBRATORS, (1, 2 * classes, classes**2 + classes, 2 * classes, "steps", 15 * classes)))
 for name, fit in CALIBRATORS.items():
     calibrator = fit(logits["cal"], calibration.y)
     there, here = calibrator(logits["cal"]), calibrator(logits["fresh"])
@@ -229,14 +227,14 @@ for name, fit in CALIBRATORS.items():
     print(f"{name:22} {numbers[name]!s:>11} {scores[0]:11.3f} {scores[1]:11.3f} {scores[2]:11.3f} {changed:17.1%}")
 
 # %% [markdown]
-# **How to read it.** Compare the two columns of NLL. A staircase (isotonic) may say *0* for a class that comes all the same: one such image costs 708 nats here, and
-# without a floor infinitely many.
+# **How to read it.** Compare the two columns of NLL. Isotonic regression may give probability 0 to a class that does occur: one such image costs 708 nats here,
+# and infinitely many without a lower limit of the probabilities.
 #
-# ## 3 · Several opinions
+# ## 3 · MC-dropout and deep ensembles
 #
-# A temperature makes all answers of a kind less sure. *Which* image deserves doubt, several opinions tell: where they differ, something is unknown.
-# **MC-dropout** drops units at random when it answers, too, 20 times; a **deep ensemble** asks five networks of other seeds. In both, the probabilities are averaged, never
-# the logits. Three ensembles of other seeds each, and the first member of each alone:
+# A temperature makes all answers less sure in the same way. Several predictions for an image also show *which* images are uncertain: those where the predictions differ.
+# **MC-dropout** drops units at random at prediction, too, 20 times; a **deep ensemble** uses five networks trained with different seeds. In both, the probabilities are averaged,
+# never the logits. Three ensembles of different seeds, and the first member of each alone:
 
 # %%
 ensembles = {
@@ -282,7 +280,7 @@ for name, rows in table.items():
     print(f"{name:30} " + "  ".join(cells))
 
 # %% [markdown]
-# What books say, held against these three seeds. A **paired** difference, seed by seed, with the interval of Student's t (Lab 5); below 0 the first is better:
+# Claims of the literature, tested with these three seeds. A **paired** difference, seed by seed, with the interval of Student's t (Lab 5); below 0 the first is better:
 
 
 # %%
@@ -302,7 +300,7 @@ for claim, (mean, half), goal in (
     ("NLL of the ensemble + T − plain + T", versus("ensemble + T", "plain + T", 1), 0.0),
     ("NLL of the ensemble + T − MC-dropout + T", versus("ensemble + T", "MC-dropout + T", 1), 0.0),
 ):
-    verdict = "yes" if mean + half < goal else "no" if mean - half > goal else "these seeds do not tell"
+    verdict = "yes" if mean + half < goal else "no" if mean - half > goal else "these seeds do not show it"
     print(f"{claim:44} {mean:+.3f} ± {half:.3f}   below {goal}? {verdict}")
 gone = 100 * (1 - table["ensemble"][:, 1] / table["plain"][:, 1]).mean()
 print(
@@ -310,26 +308,26 @@ print(
 )
 
 # %% [markdown]
-# **How to read it.** Papers that train on tens of thousands of images report *ensemble before MC-dropout before plain*. Look whether your lines agree; three seeds tell only large
-# differences. Mind that dropout changes the *training*, too: the row "dropout, off" asks that network once. And calibrate before you compare: a good part of the distance between two
-# methods is often one number. After a temperature, are the twenty passes still worth their time?
+# **How to read it.** Papers that train on tens of thousands of images report *ensemble before MC-dropout before plain*. Look whether your lines agree; three seeds show only large
+# differences. Note that dropout changes the *training*, too: the row "dropout, off" is that network with one pass. And calibrate before you compare: a large part of the difference between
+# two methods is often a temperature. After temperature scaling, are the twenty passes still worth their time?
 #
-# ### Whose doubt?
+# ### Aleatoric and epistemic uncertainty, out-of-distribution detection
 #
-# Five networks say *half 3, half 5*: all of them, or half of them *surely 3* and half *surely 5*? The mean is the same, the doubt is not. With $H(p) = -\sum_c p_c \ln p_c$,
+# Five networks say *half 3, half 5*: all of them, or half of them *surely 3* and half *surely 5*? The mean is the same, the kind of uncertainty is not. With $H(p) = -\sum_c p_c \ln p_c$,
 #
 # $$\underbrace{H\big(\overline{p}\big)}_{\text{total}} = \underbrace{\overline{H(p)}}_{\text{aleatoric: of the image}}
 #     + \underbrace{H\big(\overline{p}\big) - \overline{H(p)}}_{\text{epistemic: of the networks}}.$$
 #
-# More training images would take away the second only. So it should point at images of another world, **out of distribution**. How well a number tells them from known images is
-# the **AUROC**: the share of pairs in which the stranger has the larger one.
+# More training images would reduce only the second. So it should be large for **out-of-distribution** images. How well a number separates them from in-distribution images is
+# the **AUROC**: the share of pairs in which the out-of-distribution image has the larger one.
 
 
 # %%
 def split(samples):
     """total, aleatoric, epistemic, (n,) each in nats, of probabilities (samples, n, classes)."""
 
-    # begin solution: Exercise 4: −Σ p ln p of the mean over the samples; the mean over the samples of −Σ p ln p; their difference. np.clip(p, 1e-300, 1) bears p = 0
+    # begin solution: Exercise 4: −Σ p ln p of the mean over the samples; the mean over the samples of −Σ p ln p; their difference. np.clip(p, 1e-300, 1) avoids log 0
     def entropy(p):
         return -(p * np.log(np.clip(p, 1e-300, 1))).sum(axis=-1)
 
@@ -352,63 +350,63 @@ check.detection(auroc)
 height, width, _ = dataset.shape
 drawings = data.load("shapes").test.x[:300].mean(axis=3, keepdims=True)  # 32×32 outlines, grey
 rows, columns = (np.linspace(0, 32, size + 1).astype(int) for size in (height, width))
-strangers = np.add.reduceat(np.add.reduceat(drawings, rows[:-1], axis=1), columns[:-1], axis=2)
-strangers = (strangers / np.outer(np.diff(rows), np.diff(columns))[None, ..., None]).astype(np.float32)
+out_of_distribution = np.add.reduceat(np.add.reduceat(drawings, rows[:-1], axis=1), columns[:-1], axis=2)
+out_of_distribution = (out_of_distribution / np.outer(np.diff(rows), np.diff(columns))[None, ..., None]).astype(np.float32)
 
-known, foreign = (samples_of("ensemble", 0, x) for x in (fresh.x, strangers))
+inside, outside = (samples_of("ensemble", 0, x) for x in (fresh.x, out_of_distribution))
 figure, axes = plt.subplots(1, 4, figsize=(11, 2.6), layout="constrained", width_ratios=(1, 1, 2, 2))
-axes[0].imshow(strangers[0, ..., 0], cmap="gray", vmin=0, vmax=1)
-doubted = split(known)[2].argmax()
-axes[1].imshow(fresh.x[doubted, ..., 0], cmap="gray", vmin=0, vmax=1)
-for axis, title in zip(axes, ("a stranger", f"known, a {dataset.classes[fresh.y[doubted]]}")):
+axes[0].imshow(out_of_distribution[0, ..., 0], cmap="gray", vmin=0, vmax=1)
+most_epistemic = split(inside)[2].argmax()
+axes[1].imshow(fresh.x[most_epistemic, ..., 0], cmap="gray", vmin=0, vmax=1)
+for axis, title in zip(axes, ("out-of-distribution", f"in-distribution, a {dataset.classes[fresh.y[most_epistemic]]}")):
     axis.set_axis_off()
     axis.set_title(title, fontsize=10)
 edges = np.linspace(0, math.log(classes), 25)
 for axis, part, title in zip(axes[2:], (1, 2), ("aleatoric", "epistemic")):
-    for samples, name, color in ((known, "known", "tab:blue"), (foreign, "strangers", "tab:red")):
+    for samples, name, color in ((inside, "in-distribution", "tab:blue"), (outside, "out-of-distribution", "tab:red")):
         values = split(samples)[part]
         axis.hist(values, edges, weights=np.full(len(values), 100 / len(values)), alpha=0.5, color=color, label=name)
-    axis.set(xlabel="nats", ylabel="% of the images", title=f"{title} doubt", yscale="log")
+    axis.set(xlabel="nats", ylabel="% of the images", title=f"{title} uncertainty", yscale="log")
 axes[3].legend(fontsize=8)
 plt.show()
 
-print("AUROC, strangers against known images, three seeds: mean [least–most]")
+print("AUROC of out-of-distribution detection, three seeds: mean [least–most]")
 found = {}
 for seed in SEEDS:
-    z = [train.logits(ensembles[seed][0], x) for x in (fresh.x, strangers)]
+    z = [train.logits(ensembles[seed][0], x) for x in (fresh.x, out_of_distribution)]
     for name, score in OOD_SCORES.items():
         found.setdefault(f"one network, {name}", []).append(auroc(*(score(one) for one in z)))
     for method in ("MC-dropout", "ensemble"):
-        parts = [split(samples_of(method, seed, x)) for x in (fresh.x, strangers)]
+        parts = [split(samples_of(method, seed, x)) for x in (fresh.x, out_of_distribution)]
         for index, name in enumerate(("total", "aleatoric", "epistemic")):
             found.setdefault(f"{method}, {name}", []).append(auroc(*(one[index] for one in parts)))
 for name, values in found.items():
     print(f"{name:32} {np.mean(values):.3f} [{min(values):.3f}–{max(values):.3f}]")
-one = uncertainty.detection_interval(uncertainty.auroc, *(split(samples)[0] for samples in (known, foreign)))
+one = uncertainty.detection_interval(uncertainty.auroc, *(split(samples)[0] for samples in (inside, outside)))
 print(f"of the ensemble of seed 0, total: {one.value:.3f} [{one.low:.3f}–{one.high:.3f}], 95 % interval over the images")
 
 # %% [markdown]
-# **How to read it.** The known image is the one about which the five networks differ most. The vertical axes are logarithmic. `"energy"` looks at the size of the logits, which softmax throws away;
-# see by its range whether that can be relied on. Doubt of which kind tells strangers best, and is it the kind that you expected?
+# **How to read it.** The in-distribution image is the one about which the five networks differ most. The vertical axes are logarithmic. `"energy"` uses the size of the logits, which softmax discards;
+# its range shows whether that is reliable. Which kind of uncertainty detects out-of-distribution images best, and is it the kind that you expected?
 #
-# ## 4 · The world moves …
+# ## 4 · Calibration under distribution shift and after compression
 #
-# A temperature is chosen on images like those of training. Spoil the images step by step (`robustness.CORRUPTIONS`, severity 0 to 5; Lab 16 has more of them) and see who notices:
+# A temperature is chosen on images like those of training. Corrupt the images step by step (`robustness.CORRUPTIONS`, severity 0 to 5; Lab 16 has more of them) and see which method notices:
 
 # %%
 KINDS = ("gaussian_noise", "motion_blur", "fog", "contrast", "rotate", "shear")
 SHOWN = ("plain", "plain + T", "MC-dropout + T", "ensemble + T")
 subset = fresh.take(200)
-worlds = []  # the images at each severity, all kinds one after the other
+corrupted = []  # the images at each severity, all kinds one after the other
 for severity in range(6):
     rng = np.random.default_rng(severity)
-    worlds.append(np.concatenate([robustness.CORRUPTIONS[kind](subset.x, severity, rng) for kind in KINDS]))
+    corrupted.append(np.concatenate([robustness.CORRUPTIONS[kind](subset.x, severity, rng) for kind in KINDS]))
 y = np.tile(subset.y, len(KINDS))
 
 shifted = {name: np.zeros((6, 3)) for name in SHOWN}  # means over the seeds
 for name in SHOWN:
     for seed in SEEDS:
-        for severity, p in enumerate(np.split(answers(name, seed, np.concatenate(worlds)), 6)):
+        for severity, p in enumerate(np.split(answers(name, seed, np.concatenate(corrupted)), 6)):
             row = np.array([np.mean(p.argmax(axis=1) == y), SCORES["nll"](p, y), SCORES["ece"](p, y)])
             shifted[name][severity] += row / len(SEEDS)
 
@@ -428,12 +426,12 @@ for column, title in ((1, "NLL"), (2, "ECE")):
         print(f"      best first at severity {s}: {', '.join(sorted(SHOWN, key=lambda name: shifted[name][s, column]))}")
 
 # %% [markdown]
-# **How to read it.** Accuracy falls for everybody; what counts is whether confidence falls with it. The temperature was right for clean images only: its ECE rises again. Ovadia et al. (2019) found that under
-# shift the order of methods is decided by who asks *several* networks. Is your order at severity 5 that of severity 0?
+# **How to read it.** Accuracy falls for all methods; what counts is whether confidence falls with it. The temperature was right for clean images only: its ECE rises again. Ovadia et al. (2019) found that under
+# shift the methods that use *several* networks come first. Is your order at severity 5 that of severity 0?
 #
-# ### … and so does the network
+# ### Calibration after quantization and pruning
 #
-# Quantization and pruning move the logits, and with them the confidence. Pruned here means: the smallest weights are set to zero, without training afterwards. Quantized means: the file's own arithmetic.
+# Quantization and pruning change the logits, and with them the confidence. Pruned here means: the smallest weights are set to zero, without training afterwards. Quantized means: the file's own arithmetic.
 
 # %%
 compressed = {}
@@ -455,8 +453,8 @@ for name, (cal, z) in compressed.items():
     effects[name] = [np.mean(p.argmax(axis=1) == fresh.y), p.max(axis=1).mean(), *rows, own]
 values = np.array(list(effects.values()))
 _, axes = plt.subplots(1, 2, figsize=(11, 3.2), layout="constrained")
-axes[0].plot(100 * values[:, 0], "o-", label="right")
-axes[0].plot(100 * values[:, 1], "s--", label="sure, mean confidence")
+axes[0].plot(100 * values[:, 0], "o-", label="accuracy")
+axes[0].plot(100 * values[:, 1], "s--", label="mean confidence")
 axes[0].set_ylabel("%")
 for column, label, style in ((2, "as it is", "o-"), (3, "T of the float network", "s--"), (4, "a temperature of its own", "^:")):
     axes[1].plot(values[:, column], style, label=label)
@@ -465,21 +463,21 @@ for axis in axes:
     axis.set_xticks(range(len(effects)), effects, rotation=40, ha="right")
     axis.legend(fontsize=8)
 plt.show()
-print("               right   sure     ECE   ECE, T of float   ECE, own T   own T")
+print("               right  conf.     ECE   ECE, T of float   ECE, own T   own T")
 for name, row in effects.items():
     print(f"{name:12} {row[0]:7.1%} {row[1]:6.1%} {row[2]:7.3f} {row[3]:17.3f} {row[4]:12.3f} {row[5]:7.2f}")
 
 # %% [markdown]
-# **How to read it.** Eight bits hardly move anything. Zeros do: pruned weights make logits smaller, so that the network gets less sure, at first faster than it gets worse. Where the two
-# lines on the left cross, too sure turns into too modest, or back, and the temperature of the float network does harm. Accuracy alone would not have told. Calibrate **after** the last
+# **How to read it.** Eight bits hardly change anything. Pruning does: it makes logits smaller, so that confidence falls, at first faster than accuracy. Where the two lines on
+# the left cross, overconfidence turns into underconfidence, or back, and the temperature of the float network does harm. Accuracy alone would not show it. Calibrate **after** the last
 # step of compression, on the file that ships.
 #
-# ## 5 · A promise
+# ## 5 · Conformal prediction
 #
-# Instead of one answer with a doubtful number, give a **set** of answers that holds the right one with probability $1 - \alpha$. Whatever the network, **conformal prediction** keeps that promise, as
-# long as new images come from where those came from that the sets were made with:
+# Instead of one class with an unreliable probability, give a **set** of classes that contains the right one with probability $1 - \alpha$. **Conformal prediction** guarantees this for any network, as
+# long as new images come from the same distribution as those that the sets were calibrated with:
 #
-# 1. Measure how badly each class fits an image: simple, $1 - p_c$; or adaptive, the sum of all probabilities that are at least $p_c$.
+# 1. Measure how badly each class fits an image (its *nonconformity*, below `misfit`): simple, $1 - p_c$; or adaptive, the sum of all probabilities that are at least $p_c$.
 # 2. On $n$ images that neither training nor a temperature has seen, take the misfit of the *label*, and of these the $\lceil (n + 1)(1 - \alpha) \rceil$-th smallest, $q$.
 # 3. The set of a new image: all classes that fit no worse than $q$.
 #
@@ -510,10 +508,10 @@ check.adaptive(adaptive)
 tempered, labels = softmax(logits["fresh"] / T), fresh.y
 alpha, half = 0.1, len(labels) // 2
 place = math.ceil((half + 1) * (1 - alpha))
-law = stats.betabinom(len(labels) - half, place, half + 1 - place)  # of the hits among the other half, if the promise is kept
-low, high = (law.ppf(q) / (len(labels) - half) for q in (0.025, 0.975))
+hits = stats.betabinom(len(labels) - half, place, half + 1 - place)  # of the hits among the other half, if the guarantee holds
+low, high = (hits.ppf(q) / (len(labels) - half) for q in (0.025, 0.975))
 
-print(f"promised {1 - alpha:.0%}; 20 random halves of {len(labels)} images: calibrate on one, count in the other")
+print(f"guaranteed {1 - alpha:.0%}; 20 random halves of {len(labels)} images: calibrate on one, count in the other")
 results = {}
 for name, fit in (CONFORMAL | {"raps": partial(CONFORMAL["raps"], penalty=0.1, free=1)}).items():
     for turn in range(20):
@@ -527,22 +525,23 @@ results = {name: np.array(rows) for name, rows in results.items()}
 for name, rows in results.items():
     within = np.sum((rows[:, 0] >= low) & (rows[:, 0] <= high))
     print(
-        f"{name:5} held the label in {rows[:, 0].mean():.1%} [{rows[:, 0].min():.1%}–{rows[:, 0].max():.1%}], {within} of 20 within "
+        f"{name:5} contains the label in {rows[:, 0].mean():.1%} [{rows[:, 0].min():.1%}–{rows[:, 0].max():.1%}], {within} of 20 within "
         f"{low:.1%}–{high:.1%}; {rows[:, 1].mean():.2f} classes a set, {rows[:, 2].mean():.1%} empty"
     )
-others = np.arange(len(subset), len(labels))  # than those that were spoiled in section 4
+others = np.arange(len(subset), len(labels))  # than those that were corrupted in section 4
 q = threshold(1 - tempered[others, labels[others]], alpha)
 assert q == uncertainty.lac(tempered[others], labels[others], alpha).threshold
 
-print("\nsimple sets, calibrated on clean images, on spoiled ones:")
-for severity, x in enumerate(worlds):
+print("\nsimple sets, calibrated on clean images, on corrupted ones:")
+for severity, x in enumerate(corrupted):
     sets = 1 - softmax(train.logits(model, x) / T) <= q
     hit = uncertainty.coverage(sets, np.tile(subset.y, len(KINDS)))
-    print(f"severity {severity}: held the label in {hit:.1%}, {sets.sum(axis=1).mean():.2f} classes a set")
+    print(f"severity {severity}: contains the label in {hit:.1%}, {sets.sum(axis=1).mean():.2f} classes a set")
 
 # %% [markdown]
-# **How to read it.** The interval is that of the law which the number of hits follows if the promise holds, beta-binomial: both halves are drawn at random. (The twenty halves overlap, so they are not twenty
-# independent trials.) `raps` adds a price for every class after the first, which makes sets more alike in size. The last lines show the small print: elsewhere the promise is void, and nothing in the sets says so.
+# **How to read it.** The interval is that of the beta-binomial distribution, which the number of hits follows if the guarantee holds: both halves are drawn at random. (The twenty halves overlap, so they are not
+# twenty independent trials.) `raps` adds a penalty for every class after the first, which makes sets more alike in size. The last lines show the limit: on corrupted images the guarantee does not hold, and nothing in
+# the sets shows it.
 #
 # ## Ship it
 #
@@ -576,7 +575,7 @@ members = ensembles[0]
 together = mixed(np.stack([train.logits(member, calibration.x) for member in members]))
 ensemble = shipped("ensemble", uncertainty.joined(members, uncertainty.Temperature(fitted(together, calibration.y))))
 for slot, p in (("calibrated", calibrated), ("ensemble", ensemble)):
-    told(slot, p)
+    print_scores(slot, p)
     print(f"{'':22} {files[slot].size:,} B")
 
 same = np.array_equal(calibrated.argmax(axis=1), probs.argmax(axis=1))
@@ -591,16 +590,16 @@ def my_inputs(exercise):
 
 drawn = my_inputs("reliability")
 bars = diagram(drawn["probs"], drawn["labels"], 10)
-heat = my_inputs("temperature")
-z, y = heat["logits"], heat["labels"]
-rain = my_inputs("brier_parts")
-of_rain = brier_parts(rain["stated"], rain["happened"])
+to_scale = my_inputs("temperature")
+z, y = to_scale["logits"], to_scale["labels"]
+forecasts = my_inputs("brier_parts")
+of_forecasts = brier_parts(forecasts["stated"], forecasts["happened"])
 total, aleatoric, epistemic = split(my_inputs("entropy_split")["samples"])
 inside, outside = (my_inputs("detection")[name] for name in ("inside", "outside"))
-friends = np.sort(inside)[math.ceil(0.95 * len(inside)) - 1]
-promise = my_inputs("conformal")
-each = np.arange(len(promise["labels"])), promise["labels"]
-limits = [threshold(misfit(promise["probs"])[each], float(promise["alpha"])) for misfit in (lambda p: 1 - p, adaptive)]
+limit_95 = np.sort(inside)[math.ceil(0.95 * len(inside)) - 1]
+to_cover = my_inputs("conformal")
+each = np.arange(len(to_cover["labels"])), to_cover["labels"]
+limits = [threshold(misfit(to_cover["probs"])[each], float(to_cover["alpha"])) for misfit in (lambda p: 1 - p, adaptive)]
 
 exercises = {
     "reliability": {
@@ -615,20 +614,20 @@ exercises = {
         "slope": slope(z, y, 1.0),
     },
     "brier_parts": {
-        "brier": np.mean((rain["stated"] - rain["happened"]) ** 2),
-        **dict(zip(("reliability", "resolution", "uncertainty"), of_rain)),
+        "brier": np.mean((forecasts["stated"] - forecasts["happened"]) ** 2),
+        **dict(zip(("reliability", "resolution", "uncertainty"), of_forecasts)),
     },
     "entropy_split": {"total": total, "aleatoric": aleatoric, "epistemic": epistemic, "strangest": epistemic.argmax()},
     "detection": {
         "auroc": auroc(inside, outside),
-        "fpr95": np.mean(outside <= friends),
+        "fpr95": np.mean(outside <= limit_95),
         "recall": np.mean(outside > inside.max()),
     },
     "conformal": {
         "simple_threshold": limits[0],
         "adaptive_threshold": limits[1],
-        "simple_sets": (1 - promise["new"] <= limits[0]).astype(np.int64),
-        "adaptive_sets": (adaptive(promise["new"]) <= limits[1]).astype(np.int64),
+        "simple_sets": (1 - to_cover["new"] <= limits[0]).astype(np.int64),
+        "adaptive_sets": (adaptive(to_cover["new"]) <= limits[1]).astype(np.int64),
     },
 }
 package = submit.pack(
@@ -644,14 +643,14 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #
 # * More of `uncertainty.SAMPLERS`: snapshots, SWAG, a Laplace approximation of the last layer, variational Bayes, a batch ensemble, test-time augmentation. `benchmarks/uncertainty.py` compares them on MNIST and CIFAR-10.
 # * How many members does an ensemble need? Plot its NLL from one to ten, and beside it the work that an answer takes.
 # * Choose the temperature on corrupted calibration images. What does that cost on clean ones, and what does it save at severity 5?
-# * Distill the ensemble into one network (Lab 5). Does the student keep the teacher's doubt?
+# * Distill the ensemble into one network (Lab 5). Does the student keep the teacher's uncertainty?
 # * Label smoothing calibrates while it trains (Müller et al., 2019). Compare it with a temperature afterwards, and both together.
 #
 # ## Literature

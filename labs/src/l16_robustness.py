@@ -2,9 +2,9 @@
 # # Lab 16 · Adversarial and corruption robustness
 #
 # **You will ship** two files of networks that go on recognizing digits while somebody changes every pixel by up to 10 %: `robust.tflite`, and
-# `robust_small.tflite` in 8-bit integers. The grader attacks the files themselves, as a **black box**: it asks and sees answers, no gradients. So what only
-# *looks* robust earns nothing, and on the way you will build something that only looks so. You will also prove a radius in which no attack can ever
-# succeed, and see what fog and pruning do to all this.
+# `robust_small.tflite` in 8-bit integers. The grader attacks the files themselves, as a **black box**: it sees answers, but no gradients. So gradient
+# masking earns nothing; on the way you will build such a defense and see it fail. You will also prove a radius in which no attack can succeed, and
+# measure what corruptions such as fog, and pruning, do to robustness.
 #
 # *90 minutes. A laptop is enough; at the default quick scale everything together takes a minute or two.*
 
@@ -38,7 +38,7 @@ calibration = dataset.train.x[:200]
 
 
 def fresh(seed):
-    """A network that has learned nothing."""
+    """An untrained network."""
     return models.build("convnet", dataset, seed=seed, widths=WIDTHS)
 
 
@@ -60,25 +60,25 @@ print("trained on clean images:", ", ".join(f"{accuracy(model).value:.1%}" for m
 # ### Predict first
 #
 # How many per cent of the validation images does such a network still get right when each pixel may change by at most $\varepsilon = 0.1$ (white is 1) and
-# the change is chosen to hurt? And when it is chosen at random? And one that was trained on hurtful images? Write it down; nobody grades it.
+# an attack chooses the change? And when the change is random? And, under attack, a network that was trained on attacks? Write it down; nobody grades it.
 
 # %%
-prediction = {"chosen to hurt": 50.0, "chosen at random": 50.0, "trained on such images": 50.0}
+prediction = {"attack": 50.0, "random change": 50.0, "attack, robust training": 50.0}
 
 # %% [markdown]
-# ## 1 · How little it takes
+# ## 1 · Adversarial examples: FGSM and PGD
 #
-# Training asks: how does the loss change with the *weights*? An attack asks the same of the *image*. Near $x$ the loss is almost a straight slope,
-# $L(x + \delta) \approx L(x) + \delta \cdot \nabla_x L$, and of all $\delta$ with $|\delta_i| \le \varepsilon$ the one that climbs highest has every pixel at
-# its limit: $\delta = \varepsilon \cdot \text{sign}(\nabla_x L)$. That is **FGSM** (Goodfellow et al., 2015). Where the slope is not straight, **PGD** (Madry
+# Training asks: how does the loss change with the *weights*? An attack asks the same of the *image*. Near $x$ the loss is almost linear,
+# $L(x + \delta) \approx L(x) + \delta \cdot \nabla_x L$, and of all $\delta$ with $|\delta_i| \le \varepsilon$ the one that raises it most has every pixel at
+# its limit: $\delta = \varepsilon \cdot \text{sign}(\nabla_x L)$. That is **FGSM** (Goodfellow et al., 2015). Where the loss is not linear, **PGD** (Madry
 # et al., 2018) takes many smaller steps and goes back into the ball of radius $\varepsilon$ round the image after each.
 
 
 # %%
-def step_linf(point, slopes, x, step, epsilon):
-    """One step of size `step` from `point` along the sign of `slopes`, then back to |x′ − x| ≤ epsilon and into [0, 1]."""
-    # begin solution: Exercise 1: point + step · sign(slopes); clip to [x − epsilon, x + epsilon]; clip to [0, 1]
-    moved = point + step * np.sign(slopes)
+def step_linf(point, gradient, x, step, epsilon):
+    """One step of size `step` from `point` along the sign of `gradient`, then back to |x′ − x| ≤ epsilon and into [0, 1]."""
+    # begin solution: Exercise 1: point + step · sign(gradient); clip to [x − epsilon, x + epsilon]; clip to [0, 1]
+    moved = point + step * np.sign(gradient)
     return np.clip(np.clip(moved, x - epsilon, x + epsilon), 0.0, 1.0)
     # end solution
 
@@ -87,14 +87,14 @@ check.step_linf(step_linf)
 
 
 # %%
-def step_l2(point, slopes, x, step, radius):
+def step_l2(point, gradient, x, step, radius):
     """One step along each image's gradient divided by its length; into [0, 1]; then no farther from x than `radius`. (n, height, width, channels)"""
 
-    # begin solution: Exercise 1: divide each image's slopes by the root of the sum of their squares; move; clip to [0, 1]; multiply the change by min(1, radius / its length)
+    # begin solution: Exercise 1: divide each image's gradient by the root of the sum of its squares; move; clip to [0, 1]; multiply the change by min(1, radius / its length)
     def length(changes):
         return np.sqrt((changes**2).sum(axis=(1, 2, 3), keepdims=True))
 
-    change = np.clip(point + step * slopes / length(slopes), 0.0, 1.0) - x
+    change = np.clip(point + step * gradient / length(gradient), 0.0, 1.0) - x
     return x + change * np.minimum(1.0, radius / length(change))
     # end solution
 
@@ -103,71 +103,71 @@ check.step_l2(step_l2)
 
 
 # %%
-def climb(model, x, y, epsilon, steps=20):
+def pgd(model, x, y, epsilon, steps=20):
     """PGD from x: `steps` steps of 2.5 · epsilon / steps each; the last point."""
-    # begin solution: Exercise 1: start at x; in every step get the slopes with robustness.gradient(model, losses.cross_entropy, point, y)[0], then take step_linf
+    # begin solution: Exercise 1: start at x; in every step get the gradient with robustness.gradient(model, losses.cross_entropy, point, y)[0], then take step_linf
     point = x
     for _ in range(steps):
-        slopes, _, _ = robustness.gradient(model, losses.cross_entropy, point, y)
-        point = step_linf(point, slopes, x, 2.5 * epsilon / steps, epsilon)
+        gradient, _, _ = robustness.gradient(model, losses.cross_entropy, point, y)
+        point = step_linf(point, gradient, x, 2.5 * epsilon / steps, epsilon)
     return point
     # end solution
 
 
 def at_random(model, x, y, epsilon):
-    """Every pixel up or down by epsilon, by the toss of a coin."""
+    """Every pixel up or down by epsilon, at random."""
     return x + epsilon * np.random.default_rng(0).choice([-1.0, 1.0], x.shape)
 
 
-check.climb(climb, plain[0], images)
+check.pgd(pgd, plain[0], images)
 
 # %%
-wrong = climb(plain[0], images.x, images.y, EPSILON)
-answers = robustness.logits(plain[0], wrong).argmax(axis=1)
+adversarial = pgd(plain[0], images.x, images.y, EPSILON)
+answers = robustness.logits(plain[0], adversarial).argmax(axis=1)
 fooled = np.flatnonzero(answers != images.y)[:5]
 figure, axes = plt.subplots(3, 5, figsize=(8, 5), layout="constrained")
 for column, number in zip(axes.T, fooled):
-    shown = images.x[number], wrong[number] - images.x[number], wrong[number]
+    shown = images.x[number], adversarial[number] - images.x[number], adversarial[number]
     for axis, picture, (low, high) in zip(column, shown, ((0, 1), (-EPSILON, EPSILON), (0, 1))):
         axis.imshow(picture[..., 0], cmap="gray_r" if high == 1 else "RdBu", vmin=low, vmax=high)
         axis.set(xticks=[], yticks=[])
     column[0].set_title(dataset.classes[images.y[number]])
     column[2].set_title(dataset.classes[answers[number]])
-for axis, name in zip(axes[:, 0], ("image,\nand what\nit is", "change", "changed, and\nwhat the\nnetwork sees")):
+for axis, name in zip(axes[:, 0], ("image\nand label", "change", "changed image\nand predicted\nclass")):
     axis.set_ylabel(name, rotation=0, ha="right", va="center")
 plt.show()
 
 radii = np.array([0, 0.25, 0.5, 0.75, 1, 1.5, 2]) * EPSILON
 plt.figure(figsize=(9, 3), layout="constrained")
-for name, attack in {"at random": at_random, "FGSM": partial(climb, steps=1), "PGD": climb}.items():
+for name, attack in {"at random": at_random, "FGSM": partial(pgd, steps=1), "PGD": pgd}.items():
     found = [robustness.evaluate(plain[0], images.x, images.y, attack, epsilon, norm="linf") for epsilon in radii]
     values = np.array([one.value for one in found])
     bars = [values - [one.low for one in found], [one.high for one in found] - values]
     plt.errorbar(radii, 100 * values, yerr=100 * np.array(bars), fmt="o-", capsize=3, label=name)
     print(f"{name:10} ε = {EPSILON:g}: {found[4].value:.1%} [{found[4].low:.1%} to {found[4].high:.1%}]")
 plt.xlabel("ε, the largest change of a pixel")
-plt.ylabel("still right, in %")
+plt.ylabel("accuracy in %")
 plt.legend()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** A person reads the changed digits as before. Changes of the same size at random harm the network far less, if at all: it is the *direction*
-# that hurts. Note who counts: `robustness.evaluate` puts every changed image back into the ball and counts an image only if it was right before,
-# too, so that no attack can win by cheating and no network by luck.
+# **How to read it.** A person reads the changed digits as before. Random changes of the same size lower the accuracy far less, if at all: what matters is the
+# *direction*. Note how it is counted: `robustness.evaluate` puts every changed image back into the ball and counts an image only if it was right before,
+# too, so that no attack gains by leaving the ball and no network by luck.
 #
-# ## 2 · Training on attacks
+# ## 2 · Adversarial training
 #
-# If such images hurt, train on them: in every step, attack the batch, then learn from the attacked batch. It is a game, $\min_\theta \, \mathbb{E} \,
-# \max_{\|\delta\|_\infty \le \varepsilon} L(\theta, x + \delta)$, and the best defense that is known (Madry et al., 2018). It costs as many passes as the attack
-# has steps, and some clean accuracy. `robustness.TRAININGS` has variants, cheaper and dearer.
+# If such images fool the network, train on them: in every step, attack the batch, then learn from the attacked batch. It is a min-max problem, $\min_\theta \, \mathbb{E} \,
+# \max_{\|\delta\|_\infty \le \varepsilon} L(\theta, x + \delta)$, and the best known defense (Madry et al., 2018). It costs as many passes as the attack
+# has steps, and some clean accuracy. `robustness.TRAININGS` has cheaper and more expensive variants.
 
 # %%
-FARTHER = 1.5 * EPSILON  # train for a little more than will be asked
+TRAIN_EPSILON = 1.5 * EPSILON  # train for a little more than is tested
 hardened = []
 for seed in SEEDS:
-    # begin solution: Exercise 2: a fresh network of this seed; robustness.pgd_training with `dataset`, the recipe of this seed, epsilon=FARTHER and progress=False; append it
+    # begin solution: Exercise 2: a fresh network of this seed; robustness.pgd_training with `dataset`, the recipe of this seed, epsilon=TRAIN_EPSILON and progress=False; append it
     model = fresh(seed)
-    robustness.pgd_training(model, dataset, replace(RECIPE, seed=seed), epsilon=FARTHER, progress=False)
+    robustness.pgd_training(model, dataset, replace(RECIPE, seed=seed), epsilon=TRAIN_EPSILON, progress=False)
     hardened.append(model)
     # end solution
 check.hardened(hardened, plain, images, EPSILON)
@@ -182,15 +182,15 @@ attacks = {
 }
 
 
-def standing_under(attack, model):
+def accuracy_under(attack, model):
     """The share of the images that the model gets right before and after the attack."""
     return robustness.evaluate(model, images.x, images.y, attack, EPSILON).value
 
 
 rows = {"no attack": [[accuracy(model).value for model in line] for line in (plain, hardened)]}
 for name, attack in attacks.items():
-    rows[name] = [[standing_under(attack, model) for model in line] for line in (plain, hardened)]
-print(f"still right at ε = {EPSILON:g}, mean [least, most] of {len(SEEDS)} seeds")
+    rows[name] = [[accuracy_under(attack, model) for model in line] for line in (plain, hardened)]
+print(f"accuracy at ε = {EPSILON:g}, mean [least, most] of {len(SEEDS)} seeds")
 print(f"{'trained on:':24} {'clean images':>24} {'attacks':>24}")
 for name, pair in rows.items():
     cells = [f"{np.mean(line):.1%} [{min(line):.1%}, {max(line):.1%}]" for line in pair]
@@ -201,31 +201,31 @@ for (name, guess), truth in zip(prediction.items(), truths):
     print(f"{name:24} predicted {guess:5.1f}   measured {100 * truth:5.1f}")
 
 # %% [markdown]
-# **How to read it.** Read down a column: every attack is an *upper* bound of what the network bears, and the lowest number is the one to believe. `strongest`
-# stands up for an ensemble: two losses with gradients, and Square, which uses none; an image counts only if all three fail (in the spirit of AutoAttack,
-# Croce and Hein, 2020). The first row is the price.
+# **How to read it.** Read down a column: every attack gives an *upper* bound of the robust accuracy, so the lowest number is the best estimate. `strongest`
+# is an ensemble of attacks: two losses with gradients, and Square, which uses none; an image counts only if all three fail (in the spirit of AutoAttack,
+# Croce and Hein, 2020). The first row shows the clean accuracy that robustness costs.
 #
-# ## 3 · Defenses that only hide
+# ## 3 · Gradient masking: defenses that only look robust
 #
 # Now a cheap defense: multiply the logits by 1000. No answer changes. Cross-entropy is $-\ln \text{softmax}(z)_y$, and of a network that is so sure its slope is
-# exactly 0 in 32-bit numbers: PGD stands still. The network is not harder to fool, only harder to *differentiate*. Two losses that cannot be silenced so:
-# the **lead** of the label, $z_y - \max_{i \ne y} z_i$, and its **ratio** to the spread of the logits, which no factor changes:
+# exactly 0 in 32-bit numbers: PGD does not move. The network is not harder to fool, only its gradients are masked. Two losses without this weakness:
+# the **margin** of the label, $z_y - \max_{i \ne y} z_i$, and the *difference of logits ratio* (DLR, below `ratio`), which no factor changes:
 #
 # $$\text{DLR}(z, y) = -\frac{z_y - \max_{i \ne y} z_i}{z_{(1)} - z_{(3)}}, \qquad z_{(k)} \text{ the } k\text{-th largest logit.}$$
 
 
 # %%
 def of_logits(logits, labels):
-    """cross_entropy, lead, ratio: (n,) each, of logits (n, classes)."""
-    # begin solution: Exercise 3: ln Σ exp(z) − z_y after subtracting each row's largest; z_y − the largest of the others (set z_y to −∞ in a copy); −lead / (largest − third largest)
+    """cross_entropy, margin, ratio: (n,) each, of logits (n, classes)."""
+    # begin solution: Exercise 3: ln Σ exp(z) − z_y after subtracting each row's largest; z_y − the largest of the others (set z_y to −∞ in a copy); −margin / (largest − third largest)
     rows = np.arange(len(labels))
     shifted = logits - logits.max(axis=1, keepdims=True)
     cross_entropy = np.log(np.exp(shifted).sum(axis=1)) - shifted[rows, labels]
     others = logits.copy()
     others[rows, labels] = -np.inf
-    lead = logits[rows, labels] - others.max(axis=1)
+    margin = logits[rows, labels] - others.max(axis=1)
     ordered = np.sort(logits, axis=1)
-    return cross_entropy, lead, -lead / (ordered[:, -1] - ordered[:, -3])
+    return cross_entropy, margin, -margin / (ordered[:, -1] - ordered[:, -3])
     # end solution
 
 
@@ -234,33 +234,33 @@ check.of_logits(of_logits)
 # %%
 import tf_keras as keras
 
-loud = keras.Model(plain[0].input, keras.layers.Rescaling(1000.0)(plain[0].output))
+scaled = keras.Model(plain[0].input, keras.layers.Rescaling(1000.0)(plain[0].output))
 padded = robustness.defended(plain[0], robustness.TRANSFORMATIONS["resize_and_pad"], seed=0)
-tries = {
+attacks_on_scaled = {
     "PGD on cross-entropy": robustness.pgd,
     "PGD on the ratio": partial(robustness.pgd, loss=losses.difference_of_logits_ratio),
     "Square": attacks["Square, 300 queries"],
 }
-print(f"still right at ε = {EPSILON:g}         as it is  logits × 1000")
-for name, attack in tries.items():
-    print(f"{name:24} " + "  ".join(f"{standing_under(attack, model):12.1%}" for model in (plain[0], loud)))
-print("\nWhat gives the loud network away:")
-for finding in robustness.signs_of_masking(loud, images.x, images.y, EPSILON):
+print(f"accuracy at ε = {EPSILON:g}            as it is  logits × 1000")
+for name, attack in attacks_on_scaled.items():
+    print(f"{name:24} " + "  ".join(f"{accuracy_under(attack, model):12.1%}" for model in (plain[0], scaled)))
+print("\nSigns of gradient masking in the scaled network:")
+for finding in robustness.signs_of_masking(scaled, images.x, images.y, EPSILON):
     print("✗" if finding.suspicious else " ", finding.sentence)
-both = {"bare": plain[0], "padded": padded}
-moved = robustness.transfer(both, images.x, images.y, climb, EPSILON, norm="linf", sources=["bare"])["bare"]["padded"].value
+both = {"undefended": plain[0], "padded": padded}
+transfer = robustness.transfer(both, images.x, images.y, pgd, EPSILON, norm="linf", sources=["undefended"])
 print("\nimages resized and padded at random before the network sees them:")
-print(f"{accuracy(padded).value:.1%} without attack, {standing_under(tries['Square'], padded):.1%} under Square,")
-print(f"{moved:.1%} on images made to fool the network *without* that transformation")
+print(f"{accuracy(padded).value:.1%} without attack, {accuracy_under(attacks_on_scaled['Square'], padded):.1%} under Square,")
+print(f"{transfer['undefended']['padded'].value:.1%} on images made to fool the network *without* that transformation")
 
 # %% [markdown]
-# **How to read it.** By its first row the second network would be a sensation. Then look at the others. (The ratio is not the stronger loss on the honest network,
-# only the one that cannot be silenced: so `strongest` uses both.) Most defenses of
-# 2017 and 2018 fell like this one (Athalye, Carlini and Wagner, 2018): rounding, random transformations, saturated outputs. Their lesson is a list of warning
+# **How to read it.** By its first row the second network looks very robust; the others show that it is not. (The ratio is not the stronger loss on the unscaled
+# network, but scaling does not mask it: so `strongest` uses both.) Most defenses of
+# 2017 and 2018 were broken like this one (Athalye, Carlini and Wagner, 2018): rounding, random transformations, saturated outputs. Their lesson is a list of warning
 # signs: one step beats many, a black box beats gradients, an unlimited $\varepsilon$ does not bring the accuracy to 0, gradients are exactly 0. The random
-# transformation confuses Square's search itself; the images made for the bare network go through it. A defense is as good as the *best* attack somebody thought of.
+# transformation disturbs Square's search; the images made for the undefended network still fool it. A defense is only as good as the *best* attack that was tried on it.
 #
-# ## 4 · What noise proves, and what weather does
+# ## 4 · Certified robustness (randomized smoothing) and common corruptions
 #
 # No attack can *prove* robustness. **Randomized smoothing** (Cohen et al., 2019) can: ask the network about $n$ copies of the image with Gaussian noise of
 # standard deviation $\sigma$ and let them vote. If the winner has a true share of at least $p > \frac12$, then it also wins for every image at a Euclidean
@@ -302,9 +302,9 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# Any network can be certified; how far depends on how well it bears noise. The lines end where even $n$ hits of $n$ prove no more: more copies, larger radii.
+# Any network can be certified; how far depends on its accuracy under noise. The lines end where even $n$ hits of $n$ prove no more: more copies, larger radii.
 #
-# Weather is not an enemy, but it does not stay in a ball either. **Common corruptions**
+# Noise, blur or fog are not chosen by an attacker, but they are not limited to a ball either. **Common corruptions**
 # (Hendrycks and Dietterich, 2019): fifteen kinds at five severities. Each kind's errors are summed over the severities and divided by those of a reference
 # network; the mean of these ratios over the kinds, in per cent, is **mCE**.
 
@@ -347,14 +347,14 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** The certificate holds against *all* attacks, those of next year too, and pays for it: compare its radius with the length of a change of
-# $\varepsilon$ in every pixel, $\varepsilon \sqrt{\text{pixels}}$. In the last picture a bar below 100 is weather that the training made easier to bear, above it
-# harder. On natural images such trainings help against noises and are known to cost something under fog and contrast (Ford et al., 2019): see whether these
-# digits agree. Robustness is a word with many numbers.
+# **How to read it.** The certificate holds against *all* attacks, future ones too, but its radius is small: compare it with the length of a change of
+# $\varepsilon$ in every pixel, $\varepsilon \sqrt{\text{pixels}}$. In the last picture a bar below 100 is a corruption under which the training has lowered the
+# errors, above 100 one under which it has raised them. On natural images such trainings help against noises and are known to raise the errors under fog and
+# contrast (Ford et al., 2019): see whether these digits agree. One number cannot describe robustness.
 #
-# ## 5 · Small and robust
+# ## 5 · Robustness of compressed networks
 #
-# Does compression cost robustness? Five versions of one hardened network: as it is; in **int8**; **pruned** to half of its work (Lab 3) and fine-tuned on clean
+# Does compression cost robustness? Five versions of one adversarially trained network: as it is; in **int8**; **pruned** to half of its work (Lab 3) and fine-tuned on clean
 # images, or on attacked ones; and a fresh network **distilled** from it (Lab 5) on clean images. Then images made to fool one version are shown to the others.
 
 # %%
@@ -363,7 +363,7 @@ short = replace(RECIPE, epochs=max(1, RECIPE.epochs // 2), learning_rate=2e-3)
 versions = {"as it is": hardened[0]}
 versions["pruned, clean images"] = learned(models.copy(half), 0)
 versions["pruned, attacked images"] = models.copy(half)
-robustness.pgd_training(versions["pruned, attacked images"], dataset, short, epsilon=FARTHER, progress=False)
+robustness.pgd_training(versions["pruned, attacked images"], dataset, short, epsilon=TRAIN_EPSILON, progress=False)
 versions["distilled"] = fresh(1)
 distill.distill(versions["distilled"], hardened[0], dataset, RECIPE, progress=False)
 versions["clean images only"] = plain[0]
@@ -377,23 +377,23 @@ for name, model in versions.items():
 
 
 # %%
-def standing(before, after):
+def robust_accuracy(before, after):
     """The share of the images about which a network is right `before` (n,) and `after` (…, n) the attacks: (…,)."""
     # begin solution: Exercise 5: both must be true; then the mean over the last axis
     return (before & after).mean(axis=-1)
     # end solution
 
 
-check.standing(standing)
+check.robust_accuracy(robust_accuracy)
 
 # %%
 sources = [name for name in versions if name != "int8"]  # a file has no gradients
 matrix = np.zeros((len(sources), len(versions)))
 for row, source in enumerate(sources):
-    x_adv = robustness.project(climb(versions[source], images.x, images.y, EPSILON), images.x, EPSILON, "linf")
+    x_adv = robustness.project(pgd(versions[source], images.x, images.y, EPSILON), images.x, EPSILON, "linf")
     for column, target in enumerate(versions.values()):
         before, after = (robustness.margins(robustness.logits(target, x), images.y) > 0 for x in (images.x, x_adv))
-        matrix[row, column] = standing(before, after)
+        matrix[row, column] = robust_accuracy(before, after)
 
 plt.figure(figsize=(8, 4), layout="constrained")
 plt.imshow(100 * matrix, cmap="viridis", vmin=0, vmax=100)
@@ -401,16 +401,16 @@ for (row, column), value in np.ndenumerate(matrix):
     plt.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color="white" if value < 0.6 else "black")
 plt.xticks(range(len(versions)), [name.replace(" ", "\n") for name in versions], fontsize=9)
 plt.yticks(range(len(sources)), [f"made on: {name}" for name in sources], fontsize=9)
-plt.title("still right, in %", fontsize=10)
+plt.title("accuracy in %", fontsize=10)
 plt.show()
 versions["int8"].close()
 
 # %% [markdown]
 # **How to read it.** With 200 images the intervals of the table are about ±6 points: smaller differences say nothing. Compare the two pruned networks: is it
-# the pruning that costs robustness, or the fine-tuning on clean images, which forgets it? The distilled one never saw an attack. In the matrix, each *column* is a network
-# under attack. On the diagonal its own images hurt it; where another's hurt it *more*, its own gradients mislead: a mask. Rounding to eight bits
-# is a small one (its gradients are zero almost everywhere), so an int8 file is attacked through its float original, or by black box, as the grader does.
-# And images made on the clean network hardly harm the hardened ones: attacks pass most easily between networks that learned alike.
+# the pruning that costs robustness, or the fine-tuning on clean images? The distilled one was never trained on attacks. In the matrix, each *column* is a network
+# under attack. On the diagonal are its own adversarial examples; where those of another network lower its accuracy *more*, its own gradients are masked.
+# Rounding to eight bits masks gradients, too (they are zero almost everywhere), so an int8 file is attacked through its float original, or by black box, as the grader does.
+# And images made on the clean network hardly fool the adversarially trained ones: attacks transfer best between networks that were trained alike.
 #
 # Your turn: the two networks that you hand in. The robust one may have any size; the small one is a file of 8-bit integers. More width, more epochs or
 # another member of `robustness.TRAININGS` all help, and so do a few steps of the attack more.
@@ -418,7 +418,7 @@ versions["int8"].close()
 # %%
 # begin solution: Exercise 5: make `best`, a wider network (for example widths=(32, 64, 128)) trained on attacks for longer (epochs=12 at quick scale), and `small`, one to be exported to int8 (hardened[0] will do)
 best = models.build("convnet", dataset, seed=0, widths=(32, 64, 128))
-robustness.pgd_training(best, dataset, replace(RECIPE, epochs=RECIPE.epochs * 3 // 2), epsilon=FARTHER, progress=False)
+robustness.pgd_training(best, dataset, replace(RECIPE, epochs=RECIPE.epochs * 3 // 2), epsilon=TRAIN_EPSILON, progress=False)
 small = hardened[0]
 # end solution
 files = {
@@ -429,14 +429,14 @@ measured = {}
 for slot, file in files.items():
     with closing(runtimes.open(file.artifact)) as session:
         clean = accuracy(session).value
-        measured[slot] = clean, standing_under(attacks["Square, 300 queries"], session)
+        measured[slot] = clean, accuracy_under(attacks["Square, 300 queries"], session)
     print(f"{slot:14} {clean:.1%} without attack, {measured[slot][1]:.1%} under Square,", end=" ")
     print(f"{file.artifact.size / 1000:.1f} kB")
 check.robust_files(measured)
 
 # %% [markdown]
-# The grader does the same, on images that you have not seen, with its own chances, and after Square with a second attack that sees nothing but the class that the
-# file names. So it finds a little less than you do.
+# The grader does the same, on images that you have not seen, with its own random numbers, and after Square with a second attack that sees only the class that the
+# file predicts. So it measures a little less than you do.
 #
 # ## Ship it
 
@@ -447,32 +447,34 @@ def my_inputs(exercise):
 
 
 drawn = my_inputs("attack_steps")
-x, point, slopes = (drawn[name][..., None] for name in ("x", "point", "gradient"))
+x, point, gradient = (drawn[name][..., None] for name in ("x", "point", "gradient"))
 epsilon, step, radius = (float(drawn[name]) for name in ("epsilon", "step", "radius"))
 of_losses = my_inputs("attack_losses")
-cross_entropy, lead, ratio = of_logits(of_losses["logits"], of_losses["labels"])
+cross_entropy, margin, ratio = of_logits(of_losses["logits"], of_losses["labels"])
 votes = my_inputs("certificates")
 n, sigma, alpha = int(votes["n"]), float(votes["sigma"]), float(votes["alpha"])
 bound, proven_radius = proven(votes["hits"], n, sigma, alpha)
-weather = my_inputs("corruption_errors")
-ce = corruption_error(weather["errors"], weather["reference"])
-relative = corruption_error(weather["errors"] - weather["clean"], weather["reference"] - weather["clean_reference"])
+measured_errors = my_inputs("corruption_errors")
+ce = corruption_error(measured_errors["errors"], measured_errors["reference"])
+relative = corruption_error(
+    measured_errors["errors"] - measured_errors["clean"], measured_errors["reference"] - measured_errors["clean_reference"]
+)
 shown = my_inputs("transferred")
 before, after = shown["clean"] == 1, shown["attacked"] == 1
-left = np.stack([standing(before, line) for line in after])  # (source, target)
-of_others = left + 2 * np.eye(4)  # a network's own images do not compete
+matrix = np.stack([robust_accuracy(before, line) for line in after])  # (source, target)
+of_others = matrix + 2 * np.eye(4)  # without a network's own images
 
 exercises = {
     "attack_steps": {
-        "fgsm": step_linf(x, slopes, x, epsilon, epsilon)[..., 0],
-        "pgd": step_linf(point, slopes, x, step, epsilon)[..., 0],
-        "l2": step_l2(point, slopes, x, step, radius)[..., 0],
+        "fgsm": step_linf(x, gradient, x, epsilon, epsilon)[..., 0],
+        "pgd": step_linf(point, gradient, x, step, epsilon)[..., 0],
+        "l2": step_l2(point, gradient, x, step, radius)[..., 0],
     },
     "attack_losses": {
         "cross_entropy": cross_entropy,
-        "lead": lead,
+        "lead": margin,
         "ratio": ratio,
-        "fooled": np.sum(lead < 0),
+        "fooled": np.sum(margin < 0),
         "scaled": of_logits(1000 * of_losses["logits"], of_losses["labels"])[2],
     },
     "certificates": {
@@ -489,10 +491,10 @@ exercises = {
         "worst": ce.argmax(),
     },
     "transferred": {
-        "matrix": left,
-        "together": standing(before, after.all(axis=0)),
+        "matrix": matrix,
+        "together": robust_accuracy(before, after.all(axis=0)),
         "source": of_others.argmin(axis=0),
-        "masked": (of_others.min(axis=0) - np.diag(left)).argmin(),
+        "masked": (of_others.min(axis=0) - np.diag(matrix)).argmin(),
     },
 }
 package = submit.pack(
@@ -508,15 +510,15 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Hand in the zip. Its answers belong to your address: another student's inputs are different.
+# Hand in the zip. Its answers fit only your address: every student has different inputs.
 #
 # ## Go further
 #
-# * `robustness.trades` weighs being right and staying so by β. Draw clean against robust accuracy for β = 1, 3, 6, 10: is there a best one?
+# * `robustness.trades` weights accuracy against robustness by β. Draw clean against robust accuracy for β = 1, 3, 6, 10: is there a best one?
 # * `robustness.fgsm_training` costs a third. Train with `epsilon=0.3` and compare its accuracy under its own one step with that under PGD: where does the difference come from?
 # * Attack with other norms: `robustness.carlini_wagner` and `robustness.deepfool` (Euclidean), `robustness.jsma` (few pixels). Does training in one help in the others?
-# * One change for all images: `robustness.universal`. How large must it be before half of them fall?
-# * Prune the hardened network further (Lab 3): when does its robustness fall, and when its accuracy?
+# * One change for all images: `robustness.universal`. How large must it be to fool the network on half of them?
+# * Prune the adversarially trained network further (Lab 3): when does its robustness fall, and when its accuracy?
 #
 # ## Literature
 #

@@ -2,7 +2,7 @@
 # # Capstone project
 #
 # **You will ship** two models (`baseline`: before you optimized it, `optimized`: your best), up to two variants (`variant_a`, `variant_b`: more points of
-# the trade-off), a list of **claims**, and a report. No rubric counts points here: a jury measures every claim again, before your eyes, and asks about it.
+# the trade-off), a list of **claims**, and a report. No rubric counts points here: a jury measures every claim again while you watch, and asks about it.
 #
 # **Duplicate this notebook** and work in the copy. It runs as it stands, in about a minute, with a small example of all that a project has:
 # handwritten digits on a small device. Replace the example from the top, one section at a time; whatever you have replaced, the rest still runs.
@@ -80,8 +80,8 @@ smallest = 2.0
 # %% [markdown]
 # ## 2 · Model and data
 #
-# **Data.** Why this set? Whose is it, under which licence, and what is wrong with it? `train` is for training, `val` for every decision, `test` for one
-# measurement at the end. Looking at `test` twice is how good figures are made that nobody can repeat.
+# **Data.** Why this set? Who owns it, under which licence, and what are its flaws? `train` is for training, `val` for every decision, `test` for one
+# measurement at the end. Looking at `test` twice gives figures that are too good, and that nobody can repeat.
 
 # %%
 DATASET, WIDTHS, EPOCHS = {"quick": ("digits", (48, 96, 192), 10), "full": ("mnist", (32, 64, 128), 3)}[scale.current()]
@@ -99,7 +99,7 @@ plt.show()
 # %% [markdown]
 # **How to read it.** One training image of each class. Look at a hundred of yours: what do you yourself get wrong?
 #
-# **Model.** Why this architecture? The baseline must be *good*: whatever beats a badly trained network has shown nothing. Train it until more epochs do
+# **Model.** Why this architecture? The baseline must be *good*: beating a badly trained network shows nothing. Train it until more epochs do
 # not help on `val`, and keep the recipe for all variants.
 
 # %%
@@ -138,7 +138,7 @@ Markdown(report["Methods"])
 # %% [markdown]
 # ## 4 · Environment
 #
-# A latency without its machine means nothing, and next month you will not remember. Let the code say it.
+# A latency without its machine means nothing, and next month you will not remember it. Let the code record it.
 
 # %%
 packages = ("projectkit-labs", "tensorflow", "ai-edge-litert", "numpy")
@@ -146,7 +146,7 @@ report["Environment"] = f"""
 Device: {measure.device()}.
 
 Software: Python {platform.python_version()}, {", ".join(f"{package} {version(package)}" for package in packages)}.
-One thread. Latencies are medians; all models take turns in one loop, so that a busy moment hits them all.
+One thread. Latencies are medians; all models take turns in one loop, so that a busy moment affects them all.
 """
 Markdown(report["Environment"])
 
@@ -170,8 +170,8 @@ files = {
 names = {"baseline": "float32", "optimized": "int8", "variant_a": "half the width", "variant_b": "half the width, int8"}
 
 # %% [markdown]
-# Decisions are over: now measure once on `test`. `measure.compare` lets the models take turns, one call each a round; a ratio taken that way belongs
-# to your work, while milliseconds belong to the machine. What this machine cannot measure is missing with its reason, not estimated.
+# Decisions are over: now measure once on `test`. `measure.compare` lets the models take turns, one call each a round; a ratio taken that way depends
+# on your work, while milliseconds depend on the machine. What this machine cannot measure is missing with its reason, not estimated.
 
 # %%
 artifacts = [file.artifact for file in files.values()]
@@ -205,7 +205,7 @@ plt.show()
 # **How to read it.** Left is faster, up is better, a small dot is a small file; the bars are 95 % intervals. Where two bars overlap widely, do not
 # say that one model is better. The picture is also in your work folder, for the presentation.
 #
-# An average hides **where** it was lost. The jury will ask:
+# An average hides in **which classes** accuracy was lost. The jury will ask:
 
 # %%
 errors = {}
@@ -264,7 +264,7 @@ for name, guess in prediction.items():
     print(f"{name:17} predicted {guess:6.2f}   measured {outcome[name]:6.2f}")
 
 gap = 100 * (after["accuracy"].value - half["accuracy"].value)
-verdict = "the two cannot be told apart" if abs(gap) < smallest else "integers win" if gap > 0 else "the narrow network wins"
+verdict = "the two do not clearly differ" if abs(gap) < smallest else "integers win" if gap > 0 else "the narrow network wins"
 report["Conclusions"] = f"""
 At about a quarter of the bytes, {verdict}: {after["accuracy"].value:.1%} with 8-bit integers, {half["accuracy"].value:.1%} with half the width
 (95 % intervals {after["accuracy"].low:.1%} to {after["accuracy"].high:.1%} and {half["accuracy"].low:.1%} to {half["accuracy"].high:.1%}).
@@ -290,7 +290,7 @@ Markdown(report["Conclusions"])
 #
 # **Meanwhile the jury** measures your files on its own machine and shows each claim as confirmed, not confirmed (how far off) or not measurable there
 # (why). Then it asks, from your own numbers: *Why is the smaller file slower? Which two classes pay for the integers? What happens with another seed?*
-# So claim what travels: accuracy, size, ratios to your baseline. Milliseconds on your laptop do not.
+# So claim what also holds on another machine: accuracy, size, ratios to your baseline; not milliseconds on your laptop.
 
 # %%
 report["Presentation"] = """
@@ -332,7 +332,7 @@ for finding in submit.check(package):
     print(finding)
 
 # %% [markdown]
-# Read `report.md` once more as a stranger would, then hand in the zip. Without a notebook, from files that you have made elsewhere:
+# Read `report.md` once more as somebody who does not know the project, then hand in the zip. Without a notebook, from files that you have made elsewhere:
 #
 #     projectkit pack project --out project.zip --student ada@example.edu --title "…" --dataset digits --report report.md \
 #         --model baseline=baseline.tflite --model optimized=optimized.tflite --claim optimized/accuracy=0.97

@@ -113,7 +113,7 @@ WRONG = [
     (l15.adaptive, (lambda p: sums(p)[:, 0],), "a number for each class"),
     (l15.mixed, (lambda z: z.mean(axis=0),), "averaged the logits"),
     (l15.mixed, (lambda z: mean_of(z, back=lambda p: p),), "ln of the mean"),
-    (l15.mixed, (lambda z: np.log(softmax(z, axis=2)),), "one row an image"),
+    (l15.mixed, (lambda z: np.log(softmax(z, axis=2)),), "one row per image"),
     (l15.calibrated, (0.08, 0.03, False), "Fold nothing else"),
     (l15.calibrated, (0.08, 0.07, True), "right data"),
     (l15.better_together, (0.45, 0.6), "members differ"),

@@ -59,12 +59,12 @@ RIGHT = [
     (l16.of_logits, (told,)),
     (l16.proven, (bounded,)),
     (l16.corruption_error, (divided,)),
-    (l16.standing, (lambda before, after: (before & after).mean(axis=-1),)),
+    (l16.robust_accuracy, (lambda before, after: (before & after).mean(axis=-1),)),
     (l16.robust_files, ({"robust": (0.97, 0.8), "robust_small": (0.95, 0.7)},)),
 ]
 
 WRONG = [
-    (l16.step_linf, (partial(stepped, sign=lambda s: s),), "slope itself"),
+    (l16.step_linf, (partial(stepped, sign=lambda s: s),), "gradient itself"),
     (l16.step_linf, (partial(stepped, way=-1),), "downhill"),
     (l16.step_linf, (partial(stepped, around=lambda point, x: point),), "farther than epsilon"),
     (l16.step_linf, (partial(stepped, whole=False),), r"has left \[0, 1\]"),
@@ -80,8 +80,8 @@ WRONG = [
     (l16.corruption_error, (partial(divided, percent=1),), "In per cent"),
     (l16.corruption_error, (partial(divided, late=True),), "average ratios"),
     (l16.corruption_error, (lambda errors, reference: 100.0,), r"shape \(2,\)"),
-    (l16.standing, (lambda before, after: after.mean(axis=-1),), "right by luck"),
-    (l16.standing, (lambda before, after: (before & after).mean(),), "last axis|shape"),
+    (l16.robust_accuracy, (lambda before, after: after.mean(axis=-1),), "right by luck"),
+    (l16.robust_accuracy, (lambda before, after: (before & after).mean(),), "last axis|shape"),
     (l16.robust_files, ({"robust": (0.8, 0.7), "robust_small": (0.95, 0.7)},), "without any attack"),
     (l16.robust_files, ({"robust": (0.99, 0.2), "robust_small": (0.95, 0.7)},), "robust keeps 20.0%"),
 ]

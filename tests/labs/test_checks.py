@@ -431,7 +431,7 @@ RIGHT = [
     (l04.handed_in, (found(0.7, 0.6), found(0.55, 0.9))),
     (l05.soften, (softened,)),
     (l05.soft_loss, (distilled,)),
-    (l05.slope, (pull, distilled)),
+    (l05.gradient, (pull, distilled)),
     (l05.interval, (of_three,)),
     (l05.parts, (two_parts,)),
     (l05.attention, (looks,)),
@@ -560,7 +560,7 @@ WRONG = [
     (l05.soften, (lambda z, T: softened(z, T)[0],), "a probability for each logit"),
     (l05.soften, (lambda z, T: np.exp(z / T) / np.exp(z / T).sum(axis=1, keepdims=True),), "overflows"),
     (l05.soften, (lambda z, T: softened(z, 1.0),), "changes nothing"),
-    (l05.soften, (lambda z, T: softened(z, 1 / T),), "Divide: hot"),
+    (l05.soften, (lambda z, T: softened(z, 1 / T),), "Divide: a high"),
     (l05.soften, (lambda z, T: np.exp(z / T - z.max() / T) / np.exp(z / T - z.max() / T).sum(),), "its own sum"),
     (l05.soft_loss, (lambda s, t, y, T, a: distilled(s, t, y, T, 1 - a),), "only the labels count"),
     (l05.soft_loss, (lambda *a: distilled(*a, power=0),), "T² is missing"),
@@ -569,9 +569,9 @@ WRONG = [
     (l05.soft_loss, (lambda *a: distilled(*a, mean=lambda x: np.mean(x) / 4),), "Sum over the classes"),
     (l05.soft_loss, (lambda *a: distilled(*a, entropy=False),), "own entropy"),
     (l05.soft_loss, (lambda s, t, y, T, a: distilled(s, t, y, T, round(a)),), "α of the teacher"),
-    (l05.slope, (lambda *a: pull(*a, count=1), distilled), "over n"),
-    (l05.slope, (lambda *a: pull(*a, power=2), distilled), "leaves one T"),
-    (l05.slope, (lambda s, t, y, T, a: pull(s, t, y, T, round(a)), distilled), "times the second"),
+    (l05.gradient, (lambda *a: pull(*a, count=1), distilled), "over n"),
+    (l05.gradient, (lambda *a: pull(*a, power=2), distilled), "leaves one T"),
+    (l05.gradient, (lambda s, t, y, T, a: pull(s, t, y, T, round(a)), distilled), "times the second"),
     (l05.interval, (lambda d: of_three(d, ddof=0),), "ddof=1"),
     (l05.interval, (lambda d: of_three(d, root=False),), "Divide by √n"),
     (l05.interval, (lambda d: of_three(d, normal=True),), "for many samples"),
@@ -603,7 +603,7 @@ WRONG = [
     (l06.policy_gradient, (lambda *a: reinforced(*a, softmaxed=False),), "changes nothing"),
     (l06.front, (lambda points: unbeaten(points, strict=True),), "equal in one"),
     (l06.front, (lambda points: unbeaten(points, equal_beat=True),), "Equal points"),
-    (l06.front, (lambda points: points,), "one bool a point"),
+    (l06.front, (lambda points: points,), "one bool per point"),
     (l06.hypervolume, (lambda points: area(points, last=points[:, 0].max()),), "the last to 1"),
     (l06.hypervolume, (lambda points: area(points, dominated=True),), "dominated points"),
     (l06.chosen, (FOUND[1], SEARCHED), "beaten by another"),
@@ -643,7 +643,7 @@ WRONG = [
     (l11.wait, (lambda *a: waits(*a, endless=False),), "grows without end"),
     (l11.serve, (lambda *a: played(*a, jump=False),), "waits for the next arrival"),
     (l11.serve, (lambda *a: played(*a, relative=True),), "counts from the arrival"),
-    (l11.serve, (lambda *a: played(*a, clairvoyant=True),), "nobody knows who will come"),
+    (l11.serve, (lambda *a: played(*a, clairvoyant=True),), "later arrivals are not known"),
     (l11.serve, (lambda *a: played(*a[:3], "fifo"),), "smallest arrival"),
     (l11.fairness, (lambda x: x.sum() / len(x),), "n · Σx²"),
     (l11.fairness, (lambda x: np.sum(x) ** 2 / len(x) / max(np.sum(x**2), 1e-9),), "Nobody gets anything"),
@@ -726,13 +726,13 @@ def test_the_bound_is_held_against_projectkits():
 
 class TestAttacksOnNetworks:
     def test_climbing(self, trained, digits, capsys):
-        l16.climb(answers_l16.climbed, trained, digits.val)
+        l16.pgd(answers_l16.climbed, trained, digits.val)
         assert capsys.readouterr().out.startswith("✓ Right")
 
     @pytest.mark.parametrize(
         ("mistake", "hint"),
         [
-            ({"way": -1}, "an attack climbs"),
+            ({"way": -1}, "an attack raises it"),
             ({"forget": True}, "outside of the ball"),
             ({"stay": True}, "at the point where you are|2.5"),
             ({"size": 0.2}, "20 steps leave"),
@@ -741,7 +741,7 @@ class TestAttacksOnNetworks:
     )
     def test_climbing_wrongly(self, trained, digits, mistake, hint):
         with pytest.raises(AssertionError, match=hint):
-            l16.climb(partial(answers_l16.climbed, **mistake), trained, digits.val)
+            l16.pgd(partial(answers_l16.climbed, **mistake), trained, digits.val)
 
     def test_training_on_attacks(self, trained, digits, capsys):
         model = models.build("convnet", digits, widths=(8, 16, 32))
