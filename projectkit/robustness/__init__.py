@@ -1,4 +1,4 @@
-"""How a network bears images that were changed: attacks, defenses, corruptions.
+"""Robustness to adversarial and corrupted images: attacks, defenses, corruptions.
 
 robust = evaluate(model, x, y, partial(pgd, steps=40), 0.1)        # robust.value, robust.low, robust.high
 
