@@ -13,7 +13,7 @@ help:
 	@echo "make test       run the whole test suite, the solved notebooks included"
 	@echo "make lab        open JupyterLab on labs/"
 	@echo "make notebooks  rebuild the students' notebooks from labs/src"
-	@echo "make lint       check the style"
+	@echo "make lint       check style and types"
 	@echo "make lock       resolve requirements.lock anew for both distributions"
 	@echo "make wheels     build the students' and the instructors' wheel into build/wheels"
 	@echo "make baselines  train the reference models of the graders' relative checks anew"
@@ -56,6 +56,7 @@ test: $(READY) lint
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
 
 notebooks: $(READY)
 	@$(BIN)/python labs/build.py

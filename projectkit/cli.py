@@ -323,7 +323,8 @@ def _project(lab: str, title: str | None, dataset: str | None, report: Path | No
         if extra := [option for option, value in given.items() if value is not None]:
             raise typer.BadParameter(f"{', '.join(extra)}: only the project has this, {lab} is a lab. Leave it out.")
         return None
-    if absent := [option for option, value in given.items() if value is None]:
+    if title is None or dataset is None or report is None:
+        absent = [option for option, value in given.items() if value is None]
         raise typer.BadParameter(f"a project needs {', '.join(absent)} as well. Give a title, a dataset and the report's file.")
     try:
         return Project(title, dataset, report.read_text("utf-8"))

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from projectkit.devices.addresses import parse_address
 from projectkit.devices.child import ANSWER, LENGTH_BYTES, too_little_memory
@@ -88,7 +89,7 @@ async def _serve(scheduler: str, agent: Agent, secured, patience: float, say: Ca
             silence_logs=50,
             startup_information={ABOUT: lambda _: about},
         )
-        worker.agent = agent  # a job is a plain function that Dask calls: it finds its agent there
+        vars(worker)["agent"] = agent  # a job is a plain function that Dask calls: it finds its agent there
         with _ended_by_signals(worker):
             try:
                 await worker
@@ -126,7 +127,7 @@ def measure_job(packed: bytes) -> str:
     """What Dask calls on the device: runs the job in a process of its own; the answer as JSON, whatever happens."""
     from distributed import get_worker
 
-    agent: Agent = get_worker().agent
+    agent: Agent = vars(get_worker())["agent"]
     try:
         job = read_job(packed)
         if found := differences(job.versions, versions()):
@@ -149,7 +150,7 @@ def _in_a_child(packed: bytes, agent: Agent, seconds: float) -> str:
     folder = Path(tempfile.mkdtemp(prefix="projectkit-job-"))
     try:
         with (folder / "printed").open("wb") as printed:
-            process = subprocess.Popen(
+            process = Fed(
                 [sys.executable, "-m", "projectkit.devices.child", str(folder), agent.name, str(agent.memory)],
                 stdin=subprocess.PIPE,
                 stdout=printed,
@@ -175,7 +176,13 @@ def _in_a_child(packed: bytes, agent: Agent, seconds: float) -> str:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _stop(process: subprocess.Popen) -> None:
+class Fed(subprocess.Popen[bytes]):
+    """A process that was started with a pipe for its input."""
+
+    stdin: IO[bytes]
+
+
+def _stop(process: Fed) -> None:
     with contextlib.suppress(OSError, AttributeError):  # gone already, or Windows
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()
@@ -226,6 +233,7 @@ def _ended_by_signals(worker):
 
 def _reason(error: Exception) -> str:
     """The last cause that Dask names, in a line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]

@@ -46,7 +46,7 @@ def litert_product(dtype: str, shape: tuple[int, int, int], threads: int) -> Cal
 def _operands(shape: tuple[int, int, int], left: type, right: type) -> tuple[np.ndarray, np.ndarray]:
     rows, inner, columns = shape
     rng = np.random.default_rng(0)
-    arrays = []
+    arrays: list[np.ndarray] = []
     for size, kind in (((rows, inner), left), ((inner, columns), right)):
         if kind is np.float32:
             arrays.append(rng.standard_normal(size, dtype=np.float32))

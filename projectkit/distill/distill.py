@@ -115,7 +115,7 @@ def _known_logits(student, teacher, dataset: Dataset, recipe: Recipe, features: 
 def _lesson(teacher, loss: Loss, features: Sequence[Match], warm_up: int) -> str:
     """What a checkpoint must have been taught to be gone on with, as text."""
     if isinstance(teacher, np.ndarray):
-        source = hashlib.sha256(np.ascontiguousarray(teacher)).hexdigest()
+        source = hashlib.sha256(np.ascontiguousarray(teacher).data).hexdigest()
     else:
         source = digest_of_model(teacher)
     matches = [f"{match.student}<{match.teacher}:{name_of(match.loss)}*{match.weight}{match.regressor}" for match in features]

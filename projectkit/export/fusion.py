@@ -68,8 +68,8 @@ def fuse(model: keras.Model) -> keras.Model:
 class Fold:
     """What a layer takes in: the calls of a batch normalization and of an activation behind it, in this order."""
 
-    norm: object = None
-    activation: object = None
+    norm: "keras.engine.node.Node | None" = None
+    activation: "keras.engine.node.Node | None" = None
 
     @property
     def parts(self) -> tuple:

@@ -86,7 +86,7 @@ def _proto(model: keras.Model, precision: str, calibrate: np.ndarray | None, met
         return _half(proto)
     if precision == "dynamic":
         return _dynamic(proto)
-    return _static(proto, calibrate, method, preset) if precision == "int8" else proto
+    return _static(proto, calibrate, method, preset) if precision == "int8" and calibrate is not None else proto
 
 
 def _convert(model: keras.Model):

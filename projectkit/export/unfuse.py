@@ -62,8 +62,9 @@ class _Graph:
         operator = copy.copy(operator)
         operator.builtinOptions = copy.copy(operator.builtinOptions)
         operator.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
-        plan = [("MUL", "MulOptions", 1.0), ("ADD", "AddOptions", 0.0)]
-        plan += [(activation, None, None)] if activation in ACTIVATIONS else []
+        plan: list[tuple[str, str | None, float | None]] = [("MUL", "MulOptions", 1.0), ("ADD", "AddOptions", 0.0)]
+        if activation in ACTIVATIONS:
+            plan.append((activation, None, None))
         made, value = [operator], self._like(last)
         operator.outputs = np.array([value], np.int32)
         for step, (kind, options, constant) in enumerate(plan):

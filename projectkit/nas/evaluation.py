@@ -34,7 +34,7 @@ def evaluation(settings: SearchSettings, dataset: Dataset, folder: Path) -> Eval
 
     def evaluate(architecture: Architecture, trial: Trial) -> Sequence[float]:
         known = {name: trial.user_attrs[name] for name in ("parameters", "macs")}
-        if settings.measures_on_device:
+        if reference is not None and settings.measures_on_device:
             profile = measure_architecture(architecture, device, reference, images, classes)
             known |= note_measured(trial, profile, most_memory=settings.most_memory)
         elif reference is not None:

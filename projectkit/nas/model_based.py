@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import optuna
+from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler, TPESampler
 
 from projectkit.nas.genes import Genes, Values, levels, mutate, neighbour, ordered, position_of, uniform
@@ -99,7 +100,7 @@ def _features(genes: Genes, values: Values) -> list[float]:
     """Positions; a name without an order becomes one column a choice, so that all choices are equally far from each other."""
     columns = []
     for name, gene in genes.items():
-        if ordered(gene) or levels(gene) == 2:
+        if not isinstance(gene, CategoricalDistribution) or ordered(gene) or levels(gene) == 2:
             columns.append(position_of(gene, values[name]))
         else:
             columns += [math.sqrt(0.5) * (choice == values[name]) for choice in gene.choices]

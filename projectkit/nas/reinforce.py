@@ -79,7 +79,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def bins(gene) -> int:
     """Into how many choices a gene is divided: its levels, or BINS."""
-    return min(levels(gene) or BINS, BINS) if ordered_range(gene) else levels(gene)
+    count = levels(gene)
+    if count is None:
+        return BINS
+    return min(count, BINS) if ordered_range(gene) else count
 
 
 def ordered_range(gene) -> bool:

@@ -69,7 +69,8 @@ class OptunaSampler(BaseSampler):
     """
 
     def __init__(self, make: Callable[[int], BaseSampler], *, seed: int):
-        self._make, self._seed, self._of_trial = make, checked_seed(seed), {}
+        self._make, self._seed = make, checked_seed(seed)
+        self._of_trial: dict[int, BaseSampler] = {}
 
     def before_trial(self, study, trial):
         self._sampler(trial).before_trial(study, trial)

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -103,10 +103,7 @@ class _Recorder:
     """Answers from a dict and keeps what was asked."""
 
     values: dict[str, Any]
-    asked: dict[str, Any] = None
-
-    def __post_init__(self):
-        object.__setattr__(self, "asked", {})
+    asked: dict[str, Any] = field(default_factory=dict)
 
     def suggest_categorical(self, name, choices):
         self.asked[name] = self.values[name]

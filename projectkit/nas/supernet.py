@@ -62,7 +62,8 @@ def build(space: Space, shape: Shape, classes: int, *, seed: int) -> Supernet:
     import tensorflow as tf
     import tf_keras as keras
 
-    most, kernel, weights = max(space.filters), max(space.kernel), {}
+    most, kernel = max(space.filters), max(space.kernel)
+    weights: dict[str, tf.Variable] = {}
 
     def add(name: str, shape: tuple[int, ...]) -> None:
         weights[name] = tf.Variable(keras.initializers.GlorotUniform(seed=seed * 1000 + len(weights))(shape), name=name)

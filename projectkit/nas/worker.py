@@ -76,7 +76,8 @@ def _take(study: Study, waiting: Sequence[FrozenTrial]) -> FrozenTrial | None:
 
 
 def _run(study: Study, run: Callable[[Trial], float | Sequence[float]], taken: FrozenTrial) -> None:
-    values, state = None, TrialState.FAIL
+    values: float | Sequence[float] | None = None
+    state: TrialState | None = TrialState.FAIL
     try:
         trial = Trial(study, taken._trial_id)
         trial.set_user_attr("worker", f"{socket.gethostname()}/{os.getpid()}")

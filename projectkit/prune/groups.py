@@ -37,16 +37,16 @@ def with_classes(model: keras.Model, channels: Channels) -> list[tuple[Group, np
             alike.setdefault((counts, channels.fixed.get(number, "")), []).append(number)
     names: Counter = Counter()
     found = []
-    for (counts, reason), numbers in alike.items():
+    for (counts, reason), those in alike.items():
         members: dict[str, list[Place]] = {"producers": [], "followers": [], "consumers": []}
         for role, name in (place for place, _ in counts):
-            positions = np.array([places[number][role, name] for number in numbers], np.int64)
-            members[role].append(Place(name, positions, _axes(model.get_layer(name), role)))
+            rows = np.array([places[number][role, name] for number in those], np.int64)
+            members[role].append(Place(name, rows, _axes(model.get_layer(name), role)))
         first = members["producers"][0]
         names[first.layer] += 1
         # A number, and not the place of the channels: that changes when other groups lose some.
         name = first.layer if names[first.layer] == 1 else f"{first.layer}:{names[first.layer]}"
-        found.append((Group(name, len(numbers), **{role: tuple(kept) for role, kept in members.items()}, reason=reason), numbers))
+        found.append((Group(name, len(those), **{role: tuple(kept) for role, kept in members.items()}, reason=reason), those))
     return [(group, np.array(numbers)) for group, numbers in found]
 
 

@@ -118,9 +118,12 @@ def strip(growing: keras.Model) -> keras.Model:
             "Train it with `fit`, for as many steps as the schedule needs."
         )
     inner = {layer.name: layer.layer for layer in layers}
-    plain = keras.models.clone_model(
-        growing, clone_function=lambda layer: type(own := inner.get(layer.name, layer)).from_config(own.get_config())
-    )
+
+    def unwrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
+        own = inner.get(layer.name, layer)
+        return type(own).from_config(own.get_config())
+
+    plain = keras.models.clone_model(growing, clone_function=unwrapped)
     for layer in growing.layers:
         plain.get_layer(inner.get(layer.name, layer).name).set_weights(layer.get_weights())
     for name, kernel in kernels_of(plain, masks).items():

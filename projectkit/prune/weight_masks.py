@@ -7,11 +7,15 @@ write(unmasked(sparse), "sparse.tflite", compare=val.x)
 
 import base64
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tf_keras as keras
 
 from projectkit.errors import ModelError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 Masks = dict[str, np.ndarray]
 
@@ -90,7 +94,7 @@ class KeepZeros(keras.constraints.Constraint):
         return kernel * self.mask.astype(np.float32)
 
     def get_config(self) -> dict:  # as text: Keras turns an array in a layer's configuration into millions of numbers
-        return {"bits": base64.b64encode(np.packbits(self.mask)).decode(), "shape": list(self.mask.shape)}
+        return {"bits": base64.b64encode(np.packbits(self.mask).tobytes()).decode(), "shape": list(self.mask.shape)}
 
     @classmethod
     def from_config(cls, config: dict) -> "KeepZeros":
@@ -117,7 +121,7 @@ def layer_sparsity(model: keras.Model) -> dict[str, float]:
     return {name: float(np.mean(kernel.numpy() == 0)) for name, kernel in kernels_of(model).items()}
 
 
-def kernels_of(model: keras.Model, layers: Collection[str] | None = None) -> dict[str, object]:
+def kernels_of(model: keras.Model, layers: Collection[str] | None = None) -> dict[str, "tf.Variable"]:
     """{layer: kernel variable} of the convolutions and fully connected layers, or of those named in `layers`.
 
     Depthwise kernels are not among them: they are few and every one of them counts, so that TFMOT does not prune them

@@ -3,11 +3,15 @@
 import functools
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
 from projectkit.errors import RobustnessError
 from projectkit.types import Session
+
+if TYPE_CHECKING:
+    import tf_keras as keras
 
 BATCH = 256  # images that a Keras model sees at once
 
@@ -80,7 +84,7 @@ def probable_others(answers: np.ndarray, y: np.ndarray, count: int) -> np.ndarra
     return ranked[:, : min(count, answers.shape[1] - 1)]
 
 
-def is_keras(model: Model) -> bool:
+def is_keras(model: Model) -> TypeGuard["keras.Model"]:
     """Whether it is a Keras model; where Keras is not loaded nothing is one."""
     keras = sys.modules.get("tf_keras")
     return keras is not None and isinstance(model, keras.Model)

@@ -93,7 +93,10 @@ class Hardened(keras.Model):
         """One batch: the attack changes it, the network learns from it."""
         x, labels = data
         labels = tf.cast(labels, tf.int32)
-        changed = self._lesson.attack(self._network, x, labels, self._strength(), self._draw())
+        attack = self._lesson.attack
+        if attack is None:
+            raise RobustnessError(f"{self._lesson.name}: has no attack, expected one here. Train it by replaying batches.")
+        changed = attack(self._network, x, labels, self._strength(), self._draw())
         with tf.GradientTape() as tape:
             loss, logits = self._lesson.objective(self._network, x, changed, labels)
             total = loss + regularization(self._network)

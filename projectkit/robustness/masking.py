@@ -107,7 +107,7 @@ def _more_steps(few: np.ndarray, many: np.ndarray) -> MaskingFinding:
 
 
 def _zero_gradients(slopes: np.ndarray) -> MaskingFinding:
-    flat = share("zero_gradients", ~slopes.any(axis=(1, 2, 3)))
+    flat = share("zero_gradients", np.asarray(~slopes.any(axis=(1, 2, 3))))
     suspicious = flat.low > TOLERATED
     tail = "there PGD moves nowhere" if suspicious else "PGD has a way to go"
     sentence = f"The gradient is exactly 0 for {flat.value:.1%} of the images: {tail}."

@@ -91,7 +91,8 @@ def predict(model: Model, x: np.ndarray, *, sigma: float, n: int = 100, alpha: f
 
 def votes(model: Model, image: np.ndarray, sigma: float, count: int, rng: np.random.Generator) -> np.ndarray:
     """How often the model gives each class to `count` noisy copies of one image (height, width, channels): (classes,) int64."""
-    return sum(_histogram(logits(model, noisy)) for noisy in _noisy(image, sigma, count, rng))
+    counted = [_histogram(logits(model, noisy)) for noisy in _noisy(image, sigma, count, rng)]
+    return np.sum(counted, axis=0)
 
 
 def lower_bound(hits: int, n: int, alpha: float) -> float:

@@ -87,7 +87,7 @@ def _side_by_side(workload: Workload, first: list[int], second: list[int], secon
             for _ in range(ROUNDS):
                 for place in (0, 1):
                     alone[place] += _time(processes, {place: calls[place]}, seconds, LEAST)[place][0]
-                window = max(seconds, CALLS_SIDE_BY_SIDE * max(np.mean(alone[0]), np.mean(alone[1])))
+                window = max(seconds, CALLS_SIDE_BY_SIDE * max(float(np.mean(alone[place])) for place in (0, 1)))
                 for place, samples in _time(processes, calls, window, 1).items():
                     both[place] += samples[0]
             slower[i, j], slower[j, i] = (float(np.mean(both[place]) / np.mean(alone[place])) for place in (0, 1))

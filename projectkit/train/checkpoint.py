@@ -19,7 +19,7 @@ def save(path: Path, model: keras.Model, history: History, recipe: Recipe, datas
     arrays["about"] = np.array(json.dumps(_about(recipe, dataset, lesson) | {"history": asdict(history)}))
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as part, part.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # the stub takes every array for `allow_pickle`
 
 
 def load(path: Path, model: keras.Model, recipe: Recipe, dataset: Dataset, lesson: str | None = None) -> History:

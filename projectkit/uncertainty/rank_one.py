@@ -47,7 +47,7 @@ class RankOne(layers.Layer):
         self.shared.kernel.assign(layer.kernel)
         for vectors in (self.before, self.behind):
             vectors.assign(np.where(rng.random(vectors.shape) < flipped, -1.0, 1.0))
-        if self.use_bias:
+        if self.bias is not None:
             self.bias.assign(np.tile(layer.bias, (self.members, 1)))
 
     def get_config(self) -> dict:

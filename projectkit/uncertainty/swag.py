@@ -98,7 +98,8 @@ class _Moments:
     """Running mean and mean square of the weights, and the last deviations."""
 
     def __init__(self, rank: int):
-        self._rank, self._count, self.mean, self._square = rank, 0, 0.0, 0.0
+        self._rank, self._count = rank, 0
+        self.mean = self._square = np.zeros(())  # (p,) from the first weights on
         self.deviations: list[np.ndarray] = []
 
     def add(self, weights: np.ndarray) -> None:
