@@ -6,17 +6,19 @@ READY := .venv/ready
 DEMO := build/demo
 SOURCES := $(shell find projectkit grading labs/src labs/checks labs/build.py -name '*.py' -o -name '*.toml' -o -name '*.html')
 
-.PHONY: help setup demo lab test lint notebooks lock wheels baselines figures clean
+.PHONY: help setup demo lab test proofs solved lint notebooks lock wheels baselines references figures clean
 
 help:
 	@echo "make demo       run lab 1, pack it, grade it in the sandbox, write $(DEMO)/report.html"
-	@echo "make test       run the whole test suite, the solved notebooks included"
+	@echo "make test       test every part, the solved notebooks at a small scale; about ten minutes"
+	@echo "make proofs     run what takes long: the notebooks at quick scale, every rubric with references built anew, long attacks"
 	@echo "make lab        open JupyterLab on labs/"
 	@echo "make notebooks  rebuild the students' notebooks from labs/src"
 	@echo "make lint       check style and types"
 	@echo "make lock       resolve requirements.lock anew for both distributions"
 	@echo "make wheels     build the students' and the instructors' wheel into build/wheels"
 	@echo "make baselines  train the reference models of the graders' relative checks anew"
+	@echo "make references build anew, at quick scale, the submissions that prove the rubrics"
 	@echo "make figures    write the tables of figures from benchmarks/results"
 
 setup: $(READY)
@@ -48,10 +50,18 @@ $(DEMO)/report.html: $(DEMO)/l01_quantization.ipynb
 lab: $(READY)
 	@PYTHONPATH="$(CURDIR)/labs" $(BIN)/python -m jupyterlab labs $(if $(filter 0,$(shell id -u)),--allow-root)
 
-test: $(READY) lint
+# Both with two processes: a file's tests stay together, those that take longest begin first (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15 --nbval-lax tests build/solved
+
+test: $(READY) lint solved
+	@$(PYTEST) -m "not proof" --notebooks smoke
+
+proofs: $(READY) solved
+	@$(PYTEST) -m "proof or notebook" --notebooks quick
+
+solved: $(READY)
 	@$(BIN)/python labs/build.py --check
 	@$(BIN)/python labs/build.py --solved build/solved
-	@PYTHONPATH=$(CURDIR)/labs $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15 --nbval-lax tests build/solved
 
 lint: $(READY)
 	@$(BIN)/ruff check .
@@ -72,6 +82,9 @@ wheels: $(READY)
 
 baselines: $(READY)
 	@$(BIN)/python grading/baselines/build.py
+
+references: $(READY)
+	@$(BIN)/python -m grading.reference
 
 figures: $(READY)
 	@$(BIN)/python benchmarks/figures.py

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from checks import close, right
+from checks import close, reached, right
 from projectkit import quantize as reference
 
 
@@ -83,12 +83,18 @@ def observe(student) -> None:
 
 def rescued(before: float, after: float, reference_accuracy: float) -> None:
     """The accuracies of the broken int8 file, of the one after quantization-aware training, and of the float model."""
-    assert after > before + 0.2, (
+    reached(
+        after > before + 0.2,
         f"The file after training is right on {after:.1%}, the broken one on {before:.1%}. Did you export the model that "
-        "quantize.qat.prepare returned, after train.fit?"
+        "quantize.qat.prepare returned, after train.fit?",
+        after,
+        before,
     )
-    assert after >= reference_accuracy - 0.03, (
-        f"The file after training is right on {after:.1%}, the float model on {reference_accuracy:.1%}. Train a few epochs more."
+    reached(
+        after >= reference_accuracy - 0.03,
+        f"The file after training is right on {after:.1%}, the float model on {reference_accuracy:.1%}. Train a few epochs more.",
+        after,
+        reference_accuracy,
     )
     right(f"from {before:.1%} to {after:.1%}; the float model has {reference_accuracy:.1%}.")
 
@@ -96,7 +102,11 @@ def rescued(before: float, after: float, reference_accuracy: float) -> None:
 def small_enough(bits: float, accuracy: float, reference_accuracy: float) -> None:
     """Bits per weight and accuracy of the file with few bits."""
     assert bits <= 5, f"Your file stores {bits:.2f} bits per weight, the goal is 5. Give more layers 4 bits, the largest first."
-    assert accuracy >= reference_accuracy - 0.02, (
-        f"The file is right on {accuracy:.1%}, the float model on {reference_accuracy:.1%}. Give the most sensitive layer 8 bits."
+    reached(
+        accuracy >= reference_accuracy - 0.02,
+        f"The file is right on {accuracy:.1%}, the float model on {reference_accuracy:.1%}. "
+        "Give the most sensitive layer 8 bits.",
+        accuracy,
+        reference_accuracy,
     )
     right(f"{bits:.2f} bits per weight at {accuracy:.1%}.")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from checks import close, right
+from checks import close, reached, right
 from projectkit.prune.weight_masks import largest
 
 
@@ -75,9 +75,12 @@ def pruned(sparsity: Mapping[str, float], weights: Mapping[str, int], accuracy: 
         f"Only {total:.1%} of the weights are zero, expected at least 80 %. Train the model that weight_masks.masked returned, "
         "which keeps its zeros, and give the plain copy of that one."
     )
-    assert accuracy >= reference - 0.05, (
+    reached(
+        accuracy >= reference - 0.05,
         f"The pruned network is right on {accuracy:.1%}, the dense one on {reference:.1%}. Did you train it after masking? "
-        "A few epochs more may help, or a lower sparsity."
+        "A few epochs more may help, or a lower sparsity.",
+        accuracy,
+        reference,
     )
     right(f"{total:.1%} of the weights are zero, and {accuracy:.1%} of the images right; the dense network has {reference:.1%}.")
 
@@ -132,16 +135,21 @@ def chain(sparsity: float, distinct: int, bits: float, accuracy: float, referenc
         f"A filter in the file stores {distinct} different values, expected at most 16. "
         'Start from the clustered network, and preserve with keep="both".'
     )
-    assert accuracy >= reference - 0.05, (
-        f"The file is right on {accuracy:.1%}, the dense network on {reference:.1%}. Lower the learning rate of the last step."
+    reached(
+        accuracy >= reference - 0.05,
+        f"The file is right on {accuracy:.1%}, the dense network on {reference:.1%}. Lower the learning rate of the last step.",
+        accuracy,
+        reference,
     )
     right(f"{bits:.0f} bits, {sparsity:.0%} zeros, at most {distinct} values per filter, and {accuracy:.1%} right.")
 
 
-def tickets(rewound: Sequence[Sequence[float]], redrawn: Sequence[Sequence[float]], densities: Sequence[float]) -> None:
+def tickets(
+    rewound: Sequence[Sequence[float]], redrawn: Sequence[Sequence[float]], densities: Sequence[float], seeds: int = 3
+) -> None:
     """Accuracies (seeds, densities) of the tickets and (seeds, densities − 1) of the same connections with new weights."""
     rewound, redrawn = np.asarray(rewound), np.asarray(redrawn)
-    seeds, points = 3, len(densities)
+    points = len(densities)
     assert rewound.shape == (seeds, points), (
         f"rewound has shape {rewound.shape}, expected ({seeds}, {points}): a row for each seed, the dense network first."
     )

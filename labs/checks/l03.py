@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from checks import close, right
+from checks import close, reached, right
 from projectkit import prune
 from projectkit.errors import ModelError
 from projectkit.prune.lfe import filter_shares
@@ -148,7 +148,10 @@ def bound(student) -> None:
 def small_enough(work: float, accuracy: float, reference_accuracy: float, at_most: float) -> None:
     """The share of work that is left, the accuracy, that of the whole network, and the share that the lab asks for."""
     assert work <= at_most, f"{work:.1%} of the work are left, the goal is {at_most:.0%}. Remove more: schedules.ratio_for_macs."
-    assert accuracy >= reference_accuracy - 0.04, (
-        f"It is right on {accuracy:.1%}, the whole network on {reference_accuracy:.1%}. Fine-tune longer or in more rounds."
+    reached(
+        accuracy >= reference_accuracy - 0.04,
+        f"It is right on {accuracy:.1%}, the whole network on {reference_accuracy:.1%}. Fine-tune longer or in more rounds.",
+        accuracy,
+        reference_accuracy,
     )
     right(f"{work:.1%} of the work at {accuracy:.1%}; the whole network has {reference_accuracy:.1%}.")

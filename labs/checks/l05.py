@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import rel_entr, softmax
 from scipy.stats import t as students_t
 
-from checks import close, right
+from checks import close, reached, right
 from projectkit import distill
 
 
@@ -160,8 +160,11 @@ def generations(line) -> None:
 def small_enough(share: float, accuracy: float, teacher_accuracy: float, at_most: float) -> None:
     """The student's multiply-accumulates relative to the teacher's, its accuracy, the teacher's, and the goal for the first."""
     assert share <= at_most, f"It needs {share:.1%} of the teacher's work, the goal is {at_most:.0%}. Make it narrower."
-    assert accuracy >= teacher_accuracy - 0.05, (
-        f"It is right on {accuracy:.1%}, the teacher on {teacher_accuracy:.1%}. Train longer; let the teacher answer all images."
+    reached(
+        accuracy >= teacher_accuracy - 0.05,
+        f"It is right on {accuracy:.1%}, the teacher on {teacher_accuracy:.1%}. Train longer; let the teacher answer all images.",
+        accuracy,
+        teacher_accuracy,
     )
     right(f"{share:.1%} of the work at {accuracy:.1%}; the teacher has {teacher_accuracy:.1%}.")
 
@@ -169,7 +172,10 @@ def small_enough(share: float, accuracy: float, teacher_accuracy: float, at_most
 def eight_bits(bits: float, accuracy: float, student_accuracy: float) -> None:
     """Stored bits per weight of the file, its accuracy, and that of the float student."""
     assert bits <= 8.5, f"The file has {bits:.1f} bits per weight, expected 8. Export with precision='int8'."
-    assert accuracy >= student_accuracy - 0.03, (
-        f"It is right on {accuracy:.1%}, the float student on {student_accuracy:.1%}. Lower the learning rate, or train longer."
+    reached(
+        accuracy >= student_accuracy - 0.03,
+        f"It is right on {accuracy:.1%}, the float student on {student_accuracy:.1%}. Lower the learning rate, or train longer.",
+        accuracy,
+        student_accuracy,
     )
     right(f"{bits:.0f} bits per weight at {accuracy:.1%}; with floats {student_accuracy:.1%}.")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from checks import close, right
+from checks import close, reached, right
 from projectkit import nas
 
 
@@ -104,5 +104,9 @@ def chosen(trial, study) -> None:
     front_numbers = sorted(one.number for one in study.best_trials)
     assert trial.number in front_numbers, f"Trial {trial.number} is beaten by another. The front: {front_numbers}."
     accuracy, latency = trial.values
-    assert accuracy >= 0.9, f"Trial {trial.number} is right on {accuracy:.1%}; choose a more accurate one, or search longer."
+    reached(
+        accuracy >= 0.9,
+        f"Trial {trial.number} is right on {accuracy:.1%}; choose a more accurate one, or search longer.",
+        accuracy,
+    )
     right(f"trial {trial.number} of the front: {accuracy:.1%}, {latency:.2f} times the reference's latency.")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from checks import close, right
+from checks import close, reached, right
 
 
 def kd_loss(student) -> None:
@@ -68,7 +68,10 @@ def chosen(trial, study, teacher_accuracy: float) -> None:
     front_numbers = sorted(one.number for one in study.best_trials)
     assert trial.number in front_numbers, f"Trial {trial.number} is beaten by another. The front: {front_numbers}."
     accuracy, latency = trial.values
-    assert accuracy >= teacher_accuracy - 0.1, (
-        f"Trial {trial.number} is right on {accuracy:.1%}, its teacher on {teacher_accuracy:.1%}. Choose a more accurate one."
+    reached(
+        accuracy >= teacher_accuracy - 0.1,
+        f"Trial {trial.number} is right on {accuracy:.1%}, its teacher on {teacher_accuracy:.1%}. Choose a more accurate one.",
+        accuracy,
+        teacher_accuracy,
     )
     right(f"trial {trial.number}: {accuracy:.1%} at {latency:.2f} times the reference's latency; teacher {teacher_accuracy:.1%}.")

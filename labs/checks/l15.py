@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import log_softmax, softmax
 from scipy.stats import entropy
 
-from checks import close, right
+from checks import close, reached, right
 
 
 def diagram(student) -> None:
@@ -152,13 +152,23 @@ def mixed(student) -> None:
 def calibrated(before, after, same_answers) -> None:
     """The calibration errors of the network and of the file with the temperature, and whether the answers are the same."""
     assert same_answers, "The file's answers are not those of the network; a temperature changes no answer. Fold nothing else."
-    assert after < 0.7 * before, f"The error went from {before:.3f} to {after:.3f}, expected 0.7 of it. Is T of the right data?"
+    reached(
+        after < 0.7 * before,
+        f"The error went from {before:.3f} to {after:.3f}, expected 0.7 of it. Is T of the right data?",
+        after,
+        before,
+    )
     right(f"calibration error {before:.3f} → {after:.3f}, every answer as before.")
 
 
 def better_together(alone, together) -> None:
     """The NLL of one calibrated network and of the file that holds several."""
-    assert together <= alone + 0.01, f"The NLL is {together:.3f}, that of one network {alone:.3f}. Do all members differ?"
+    reached(
+        together <= alone + 0.01,
+        f"The NLL is {together:.3f}, that of one network {alone:.3f}. Do all members differ?",
+        together,
+        alone,
+    )
     right(f"NLL {alone:.3f} → {together:.3f}.")
 
 

@@ -25,7 +25,11 @@ from projectkit.types import Recipe
 LAB = "l01_quantization"
 ME = "ada@example.edu"  # your e-mail address, as your course knows it
 WORK = f"work/{LAB}"
-DATASET, WIDTHS, EPOCHS = {"quick": ("digits", (48, 96, 192), 10), "full": ("mnist", (32, 64, 128), 3)}[scale.current()]
+DATASET, WIDTHS, EPOCHS = {
+    "quick": ("digits", (48, 96, 192), 10),
+    "full": ("mnist", (32, 64, 128), 3),
+    "smoke": ("digits", (48, 96, 192), 1),  # for the tests of this notebook
+}[scale.current()]
 
 dataset = data.load(DATASET)
 calibration, validation = dataset.train.x[:200], dataset.val.take(1000)

@@ -27,10 +27,11 @@ from projectkit.types import Artifact, Recipe
 LAB = "l10_deployment"
 ME = "ada@example.edu"  # your e-mail address, as your course knows it
 WORK = f"work/{LAB}"
-DATASET, WIDTHS, IMAGES, EPOCHS = {"quick": ("digits", (48, 96, 192), 1077, 10), "full": ("mnist", (32, 64, 128), 20_000, 2)}[
-    scale.current()
-]
-RAM = {"quick": 1380, "full": 11_200}[scale.current()]  # bytes that the device has for activations
+DATASET, WIDTHS, IMAGES, EPOCHS, RAM = {  # RAM: bytes that the device has for activations
+    "quick": ("digits", (48, 96, 192), 1077, 10, 1380),
+    "full": ("mnist", (32, 64, 128), 20_000, 2, 11_200),
+    "smoke": ("digits", (48, 96, 192), 256, 1, 1380),  # for the tests of this notebook
+}[scale.current()]
 
 dataset = data.load(DATASET)
 dataset = replace(dataset, train=dataset.train.take(IMAGES))
@@ -388,7 +389,11 @@ for name in devices.KNOWN:
 
 # %%
 DEVICE = devices.read_device("here")
-SWEEP = {"quick": [(8, 16, 32), (14, 32, 64), (24, 48, 96)], "full": [(6, 16, 32), (10, 24, 48), (16, 32, 64)]}[scale.current()]
+SWEEP = {
+    "quick": [(8, 16, 32), (14, 32, 64), (24, 48, 96)],
+    "full": [(6, 16, 32), (10, 24, 48), (16, 32, 64)],
+    "smoke": [(8, 16, 32)],
+}[scale.current()]
 candidates = {}
 for widths in SWEEP:
     small = models.build("convnet", dataset, widths=widths)

@@ -28,14 +28,12 @@ from projectkit.uncertainty import CALIBRATORS, CONFORMAL, OOD_SCORES, SCORES, s
 LAB = "l15_uncertainty"
 ME = "ada@example.edu"  # your e-mail address, as your course knows it
 WORK = f"work/{LAB}"
-DATASET, LABELLED, TIMES, WIDTHS = {"quick": ("digits", 100, 10, (128, 128)), "full": ("mnist", 1000, 4, (64, 64))}[
-    scale.current()
-]
-RECIPE = {
-    "quick": Recipe(epochs=15, batch_size=50, learning_rate=1e-2),
-    "full": Recipe(epochs=12, batch_size=100, learning_rate=1e-2),
+DATASET, LABELLED, TIMES, WIDTHS, RECIPE, SEEDS, MEMBERS = {
+    "quick": ("digits", 100, 10, (128, 128), Recipe(epochs=15, batch_size=50, learning_rate=1e-2), (0, 1, 2), 5),
+    "full": ("mnist", 1000, 4, (64, 64), Recipe(epochs=12, batch_size=100, learning_rate=1e-2), (0, 1, 2), 5),
+    # For the tests of this notebook:
+    "smoke": ("digits", 100, 10, (128, 128), Recipe(epochs=2, batch_size=50, learning_rate=1e-2), (0, 1), 2),
 }[scale.current()]
-SEEDS, MEMBERS = (0, 1, 2), 5
 
 dataset = data.load(DATASET)
 calibration = dataset.val.take(1000)  # used neither for training nor for evaluation

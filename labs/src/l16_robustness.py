@@ -27,13 +27,16 @@ from projectkit.types import Recipe
 LAB = "l16_robustness"
 ME = "ada@example.edu"  # your e-mail address, as your course knows it
 WORK = f"work/{LAB}"
-DATASET, EPSILON = {"quick": ("digits", 0.1), "full": ("mnist", 0.1)}[scale.current()]
-RECIPE = {"quick": Recipe(epochs=8, learning_rate=4e-3), "full": Recipe(epochs=2, learning_rate=2e-3)}[scale.current()]
-WIDTHS, SEEDS = (16, 32, 64), (0, 1, 2)
+DATASET, RECIPE, WIDTHS, SEEDS, IMAGES = {
+    "quick": ("digits", Recipe(epochs=8, learning_rate=4e-3), (16, 32, 64), (0, 1, 2), 200),
+    "full": ("mnist", Recipe(epochs=2, learning_rate=2e-3), (16, 32, 64), (0, 1, 2), 200),
+    "smoke": ("digits", Recipe(epochs=1, learning_rate=4e-3), (8, 16, 32), (0, 1), 40),  # for the tests of this notebook
+}[scale.current()]
+EPSILON = 0.1
 
 dataset = data.load(DATASET)
 dataset = replace(dataset, train=dataset.train.take(20_000))
-images = dataset.val.take(200)
+images = dataset.val.take(IMAGES)
 calibration = dataset.train.x[:200]
 
 

@@ -84,7 +84,11 @@ smallest = 2.0
 # measurement at the end. Looking at `test` twice gives figures that are too good, and that nobody can repeat.
 
 # %%
-DATASET, WIDTHS, EPOCHS = {"quick": ("digits", (48, 96, 192), 10), "full": ("mnist", (32, 64, 128), 3)}[scale.current()]
+DATASET, WIDTHS, EPOCHS = {
+    "quick": ("digits", (48, 96, 192), 10),
+    "full": ("mnist", (32, 64, 128), 3),
+    "smoke": ("digits", (48, 96, 192), 1),  # for the tests of this notebook
+}[scale.current()]
 dataset = data.load(DATASET)
 check.no_leak(dataset)
 check.enough_images(len(dataset.test), smallest)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from projectkit.errors import SubmissionError
+from projectkit.scale import SCALES
 from projectkit.submit.fields import FileEntry, check_entry, check_fields, check_file, check_object, check_text, show
 from projectkit.submit.limits import LIMITS
 from projectkit.submit.project import REPORT, ProjectEntry, dump_project, parse_project
@@ -16,7 +17,6 @@ from projectkit.submit.study import STUDY
 from projectkit.types import FORMATS
 
 FORMAT_VERSION = 1
-SCALES = ("quick", "full")
 MANIFEST, ANSWERS = "manifest.json", "answers.npz"
 SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 LAB = re.compile(r"[a-z][a-z0-9_]{0,59}")

@@ -51,7 +51,7 @@ def running(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def test_images():
+def images():
     return load("digits").test.take(50)
 
 
@@ -60,18 +60,18 @@ def lite(tmp_path):
     return Artifact.of(saved(tmp_path, "linear.tflite", linear_tflite()))
 
 
-def test_a_device_that_dies_in_the_middle_is_replaced_or_missed(running, lite, test_images):
+def test_a_device_that_dies_in_the_middle_is_replaced_or_missed(running, lite, images):
     """With a measurement under way: another of the label takes it over; without one, the wait has an end. Nothing of the
     measurement outlives its agent."""
     with agents(running, "first", labels=("pair",)) as (first,), ThreadPoolExecutor(2) as pool:
-        answer = pool.submit(measure_on, running.device("pair"), lite, test_images, budget=0.05)
+        answer = pool.submit(measure_on, running.device("pair"), lite, images, budget=0.05)
         wait_for(lambda: measurements(first))
         with agents(running, "second", labels=("pair",)) as (second,):
             doomed = measurements(first)  # perhaps the answer came while the second one started
             kill(first)
             profile = answer.result(timeout=120)
             assert profile.device.startswith("second: " if doomed else "first: ")
-            answer = pool.submit(measure_remote, running.device("pair"), [lite], test_images, budget=0.05, gone=1.0)
+            answer = pool.submit(measure_remote, running.device("pair"), [lite], images, budget=0.05, gone=1.0)
             wait_for(lambda: measurements(second))
             doomed += measurements(second)
             second.terminate()  # asked to end, it does not finish first
@@ -82,37 +82,37 @@ def test_a_device_that_dies_in_the_middle_is_replaced_or_missed(running, lite, t
     wait_for(lambda: not running.left_behind())
 
 
-def test_a_device_that_falls_silent_is_replaced(lite, test_images, tmp_path):
+def test_a_device_that_falls_silent_is_replaced(lite, images, tmp_path):
     """As when its network is cut: nobody closes the connection. The scheduler's worker-ttl says how long that may last."""
     with (
         farm(tmp_path / "farm", secure=False, DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="3 s") as made,
         agents(made, "first", "second") as processes,
         ThreadPoolExecutor(1) as pool,
     ):
-        answer = pool.submit(measure_on, made.device("bench"), lite, test_images, budget=2.0)
+        answer = pool.submit(measure_on, made.device("bench"), lite, images, budget=2.0)
         wait_for(lambda: any(measurements(process) for process in processes))
         silent = next(index for index, process in enumerate(processes) if measurements(process))
         os.killpg(processes[silent].pid, signal.SIGSTOP)
         assert answer.result(timeout=120).device.startswith(("second: ", "first: ")[silent])
 
 
-def test_a_measurement_that_ends_devices_is_given_up(lite, test_images, tmp_path):
+def test_a_measurement_that_ends_devices_is_given_up(lite, images, tmp_path):
     """Whatever kills one device after the other: some must be left for the others' work."""
     with (
         farm(tmp_path / "farm", secure=False, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1") as made,
         agents(made, "first", "second", "third") as processes,
         ThreadPoolExecutor(1) as pool,
     ):
-        answer = pool.submit(measure_on, made.device("bench"), lite, test_images, budget=5.0)
+        answer = pool.submit(measure_on, made.device("bench"), lite, images, budget=5.0)
         for _ in range(2):
             wait_for(lambda: any(measurements(process) for process in processes))
             kill(next(process for process in processes if measurements(process)))
         with pytest.raises(DeviceError, match="2 devices disappeared one after the other"):
             answer.result(timeout=120)
-        assert measure_on(made.device("bench"), lite, test_images, budget=0.05).values["accuracy"]
+        assert measure_on(made.device("bench"), lite, images, budget=0.05).values["accuracy"]
 
 
-def test_models_that_take_too_much_leave_the_device_to_the_others(running, lite, test_images, tmp_path):
+def test_models_that_take_too_much_leave_the_device_to_the_others(running, lite, images, tmp_path):
     """Too much memory, too much time, a damaged file: each a sentence, with honest work waiting behind them."""
     huge, slow, damaged = (
         Artifact.of(saved(tmp_path, name, content))
@@ -124,10 +124,10 @@ def test_models_that_take_too_much_leave_the_device_to_the_others(running, lite,
     )
     with agents(running, "small", labels=(), memory=1e9), ThreadPoolExecutor(4) as pool:
         device = running.device("small")
-        much = pool.submit(measure_on, device, huge, test_images, budget=0.05)
-        broken = pool.submit(measure_on, device, damaged, test_images, budget=0.05)
-        late = pool.submit(measure_on, device, slow, test_images, limit=4.0)
-        honest = pool.submit(measure_on, device, lite, test_images, budget=0.05)
+        much = pool.submit(measure_on, device, huge, images, budget=0.05)
+        broken = pool.submit(measure_on, device, damaged, images, budget=0.05)
+        late = pool.submit(measure_on, device, slow, images, limit=4.0)
+        honest = pool.submit(measure_on, device, lite, images, budget=0.05)
         with pytest.raises(DeviceError, match=r"small: the model needs more memory than the 1,000 MB"):
             much.result(timeout=120)
         with pytest.raises(ArtifactError, match=r"damaged\.tflite"):
@@ -138,32 +138,32 @@ def test_models_that_take_too_much_leave_the_device_to_the_others(running, lite,
     assert not running.left_behind()
 
 
-def test_versions_that_differ_are_named_and_the_fitting_device_measures(running, lite, test_images, tmp_path):
+def test_versions_that_differ_are_named_and_the_fitting_device_measures(running, lite, images, tmp_path):
     """The other agent finds another ONNX Runtime installed, ahead of the real one."""
     saved(tmp_path / "onnxruntime-0.0.1.dist-info", "METADATA", b"Metadata-Version: 2.1\nName: onnxruntime\nVersion: 0.0.1\n")
     other = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     with agents(running, "other", labels=("mixed",), **other) as (process,), ThreadPoolExecutor(1) as pool:
         expected = rf"other: .*onnxruntime is {versions()['onnxruntime']} here, 0\.0\.1 there"
         with pytest.raises(DeviceError, match=expected):
-            measure_on(running.device("mixed"), lite, test_images)
+            measure_on(running.device("mixed"), lite, images)
         assert not measurements(process)
         with agents(running, "same", labels=("mixed",)) as (same,):
-            assert measure_on(running.device("mixed"), lite, test_images, budget=0.05).device.startswith("same: ")
-            answer = pool.submit(measure_remote, running.device("mixed"), [lite], test_images, gone=1.0)
+            assert measure_on(running.device("mixed"), lite, images, budget=0.05).device.startswith("same: ")
+            answer = pool.submit(measure_remote, running.device("mixed"), [lite], images, gone=1.0)
             wait_for(lambda: measurements(same))
             kill(same)  # the other one is still there, but it is not waited for
             with pytest.raises(DeviceError, match="disappeared in the middle"):
                 answer.result(timeout=120)
 
 
-def test_an_agent_itself_refuses_a_job_of_other_versions(running, lite, test_images):
+def test_an_agent_itself_refuses_a_job_of_other_versions(running, lite, images):
     """One that came to it past the look of the sender, and one that did not arrive whole."""
     from distributed import Client
 
     job = Job((("linear.tflite", lite.sha256),), 1, 0.05, None, 60.0, versions() | {"projectkit": "99.0"})
     torn = replace(job, versions=versions(), models=(("linear.tflite", "0" * 64),))
     with agents(running, "careful", labels=()), Client(running.scheduler, set_as_default=False) as client:
-        packed = [pack(one, [lite], test_images.x, None) for one in (job, torn)]
+        packed = [pack(one, [lite], images.x, None) for one in (job, torn)]
         answers = [json.loads(client.submit(measure_job, one, resources={"device:careful": 1}).result(60)) for one in packed]
     assert answers[0]["error"] == "DeviceError" and "projectkit is 99.0 here" in answers[0]["message"]
     assert answers[1]["error"] == "DeviceError" and "its checksum differs" in answers[1]["message"]
@@ -178,11 +178,11 @@ def test_a_file_larger_than_the_memory_is_not_even_sent(lite):
 
 
 @pytest.mark.parametrize("address", REFUSED)
-def test_without_certificates_only_this_machine_is_spoken_to(address, lite, test_images):
+def test_without_certificates_only_this_machine_is_spoken_to(address, lite, images):
     with pytest.raises(DeviceError, match=r"anybody could have .* run anything"):
         parse_address(address)
     with pytest.raises(DeviceError, match="Use tls:// with certificates"):
-        measure_on(Remote(address), lite, test_images)  # made by hand, past the look at the text
+        measure_on(Remote(address), lite, images)  # made by hand, past the look at the text
     result = CliRunner().invoke(app, ["agent", "--scheduler", address, "--name", "jetson-1"])
     assert result.exit_code == 2 and "tcp:// is accepted to 127.0.0.1 alone" in result.output
 
@@ -222,10 +222,10 @@ def test_tls_without_its_files_is_said(options, reason, tmp_path, monkeypatch):
         assert result.exit_code == 2 and reason in result.output
 
 
-def test_no_scheduler_is_said_in_a_sentence(lite, test_images, monkeypatch):
+def test_no_scheduler_is_said_in_a_sentence(lite, images, monkeypatch):
     monkeypatch.setattr(remote, "CONNECT", 1.0)
     with pytest.raises(DeviceError, match="no scheduler can be spoken to"):
-        measure_on(Remote("tcp://127.0.0.1:9"), lite, test_images)
+        measure_on(Remote("tcp://127.0.0.1:9"), lite, images)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "a/b"])
@@ -241,19 +241,19 @@ def test_an_agent_of_a_taken_name_is_refused(running):
         assert len(connected(running.device("twin"))) == 1
 
 
-def test_a_job_arrives_as_it_was_packed(tmp_path, test_images):
+def test_a_job_arrives_as_it_was_packed(tmp_path, images):
     files = [saved(tmp_path, "a.tflite", linear_tflite()), saved(tmp_path, "b.onnx", linear_onnx())]
     artifacts = [Artifact.of(path) for path in files]
     models = tuple((path.name, artifact.sha256) for path, artifact in zip(files, artifacts, strict=True))
     job = Job(models, threads=2, budget=0.5, baseline=1, seconds=9.0, versions={"a": "1"})
-    packed = pack(job, artifacts, test_images.x, test_images.y)
+    packed = pack(job, artifacts, images.x, images.y)
     (tmp_path / "there").mkdir()
     arrived, there, data = unpack(packed, tmp_path / "there")
     assert arrived == job and [one.sha256 for one in there] == [one.sha256 for one in artifacts]
-    assert (data.x == test_images.x).all() and (data.y == test_images.y).all()
+    assert (data.x == images.x).all() and (data.y == images.y).all()
     files[0].write_bytes(b"changed")
     with pytest.raises(ArtifactError, match="has changed"):
-        pack(job, artifacts, test_images.x, None)
+        pack(job, artifacts, images.x, None)
 
 
 def test_differences_name_both_sides():

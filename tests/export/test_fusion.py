@@ -36,7 +36,8 @@ def normalizations(model: keras.Model) -> int:
     return sum(isinstance(layer, layers.BatchNormalization) for layer in model._flatten_layers())
 
 
-def check(model: keras.Model, *, left: int = 0) -> keras.Model:
+def assert_folded(model: keras.Model, *, left: int = 0) -> keras.Model:
+    """That the same answers come from `left` normalizations and that `model` stays as it was; the folded network."""
     x = RNG.random((3, *model.input_shape[1:]), dtype=np.float32)
     expected, weights = model(x).numpy(), [weight.numpy() for weight in model.weights]
     fused = export.fuse(model)
@@ -50,12 +51,12 @@ def check(model: keras.Model, *, left: int = 0) -> keras.Model:
 
 @pytest.mark.parametrize("name", models.BUILDERS)
 def test_every_network_answers_the_same_without_its_normalization(name):
-    check(with_statistics(models.BUILDERS[name]((16, 16, 3), 10)))
+    assert_folded(with_statistics(models.BUILDERS[name]((16, 16, 3), 10)))
 
 
 def test_mobilenet_v2():
     options = {"weights": None, "classes": 10, "classifier_activation": None, "alpha": 0.35}
-    fused = check(with_statistics(keras.applications.MobileNetV2((32, 32, 3), **options)))
+    fused = assert_folded(with_statistics(keras.applications.MobileNetV2((32, 32, 3), **options)))
     assert not any(isinstance(layer, layers.ReLU) for layer in fused.layers)
 
 
@@ -72,12 +73,13 @@ def test_mobilenet_v2():
     ids=["convolution", "grouped", "depthwise", "separable", "dense"],
 )
 def test_every_kind_of_layer_takes_every_kind_of_normalization_in(layer, norm):
-    fused = check(network(layer(), layers.BatchNormalization(**norm), layers.ReLU(6.0)))
+    fused = assert_folded(network(layer(), layers.BatchNormalization(**norm), layers.ReLU(6.0)))
     assert len(fused.layers) == 2
 
 
 def test_a_one_dimensional_convolution():
-    check(network(layers.Conv1D(4, 3, use_bias=False), layers.BatchNormalization(), layers.Activation("tanh"), shape=(12, 3)))
+    stack = layers.Conv1D(4, 3, use_bias=False), layers.BatchNormalization(), layers.Activation("tanh")
+    assert_folded(network(*stack, shape=(12, 3)))
 
 
 def test_what_cannot_be_folded_stays():
@@ -91,7 +93,7 @@ def test_what_cannot_be_folded_stays():
     twice = layers.Conv2D(4, 3, padding="same")
     x = layers.BatchNormalization(name="behind_a_shared_layer")(twice(twice(x)))
     x = layers.Activation("softmax", name="mixes_channels")(layers.Dense(4)(x))
-    fused = check(with_statistics(keras.Model(image, x)), left=5)
+    fused = assert_folded(with_statistics(keras.Model(image, x)), left=5)
     assert fused.get_layer("mixes_channels")
 
 
@@ -107,7 +109,7 @@ def test_an_output_inside_the_network_keeps_its_values():
 def test_a_network_inside_a_network_is_folded_too():
     inner = keras.Sequential([keras.Input((12, 12, 3)), layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU()])
     image = keras.Input((12, 12, 3))
-    check(with_statistics(keras.Model(image, layers.Dense(2)(layers.Flatten()(inner(image))))))
+    assert_folded(with_statistics(keras.Model(image, layers.Dense(2)(layers.Flatten()(inner(image))))))
 
 
 def test_a_network_without_a_graph_is_refused():

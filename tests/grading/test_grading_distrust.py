@@ -124,16 +124,16 @@ def test_of_millions_of_parts_a_few_are_read():
 def test_any_bytes_are_a_checked_record_or_nothing(stream, kind, cut):
     """Raw, framed, and behind an honest start."""
     for said in (stream, part(kind, 0, stream), part(RECORD, 0, json.dumps(HONEST).encode())[: -cut or None] + stream):
-        check(slot_reports(said, ["first"])["first"])
+        assert_within_bounds(slot_reports(said, ["first"])["first"])
 
 
 @given(value=VALUES, field=some.sampled_from([*HONEST, "shape"]))
 def test_any_json_is_a_checked_record_or_nothing(value, field):
     text = json.dumps(HONEST | {field: value}).encode()
-    check(slot_reports(part(RECORD, 0, text) + part(OUTPUTS, 0, text + b"\n" + bytes(16)), ["first"])["first"])
+    assert_within_bounds(slot_reports(part(RECORD, 0, text) + part(OUTPUTS, 0, text + b"\n" + bytes(16)), ["first"])["first"])
 
 
-def check(said: SlotReport) -> None:
+def assert_within_bounds(said: SlotReport) -> None:
     """That every field is of its type and within its bounds."""
     assert said.outputs is None or said.outputs.dtype == np.dtype("<f4")
     if said.record is None:

@@ -24,32 +24,47 @@ def test_a_model_made_by_hand(tmp_path):
     assert graph.operators == (("FULLY_CONNECTED", 1),)
 
 
-def test_an_edited_shape_is_found(files, tmp_path):
-    """Editing the shapes of a .tflite file changes what it seems to cost; the runtime computes them anew."""
+def edited(path, target, change) -> Artifact:
+    """The file at `path` after `change(graph)`, written to `target`."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    honest = Artifact.of(files["residual-float32.tflite"])
-    check_shapes(honest)
-    model = schema.ModelT.InitFromPackedBuf(files["residual-float32.tflite"].read_bytes(), 0)
-    graph = model.subgraphs[0]
-    for operator in graph.operators:
-        tensor = graph.tensors[operator.outputs[0]]
-        tensor.shape = [1] * (len(tensor.shape) - 1) + [tensor.shape[-1]]
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    change(model.subgraphs[0])
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
-    path = tmp_path / "edited.tflite"
-    path.write_bytes(bytes(builder.Output()))
-    edited = Artifact.of(path)
-    assert read_graph(edited).macs < read_graph(honest).macs
+    target.write_bytes(bytes(builder.Output()))
+    return Artifact.of(target)
+
+
+def test_an_edited_shape_is_found(files, tmp_path):
+    """Editing the shapes of a .tflite file changes what it seems to cost; the runtime computes them anew."""
+    honest = Artifact.of(files["residual-float32.tflite"])
+    check_shapes(honest)
+
+    def shrink(graph):
+        for operator in graph.operators:
+            tensor = graph.tensors[operator.outputs[0]]
+            tensor.shape = [1] * (len(tensor.shape) - 1) + [tensor.shape[-1]]
+
+    cheaper = edited(files["residual-float32.tflite"], tmp_path / "edited.tflite", shrink)
+    assert read_graph(cheaper).macs < read_graph(honest).macs
     with pytest.raises(ArtifactError, match="has shape"):
-        check_shapes(edited)
+        check_shapes(cheaper)
 
 
 @pytest.mark.parametrize("kind", ["int8.tflite", "float16.tflite", "float32.tflite"])
 @pytest.mark.parametrize("model", ["mlp", "conv", "residual"])
-def test_honest_shapes_pass(files, model, kind):
-    check_shapes(Artifact.of(files[f"{model}-{kind}"]))
+def test_of_every_file_honest_shapes_pass_and_an_edited_one_does_not(files, model, kind, tmp_path):
+    path = files[f"{model}-{kind}"]
+    check_shapes(Artifact.of(path))  # raises nothing
+
+    def widen(graph):
+        tensor = graph.tensors[graph.operators[-1].outputs[0]]
+        tensor.shape = [*tensor.shape[:-1], 2 * tensor.shape[-1]]
+
+    with pytest.raises(ArtifactError, match="has shape"):
+        check_shapes(edited(path, tmp_path / "edited.tflite", widen))
 
 
 def test_a_custom_operator_is_refused(tmp_path):
