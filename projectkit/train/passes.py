@@ -33,7 +33,7 @@ def pass_over(model: keras.Model, step: Callable, batch_size: int, *, like: tupl
     return tf.function(whole, input_signature=signature)
 
 
-def rows(arrays, which: slice):
+def rows(arrays, which: slice | np.ndarray):
     """These rows of an array, or of each array of a tuple."""
     return tf.nest.map_structure(lambda array: array[which], arrays)
 
