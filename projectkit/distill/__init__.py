@@ -14,6 +14,7 @@ from projectkit import tensorflow_quietly  # noqa: F401 — before anything belo
 from projectkit.distill.attention import attention_transfer
 from projectkit.distill.born_again import Generation, born_again
 from projectkit.distill.checks import FeatureLoss, Loss
+from projectkit.distill.contract import check_loss
 from projectkit.distill.decoupled import decoupled
 from projectkit.distill.distill import distill
 from projectkit.distill.few_labels import hide_labels, labelled
@@ -33,6 +34,7 @@ __all__ = [
     "Match",
     "attention_transfer",
     "born_again",
+    "check_loss",
     "decoupled",
     "distill",
     "hide_labels",

@@ -10,6 +10,7 @@ smaller = remove(model, {"conv2d_1": keep_best(scores, ratio=0.5)})
 from projectkit import tensorflow_quietly  # noqa: F401 — before anything below imports tf_keras
 
 # isort: split
+from projectkit.prune.contract import check_score
 from projectkit.prune.fpgm import fpgm
 from projectkit.prune.groups import groups
 from projectkit.prune.lfe import lfe
@@ -25,6 +26,7 @@ __all__ = [
     "Group",
     "Place",
     "Score",
+    "check_score",
     "compute",
     "fpgm",
     "groups",

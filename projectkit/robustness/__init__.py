@@ -14,6 +14,7 @@ from projectkit.robustness.attacks import ATTACKS
 from projectkit.robustness.ball import NORMS, distances, project
 from projectkit.robustness.boundary import boundary
 from projectkit.robustness.carlini_wagner import carlini_wagner
+from projectkit.robustness.contract import check_attack
 from projectkit.robustness.corruptions import COMMON, CORRUPTIONS, MNIST_C, SEVERITIES, mean_corruption_error
 from projectkit.robustness.deepfool import deepfool
 from projectkit.robustness.evaluate import Attack, attacked, evaluate
@@ -52,6 +53,7 @@ __all__ = [
     "boundary",
     "carlini_wagner",
     "certify",
+    "check_attack",
     "deepfool",
     "defended",
     "distances",
