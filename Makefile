@@ -66,7 +66,7 @@ solved: $(READY)
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/python -m mypy
 
 notebooks: $(READY)
 	@$(BIN)/python labs/build.py
