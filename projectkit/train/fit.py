@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tf_keras as keras
@@ -12,6 +13,9 @@ from projectkit.train import checkpoint as checkpoints
 from projectkit.train.augment import AUGMENTATIONS
 from projectkit.train.history import History
 from projectkit.types import Dataset, Recipe
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def fit(
@@ -104,10 +108,10 @@ class _Bar(keras.callbacks.Callback):
     def __enter__(self) -> "_Bar":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def on_train_batch_end(self, batch, logs=None) -> None:
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
         self._bar.update(1)
 
     def show(self, last: dict[str, float]) -> None:
@@ -165,12 +169,12 @@ def optimizer_for(recipe: Recipe, dataset: Dataset) -> keras.optimizers.Optimize
     return optimizers[recipe.optimizer](rate, weight_decay=recipe.weight_decay or None)
 
 
-def _loss(recipe: Recipe, classes: int):
+def _loss(recipe: Recipe, classes: int) -> "Callable[[tf.Tensor, tf.Tensor], tf.Tensor]":
     if not recipe.label_smoothing:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
 
-    def loss(labels, logits):
+    def loss(labels: "tf.Tensor", logits: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
 
         return smooth(tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), classes), logits)
