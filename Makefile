@@ -84,7 +84,7 @@ baselines: $(READY)
 	@$(BIN)/python grading/baselines/build.py
 
 references: $(READY)
-	@$(BIN)/python -m grading.reference
+	@$(BIN)/python -m grading.reference tests/grading/references
 
 figures: $(READY)
 	@$(BIN)/python benchmarks/figures.py

@@ -3,6 +3,6 @@ that trains: nothing of the grading path imports them.
 
     python -m grading.reference.l01_quantization reference.zip quick
 
-What they built at quick scale is kept in kept/, so that the rubrics are proven in seconds; `make references` builds all of
-them anew.
+What they build at quick scale is kept in tests/grading/references/, so that a rubric is proven in seconds; `make references`
+builds them anew.
 """

@@ -11,7 +11,6 @@ from projectkit.submit.study import STUDY
 from projectkit.types import Arrays
 
 STUDENT = "reference@example.edu"
-KEPT = Path(__file__).parent / "kept"  # a submission of every lab at quick scale; `make references` builds them anew
 
 
 def reference_answers(lab: str, student: str = STUDENT) -> dict[str, Arrays]:

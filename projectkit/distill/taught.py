@@ -56,8 +56,12 @@ class Taught(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Set back to 0 by Keras before every epoch."""
+        """Set back to 0 before every epoch."""
         return [self._loss_mean, self._hits, self._labelled]
+
+    def get_metrics_result(self) -> dict[str, tf.Tensor]:
+        """Loss and accuracy since the metrics were set back. Without any label, the accuracy is not a number, and not 0."""
+        return {"loss": self._loss_mean.result(), "accuracy": self._hits.result() / self._labelled.result()}
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor | tuple[tf.Tensor, tf.Tensor]]) -> dict[str, tf.Tensor]:
         """One step of the optimizer. The teacher answers outside the tape."""
@@ -108,8 +112,7 @@ class Taught(keras.Model):
         self._loss_mean.update_state(loss, sample_weight=tf.shape(logits)[0])
         self._hits.update_state(tf.cast(tf.argmax(logits, axis=1) == labels, tf.float32))
         self._labelled.update_state(tf.cast(labels >= 0, tf.float32))
-        # Without any label, the accuracy is not a number, and not 0.
-        return {"loss": self._loss_mean.result(), "accuracy": self._hits.result() / self._labelled.result()}
+        return self.get_metrics_result()
 
 
 def with_features(model: keras.Model, layers: Sequence[str]) -> keras.Model:

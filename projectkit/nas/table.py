@@ -9,7 +9,7 @@ After Ying et al., "NAS-Bench-101", 2019, a thousand times smaller. benchmarks/n
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from projectkit.errors import ModelError
 from projectkit.nas.repair import repair
 from projectkit.nas.space import Space
 from projectkit.nas.types import Architecture, Cost
-from projectkit.types import Dataset, Recipe, Split
+from projectkit.types import Dataset, Recipe
 
 SPACE = Space(
     depth=(1, 2, 3), filters=(4, 8, 16), kernel=(3,), stride=(1, 2), depthwise=(False,), activation=("relu",), skip=(False, True)
@@ -124,40 +124,17 @@ def load(path: Path = FILE) -> Table:
 
 
 def train_once(architecture: Architecture, dataset: Dataset, *, seed: int) -> Run:
-    """Trains the architecture as the table's were: on `dataset.train` by RECIPE, in about a second on one core. Loads TensorFlow.
-
-    As projectkit.train.fit would, with a whole epoch in one graph: networks this small take six times as long step by step.
-    """
+    """Trains the architecture as the table's were: on `dataset.train` by RECIPE, in about a second. Loads TensorFlow."""
+    from projectkit import train
     from projectkit.nas.network import build
-    from projectkit.train.fit import optimizer_for
 
     # isort: split
-    import tensorflow as tf
     import tf_keras as keras
 
     keras.utils.set_random_seed(seed)
-    model, optimizer = build(architecture, SHAPE, CLASSES), optimizer_for(RECIPE, dataset)
-    optimizer.build(model.trainable_variables)
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-    @tf.function
-    def learn(x, y):
-        for start in tf.range(0, len(y), RECIPE.batch_size):
-            rows = slice(start, start + RECIPE.batch_size)
-            with tf.GradientTape() as tape:
-                loss = cross_entropy(y[rows], model(x[rows], training=True))
-            gradients = tape.gradient(loss, model.trainable_variables)
-            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-
-    def accuracy(split: Split) -> float:
-        return float(np.mean(model(split.x, training=False).numpy().argmax(axis=1) == split.y))
-
-    curve, rng = [], np.random.default_rng(seed)
-    for _ in range(RECIPE.epochs):
-        order = rng.permutation(len(dataset.train))
-        learn(dataset.train.x[order], dataset.train.y[order])
-        curve.append(accuracy(dataset.val))
-    return Run(seed, tuple(curve), accuracy(dataset.test))
+    model = build(architecture, SHAPE, CLASSES)
+    history = train.fit(model, dataset, replace(RECIPE, seed=seed), progress=False)
+    return Run(seed, history.val_accuracy, train.accuracy(model, dataset.test))
 
 
 def write(entries: Mapping[str, TableEntry], dataset: Dataset, path: Path = FILE) -> None:

@@ -25,8 +25,9 @@ def logits(model: Model, x: np.ndarray) -> np.ndarray:
     Raises RobustnessError for anything else, and for answers of another shape or that are not finite.
     """
     if is_keras(model):
-        parts = [np.asarray(_functions()[0](model, part), np.float32) for part in _batches(x)]
-        return checked_logits(np.concatenate(parts) if parts else np.zeros((0, model.output_shape[-1]), np.float32), len(x))
+        from projectkit import train
+
+        return checked_logits(train.logits(model, x, batch_size=BATCH), len(x))
     if hasattr(model, "run"):
         return checked_logits(model.run(x), len(x))
     if callable(model):
@@ -50,7 +51,8 @@ def gradient(model: Model, loss: Callable, x: np.ndarray, *labels: np.ndarray) -
         )
     for some in labels:
         refuse_labels(some, model.output_shape[-1])
-    parts = [_functions()[1](model, loss, *part) for part in _batches(x, *labels)]
+    batches = ([array[start : start + BATCH] for array in (x, *labels)] for start in range(0, len(x), BATCH))
+    parts = [_slope()(model, loss, *batch) for batch in batches]
     slopes, losses, answers = (np.concatenate(column, dtype=np.float32) for column in zip(*parts, strict=True))
     checked_logits(answers, len(x))
     bad = int(np.count_nonzero(~np.isfinite(slopes).all(axis=(1, 2, 3))))
@@ -116,20 +118,10 @@ def refuse_labels(y: np.ndarray, classes: int) -> None:
         )
 
 
-def _batches(x: np.ndarray, *beside: np.ndarray) -> list:
-    """x, or tuples of x and what is beside it, in parts of at most BATCH."""
-    parts = [tuple(array[start : start + BATCH] for array in (x, *beside)) for start in range(0, len(x), BATCH)]
-    return parts if beside else [part for (part,) in parts]
-
-
 @functools.cache
-def _functions() -> tuple[Callable, Callable]:
-    """The two graphs, traced once a model and loss. TensorFlow remembers both weakly: a model that is gone is forgotten."""
+def _slope() -> Callable:
+    """The graph of `gradient`, traced once a model and loss; TensorFlow forgets those of a model that is gone."""
     import tensorflow as tf
-
-    @tf.function(reduce_retracing=True)
-    def answer(model, x):
-        return tf.cast(model(x, training=False), tf.float32)
 
     @tf.function(reduce_retracing=True)
     def slope(model, loss, x, *labels):
@@ -140,7 +132,4 @@ def _functions() -> tuple[Callable, Callable]:
             losses = loss(answers, *labels)
         return tape.gradient(losses, x, unconnected_gradients="zero"), losses, answers
 
-    def on_tensors(function):
-        return lambda *arguments: function(*(tf.constant(a) if isinstance(a, np.ndarray) else a for a in arguments))
-
-    return on_tensors(answer), on_tensors(slope)
+    return lambda model, loss, *arrays: slope(model, loss, *map(tf.constant, arrays))

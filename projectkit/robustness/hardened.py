@@ -14,7 +14,7 @@ import tf_keras as keras
 
 from projectkit.errors import RobustnessError
 from projectkit.train import History
-from projectkit.train.fit import optimizer_for, refuse_nonsense, run_epochs
+from projectkit.train.fit import Results, optimizer_for, refuse_nonsense, run_epochs
 from projectkit.types import Dataset, Recipe
 
 WATCHED = 1000  # validation images that are attacked after every epoch
@@ -67,6 +67,7 @@ def harden(
         lesson=f"{lesson.name}, warm-up {warm_up}",
         checkpoint=checkpoint,
         progress=progress,
+        around_epoch=hardened.carefully if lesson.careful else None,
     )
 
 
@@ -86,7 +87,7 @@ class Hardened(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Set back to 0 by Keras before every epoch."""
+        """Set back to 0 before every epoch."""
         return [self._loss_mean, self._hits]
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
@@ -111,17 +112,16 @@ class Hardened(keras.Model):
         logits = answers(self._network, changed)
         return self._report(cross_entropy(labels, logits), logits, labels)
 
-    def fit(self, *arguments, **options) -> keras.callbacks.History:
-        """As Keras does; a careful lesson takes the epoch back when too much of the accuracy in the exam is lost."""
-        before = [variable.numpy() for variable in self._lasting()] if self._lesson.careful else []
-        history = super().fit(*arguments, **options)
-        accuracy = history.history["val_accuracy"][-1]
-        if before and accuracy < float(self._held) - FALL:
+    def carefully(self, epoch: Callable[[], Results]) -> Results:
+        """Takes the epoch back when too much of the accuracy in the exam is lost."""
+        before = [variable.numpy() for variable in self._lasting()]
+        results = epoch()
+        if results["val_accuracy"] < float(self._held) - FALL:
             for variable, value in zip(self._lasting(), before, strict=True):
                 variable.assign(value)
         else:
-            self._held.assign(accuracy)
-        return history
+            self._held.assign(results["val_accuracy"])
+        return results
 
     def _lasting(self) -> list:
         """What an epoch that is taken back gives back: all but the step, by which the learning rate falls."""
@@ -141,7 +141,7 @@ class Hardened(keras.Model):
         hits = tf.argmax(logits, axis=1, output_type=tf.int32) == labels
         self._loss_mean.update_state(loss, sample_weight=tf.shape(logits)[0])
         self._hits.update_state(tf.cast(hits, tf.float32))
-        return {metric.name: metric.result() for metric in self.metrics}
+        return self.get_metrics_result()
 
 
 class Replayed(Hardened):

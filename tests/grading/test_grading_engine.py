@@ -77,6 +77,13 @@ def options(course, **changes):
     return Options(**({"rubrics": course / "rubrics", "salt": "salt"} | changes))
 
 
+def test_what_was_packed_at_the_scale_of_the_tests_is_not_graded(course, tmp_path):
+    models = {"first": course / "models" / "lin.onnx"}
+    zipped = pack(tmp_path / "ada.zip", student="ada@example.edu", lab=LAB, scale="smoke", artifacts=models)
+    (one,) = grade(zipped, tmp_path / "out", options(course))
+    assert one.score == 0 and one.error.startswith("scale: packed at scale smoke, this run grades scale quick.")
+
+
 @pytest.fixture(scope="module")
 def graded(course):
     """One run over three zips: Ann twice, and Bob, whose first model never ends."""

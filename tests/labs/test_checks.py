@@ -693,6 +693,18 @@ def test_a_wrong_answer_is_told_what_is_wrong(check, answer, hint):
         check(*answer)
 
 
+def test_only_at_the_scale_of_the_tests_a_goal_need_not_be_reached(monkeypatch, capsys):
+    with pytest.raises(AssertionError, match="epochs more"):
+        l01.rescued(0.12, 0.80, 0.99)
+    monkeypatch.setenv("PROJECTKIT_SCALE", "smoke")
+    l01.rescued(0.12, 0.80, 0.99)
+    assert capsys.readouterr().out.startswith("✓ Right")
+    with pytest.raises(AssertionError, match="Expected finite numbers"):
+        l01.rescued(0.12, math.nan, 0.99)
+    with pytest.raises(AssertionError, match="the goal is 5"):
+        l01.small_enough(8.0, 0.98, 0.99)  # what is counted in the file, however it was trained
+
+
 def test_a_score_of_ones_own_needs_a_number_for_each_channel_and_an_order(digits, capsys):
     import tf_keras as keras
 
