@@ -17,10 +17,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from projectkit.devices.addresses import parse_address
 from projectkit.devices.child import ANSWER, LENGTH_BYTES, too_little_memory
@@ -29,6 +29,9 @@ from projectkit.devices.tls import security
 from projectkit.devices.types import Tls
 from projectkit.devices.versions import differences, versions
 from projectkit.errors import ArtifactError, DeviceError, ProjectkitError
+
+if TYPE_CHECKING:
+    from distributed import Security, Worker
 
 ANY = "device"  # the resource that every agent has
 ABOUT = "projectkit"  # what an agent tells the scheduler of itself, under this name
@@ -67,7 +70,7 @@ def run_agent(
     asyncio.run(_serve(address.scheduler, agent, security(address.scheduler, tls, "worker"), patience, say))
 
 
-async def _serve(scheduler: str, agent: Agent, secured, patience: float, say: Callable[[str], None]) -> None:
+async def _serve(scheduler: str, agent: Agent, secured: "Security | None", patience: float, say: Callable[[str], None]) -> None:
     from distributed import Worker
 
     if secured is None:
@@ -204,7 +207,7 @@ def _died(code: int, agent: Agent, printed: str) -> ProjectkitError:
     return ArtifactError(f"{agent.name}: the runtime died of the model ({how}). It may be damaged; export it again.")
 
 
-def _about(agent: Agent) -> dict:
+def _about(agent: Agent) -> dict[str, object]:
     from projectkit import measure
 
     return {
@@ -217,7 +220,7 @@ def _about(agent: Agent) -> dict:
 
 
 @contextlib.contextmanager
-def _ended_by_signals(worker):
+def _ended_by_signals(worker: "Worker") -> Iterator[None]:
     """SIGINT and SIGTERM close the worker, so that the scheduler knows at once."""
     loop, ends = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
     with contextlib.suppress(NotImplementedError):  # Windows

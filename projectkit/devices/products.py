@@ -61,7 +61,7 @@ def _fully_connected(x: np.ndarray, w: np.ndarray) -> bytes:
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    def tensor(name: bytes, shape: tuple[int, int], buffer: int, scale: float):
+    def tensor(name: bytes, shape: tuple[int, int], buffer: int, scale: float) -> schema.TensorT:
         made = schema.TensorT()
         made.name, made.shape, made.buffer = name, np.array(shape, np.int32), buffer
         made.type = schema.TensorType.INT8 if w.dtype == np.int8 else schema.TensorType.FLOAT32

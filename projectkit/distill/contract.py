@@ -51,11 +51,14 @@ def check_loss(loss: Loss) -> None:
         )
 
 
-def _with_gradients(loss: Loss, student, teacher, labels) -> tuple[float, np.ndarray | None, np.ndarray | None]:
+def _with_gradients(
+    loss: Loss, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray
+) -> tuple[float, np.ndarray | None, np.ndarray | None]:
     student, teacher = tf.Variable(student), tf.Variable(teacher)
     with tf.GradientTape() as tape:
         value = scalar(loss(student, teacher, labels), loss)
-    return float(value), *(None if one is None else one.numpy() for one in tape.gradient(value, [student, teacher]))
+    ours, theirs = tape.gradient(value, [student, teacher])
+    return float(value), None if ours is None else ours.numpy(), None if theirs is None else theirs.numpy()
 
 
 def _same(name: str, value: float, other: float, where: str, how: str) -> None:

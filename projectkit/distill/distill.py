@@ -88,7 +88,9 @@ def _rising(warm_up: int, recipe: Recipe, dataset: Dataset) -> Share:
     return share
 
 
-def _known_logits(student, teacher, dataset: Dataset, recipe: Recipe, features: Sequence[Match]) -> np.ndarray | None:
+def _known_logits(
+    student: keras.Model, teacher: keras.Model | np.ndarray, dataset: Dataset, recipe: Recipe, features: Sequence[Match]
+) -> np.ndarray | None:
     """The teacher's logits of all training images where they stay the same from epoch to epoch, else None."""
     anew = bool(features) or recipe.augmentation != "none"
     if isinstance(teacher, np.ndarray):
@@ -112,7 +114,7 @@ def _known_logits(student, teacher, dataset: Dataset, recipe: Recipe, features: 
     return None if anew else teacher_logits(teacher, dataset.train)
 
 
-def _lesson(teacher, loss: Loss, features: Sequence[Match], warm_up: int) -> str:
+def _lesson(teacher: keras.Model | np.ndarray, loss: Loss, features: Sequence[Match], warm_up: int) -> str:
     """What a checkpoint must have been taught to be gone on with, as text."""
     if isinstance(teacher, np.ndarray):
         source = hashlib.sha256(np.ascontiguousarray(teacher).data).hexdigest()

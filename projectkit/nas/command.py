@@ -99,7 +99,7 @@ def _conclude(study: Study, settings: SearchSettings, place: str, path: Path, sa
 def _terminated_as_interrupted() -> Iterator[None]:
     """A batch system that ends the job lets the worker give its trial back first."""
 
-    def stop(*_):
+    def stop(*_: object) -> None:
         raise SystemExit(128 + signal.SIGTERM)
 
     before = signal.signal(signal.SIGTERM, stop)

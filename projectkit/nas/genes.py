@@ -107,7 +107,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _choices(gene: CategoricalDistribution) -> list:
+def _choices(gene: CategoricalDistribution) -> list[Any]:
     return sorted(gene.choices) if ordered(gene) else list(gene.choices)
 
 

@@ -38,7 +38,7 @@ class History:
 
     def tried(self) -> Callable[[Values], bool]:
         """A test of values: was some trial equal to them in all genes that it was asked for?"""
-        by_genes: dict[tuple[str, ...], set] = {}
+        by_genes: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
         for values in self.taken:
             if values:
                 by_genes.setdefault(tuple(values), set()).add(tuple(values.values()))

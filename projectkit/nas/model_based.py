@@ -3,6 +3,7 @@
 import functools
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def _candidates(genes: Genes, seen: tuple[Seen, ...], rng: np.random.Generator) 
     return candidates
 
 
-def _expected_improvement(genes: Genes, seen: tuple[Seen, ...], candidates: list[Values], rng) -> np.ndarray:
+def _expected_improvement(genes: Genes, seen: tuple[Seen, ...], candidates: list[Values], rng: np.random.Generator) -> np.ndarray:
     from scipy import stats
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
@@ -94,7 +95,9 @@ def _expected_improvement(genes: Genes, seen: tuple[Seen, ...], candidates: list
     return better * stats.norm.cdf(better / deviation) + deviation * stats.norm.pdf(better / deviation)
 
 
-def _few_steps(negative_likelihood, start, bounds):
+def _few_steps(
+    negative_likelihood: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray, bounds: np.ndarray
+) -> tuple[np.ndarray, float]:
     """The kernel's sizes by a few steps of L-BFGS: they change little from trial to trial and need not be exact."""
     from scipy import optimize
 

@@ -82,7 +82,7 @@ class SearchSettings:
     device: str | None = None
     most_memory: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, table in (("strategy", SAMPLERS), ("pruner", PRUNERS)):
             if getattr(self, name) not in table:
                 raise SearchError(f"There is no {name} {getattr(self, name)!r}. Choose one of {', '.join(table)}.")

@@ -1,7 +1,7 @@
 """The search space as data: what each block may be, and how a trial chooses."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ CHOICES_OF_A_BLOCK = ("filters", "kernel", "stride", "depthwise", "activation", 
 class Chooser(Protocol):
     """What a space asks: Optuna's Trial and FixedTrial are such."""
 
-    def suggest_categorical(self, name: str, choices: tuple) -> Any: ...
+    def suggest_categorical(self, name: str, choices: tuple[Any, ...]) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Space:
     activation: tuple[str, ...] = ("relu", "swish")
     skip: tuple[bool, ...] = (False, True)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("depth", *CHOICES_OF_A_BLOCK):
             choices = getattr(self, name)
             if not isinstance(choices, tuple) or not choices or len(set(choices)) != len(choices):
@@ -85,7 +85,7 @@ class Space:
             raise ModelError(f"{architecture} is not in the space {self}. Repair it, or widen the space's choices.")
         return asked.asked
 
-    def _may_skip(self, before, fields: Mapping[str, Any]) -> bool:
+    def _may_skip(self, before: Sequence[Block], fields: Mapping[str, Any]) -> bool:
         return bool(before) and fields["stride"] == 1 and fields["filters"] == before[-1].filters
 
     def _chains(self, before: tuple[Block, ...], depth: int) -> Iterator[tuple[Block, ...]]:
@@ -105,7 +105,7 @@ class _Recorder:
     values: dict[str, Any]
     asked: dict[str, Any] = field(default_factory=dict)
 
-    def suggest_categorical(self, name, choices):
+    def suggest_categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
         self.asked[name] = self.values[name]
         return self.values[name]
 
@@ -114,5 +114,5 @@ def _gene(name: str, index: int) -> str:
     return f"{name}_{index}"
 
 
-def _ask(trial: Chooser, name: str, choices: tuple):
+def _ask(trial: Chooser, name: str, choices: tuple[Any, ...]) -> Any:
     return choices[0] if len(choices) == 1 else trial.suggest_categorical(name, choices)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -146,7 +147,7 @@ def write(entries: Mapping[str, TableEntry], dataset: Dataset, path: Path = FILE
     path.write_text(text, encoding="utf-8")
 
 
-def _stored(entry: TableEntry, images: Mapping[str, int]) -> dict:
+def _stored(entry: TableEntry, images: Mapping[str, int]) -> dict[str, Any]:
     runs = [
         {
             "seed": run.seed,
@@ -158,7 +159,7 @@ def _stored(entry: TableEntry, images: Mapping[str, int]) -> dict:
     return asdict(entry.cost) | {"runs": runs}
 
 
-def _entry(architecture: Architecture, stored: dict, images: Mapping[str, int]) -> TableEntry:
+def _entry(architecture: Architecture, stored: Mapping[str, Any], images: Mapping[str, int]) -> TableEntry:
     runs = tuple(
         Run(run["seed"], tuple(right / images["validation"] for right in run["validation"]), run["test"] / images["test"])
         for run in stored["runs"]

@@ -1,7 +1,7 @@
 """The two strategies that learn nothing: every other has to be better than these."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -47,7 +47,7 @@ class _Grid(StrategySampler):
         while math.gcd(self._stride, self._cells) > 1:
             self._stride += 1
 
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values) -> None:
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         known = history.of(study, self._asked, trial.number)
         if next(self._open(self._asked, replace(known, taken=(*known.taken, trial.params))), None) is None:
             try:

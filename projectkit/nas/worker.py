@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -61,7 +62,7 @@ def work(
                 pulse.wait()
 
 
-def make_place(study: Study, attributes: dict | None = None) -> None:
+def make_place(study: Study, attributes: dict[str, Any] | None = None) -> None:
     """Adds a trial that waits for a worker."""
     study.add_trial(create_trial(state=TrialState.WAITING, system_attrs=attributes or {}))
 
@@ -119,7 +120,7 @@ class _Pulse:
         self._study, self._stale_after, self._interval = study, stale_after, stale_after / LOOKS
         self._held: int | None = None
         self._beats = 0
-        self._seen: dict[int, tuple[list | None, int]] = {}  # trial's id: its pulse, looks that found it unchanged
+        self._seen: dict[int, tuple[list[Any] | None, int]] = {}  # trial's id: its pulse, looks that found it unchanged
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._live, daemon=True)
 
@@ -127,7 +128,7 @@ class _Pulse:
         self._thread.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
 

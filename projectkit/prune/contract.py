@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import tf_keras as keras
+from numpy.typing import ArrayLike
 
 from projectkit.errors import ModelError
 from projectkit.prune.scores import Score, compute
@@ -57,5 +58,6 @@ def check_score(score: Score, model: keras.Model, layer_name: str, data: Split, 
     return found
 
 
-def _state() -> list:
-    return [np.random.get_state()[1], np.random.get_state()[2], random.getstate()[1]]
+def _state() -> list[ArrayLike]:
+    drawn = np.random.get_state(legacy=False)["state"]
+    return [drawn["key"], drawn["pos"], random.getstate()[1]]

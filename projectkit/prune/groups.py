@@ -30,12 +30,13 @@ def with_classes(model: keras.Model, channels: Channels) -> list[tuple[Group, np
         for role, numbers in _roles(layer, channels):
             for position, number in enumerate(numbers):
                 places[number].setdefault((role, layer.name), []).append(position)
-    alike: dict[tuple, list[int]] = {}  # classes that lie in the same layers equally often
+    # Classes that lie in the same layers equally often: how often in which (role, layer), and why they cannot go.
+    alike: dict[tuple[tuple[tuple[tuple[str, str], int], ...], str], list[int]] = {}
     for number, places_of_class in enumerate(places):
         if any(role == "producers" for role, _ in places_of_class):
             counts = tuple((place, len(positions)) for place, positions in places_of_class.items())
             alike.setdefault((counts, channels.fixed.get(number, "")), []).append(number)
-    names: Counter = Counter()
+    names = Counter[str]()
     found = []
     for (counts, reason), those in alike.items():
         members: dict[str, list[Place]] = {"producers": [], "followers": [], "consumers": []}

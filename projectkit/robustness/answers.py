@@ -3,7 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -11,11 +11,12 @@ from projectkit.errors import RobustnessError
 from projectkit.types import Session
 
 if TYPE_CHECKING:
+    import tensorflow as tf
     import tf_keras as keras
 
 BATCH = 256  # images that a Keras model sees at once
 
-Model = Session | Callable  # a Keras model is callable too
+Model = Session | Callable[..., Any]  # a Keras model is callable too
 
 
 def logits(model: Model, x: np.ndarray) -> np.ndarray:
@@ -38,7 +39,9 @@ def logits(model: Model, x: np.ndarray) -> np.ndarray:
     )
 
 
-def gradient(model: Model, loss: Callable, x: np.ndarray, *labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def gradient(
+    model: Model, loss: Callable[..., "tf.Tensor"], x: np.ndarray, *labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How `loss` of the model changes with each image, in one pass: (gradients like x, losses (n,), logits (n, classes)).
 
     loss: (logits, *labels) -> (n,), made of TensorFlow operations, a number an image; labels: arrays of n rows.
@@ -92,7 +95,7 @@ def is_keras(model: Model) -> TypeGuard["keras.Model"]:
     return keras is not None and isinstance(model, keras.Model)
 
 
-def checked_logits(answers, count: int) -> np.ndarray:
+def checked_logits(answers: object, count: int) -> np.ndarray:
     """`answers` as an array. Raises RobustnessError unless they are (count, classes) finite numbers."""
     answers = np.asarray(answers, np.float32)
     if answers.ndim != 2 or len(answers) != count or answers.shape[1] < 2:
@@ -119,12 +122,14 @@ def refuse_labels(y: np.ndarray, classes: int) -> None:
 
 
 @functools.cache
-def _slope() -> Callable:
+def _slope() -> Callable[..., tuple["tf.Tensor", ...]]:
     """The graph of `gradient`, traced once a model and loss; TensorFlow forgets those of a model that is gone."""
     import tensorflow as tf
 
     @tf.function(reduce_retracing=True)
-    def slope(model, loss, x, *labels):
+    def slope(
+        model: "keras.Model", loss: Callable[..., "tf.Tensor"], x: "tf.Tensor", *labels: "tf.Tensor"
+    ) -> tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]:
         x = tf.convert_to_tensor(x)
         with tf.GradientTape() as tape:
             tape.watch(x)

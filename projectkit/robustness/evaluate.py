@@ -44,7 +44,7 @@ def attacked(
     return project(images_of(attack, attack(model, x.copy(), y.copy(), epsilon), x), x, epsilon, norm)
 
 
-def images_of(attack: Attack, result, x: np.ndarray) -> np.ndarray:
+def images_of(attack: Attack, result: np.ndarray, x: np.ndarray) -> np.ndarray:
     """What `attack` made of x, as an array. Raises RobustnessError unless it is finite floats of the shape of x."""
     x_adv = np.asarray(result)
     if x_adv.shape != x.shape or x_adv.dtype.kind != "f" or not np.isfinite(x_adv).all():

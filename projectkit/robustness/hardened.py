@@ -90,7 +90,7 @@ class Hardened(keras.Model):
         """Set back to 0 before every epoch."""
         return [self._loss_mean, self._hits]
 
-    def train_step(self, data) -> dict[str, tf.Tensor]:
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One batch: the attack changes it, the network learns from it."""
         x, labels = data
         labels = tf.cast(labels, tf.int32)
@@ -104,7 +104,7 @@ class Hardened(keras.Model):
         self.optimizer.minimize(total, self._network.trainable_variables, tape=tape)
         return self._report(loss, logits, labels)
 
-    def test_step(self, data) -> dict[str, tf.Tensor]:
+    def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Cross-entropy and accuracy under the exam's changes, at the whole strength."""
         x, labels = data
         labels = tf.cast(labels, tf.int32)
@@ -123,7 +123,7 @@ class Hardened(keras.Model):
             self._held.assign(results["val_accuracy"])
         return results
 
-    def _lasting(self) -> list:
+    def _lasting(self) -> list[tf.Variable]:
         """What an epoch that is taken back gives back: all but the step, by which the learning rate falls."""
         step = self.optimizer.iterations
         return [*self._network.variables, *(variable for variable in self.optimizer.variables if variable is not step)]
@@ -137,7 +137,7 @@ class Hardened(keras.Model):
     def _draw(self) -> tf.Tensor:
         return tf.stack([tf.constant(self._seed, tf.int64), tf.cast(self.optimizer.iterations, tf.int64) + 1])
 
-    def _report(self, loss, logits, labels) -> dict[str, tf.Tensor]:
+    def _report(self, loss: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         hits = tf.argmax(logits, axis=1, output_type=tf.int32) == labels
         self._loss_mean.update_state(loss, sample_weight=tf.shape(logits)[0])
         self._hits.update_state(tf.cast(hits, tf.float32))
@@ -151,7 +151,7 @@ class Replayed(Hardened):
         super().__init__(network, lesson, ramp=ramp, recipe=recipe)
         self._change = tf.Variable(tf.zeros((recipe.batch_size, *network.input_shape[1:])), trainable=False, name="change")
 
-    def train_step(self, data) -> dict[str, tf.Tensor]:
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """A batch, replayed; the loss and accuracy reported are means over the replays."""
         x, labels = data
         labels = tf.cast(labels, tf.int32)
@@ -174,31 +174,37 @@ class Replayed(Hardened):
         return self._report(loss, logits, labels)
 
 
-def climb(network, x, labels, epsilon, seed, *, steps: int, stride: float) -> tf.Tensor:
+def climb(
+    network: keras.Model, x: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor, *, steps: int, stride: float
+) -> tf.Tensor:
     """PGD on the cross-entropy from a random point of the ball, in steps of `stride`·ε."""
     start = x + epsilon * tf.random.stateless_uniform(tf.shape(x), seed, -1.0, 1.0)
     return _ascended(lambda changed: cross_entropy(labels, answers(network, changed)), x, start, epsilon, steps, stride)
 
 
-def climb_away(network, x, labels, epsilon, seed, *, steps: int, stride: float) -> tf.Tensor:
+def climb_away(
+    network: keras.Model, x: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor, *, steps: int, stride: float
+) -> tf.Tensor:
     """PGD on the divergence from the clean image's probabilities. It has no slope at x: the start is a little off."""
     clean = answers(network, x)
     start = x + 0.001 * tf.random.stateless_normal(tf.shape(x), seed)
     return _ascended(lambda changed: divergence(clean, answers(network, changed)), x, start, epsilon, steps, stride)
 
 
-def with_noise(network, x, labels, sigma, seed) -> tf.Tensor:
+def with_noise(network: keras.Model, x: tf.Tensor, labels: tf.Tensor, sigma: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """x + N(0, σ²), outside [0, 1] too."""
     return x + sigma * tf.random.stateless_normal(tf.shape(x), seed)
 
 
-def attacked_alone(network, x, changed, labels) -> tuple[tf.Tensor, tf.Tensor]:
+def attacked_alone(network: keras.Model, x: tf.Tensor, changed: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Cross-entropy of the changed images."""
     logits = answers(network, changed, training=True)
     return cross_entropy(labels, logits), logits
 
 
-def clean_and_smooth(network, x, changed, labels, *, beta: float) -> tuple[tf.Tensor, tf.Tensor]:
+def clean_and_smooth(
+    network: keras.Model, x: tf.Tensor, changed: tf.Tensor, labels: tf.Tensor, *, beta: float
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Cross-entropy of the clean images, and β times how far the changed ones' probabilities are from theirs."""
     clean, logits = answers(network, x, training=True), answers(network, changed, training=True)
     return cross_entropy(labels, clean) + beta * divergence(clean, logits), logits
@@ -225,13 +231,15 @@ def regularization(network: keras.Model) -> tf.Tensor:
     return tf.add_n([tf.zeros([]), *(tf.cast(loss, tf.float32) for loss in network.losses)])
 
 
-def _ascended(value: Callable, x, start, epsilon, steps: int, stride: float) -> tf.Tensor:
+def _ascended(
+    value: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, start: tf.Tensor, epsilon: tf.Tensor, steps: int, stride: float
+) -> tf.Tensor:
     """`steps` steps of sign ascent on value(changed), each followed by the projection into the ball and into [0, 1]."""
 
-    def project(changed):
+    def project(changed: tf.Tensor) -> tf.Tensor:
         return tf.clip_by_value(tf.clip_by_value(changed, x - epsilon, x + epsilon), 0.0, 1.0)
 
-    def step(changed):
+    def step(changed: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(changed)
             height = value(changed)

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -96,7 +97,7 @@ def _side_by_side(workload: Workload, first: list[int], second: list[int], secon
 
 def _open(
     processes: Processes, place: int, workload: Workload, variants: list[tuple[int, int]], cores: list[int], batches: list[int]
-) -> dict:
+) -> dict[str, Any]:
     files = [
         {"path": workload.tasks[task].files[variant], "threads": len(cores), "batches": batches} for task, variant in variants
     ]

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tf_keras as keras
@@ -11,6 +12,9 @@ from projectkit.errors import ModelError
 from projectkit.files import written_whole
 from projectkit.train.history import History
 from projectkit.types import Dataset, Recipe
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def save(path: Path, model: keras.Model, history: History, recipe: Recipe, dataset: Dataset, lesson: str | None = None) -> None:
@@ -49,11 +53,11 @@ def load(path: Path, model: keras.Model, recipe: Recipe, dataset: Dataset, lesso
     return history
 
 
-def _about(recipe: Recipe, dataset: Dataset, lesson: str | None) -> dict:
+def _about(recipe: Recipe, dataset: Dataset, lesson: str | None) -> dict[str, object]:
     return {"recipe": asdict(recipe), "dataset": dataset.digest, "lesson": lesson}
 
 
-def _variables(model: keras.Model) -> list:
+def _variables(model: keras.Model) -> "list[tf.Variable]":
     return [*model.variables, *model.optimizer.variables]
 
 

@@ -9,7 +9,9 @@ import tf_keras as keras
 
 from projectkit.types import Split
 
-_GRAPHS: weakref.WeakKeyDictionary[keras.Model, dict[tuple, Callable]] = weakref.WeakKeyDictionary()
+Graph = Callable[[tf.Tensor], tf.Tensor]  # (≤ batch, height, width, channels) → (≤ batch, classes) float32
+
+_GRAPHS: weakref.WeakKeyDictionary[keras.Model, dict[tuple[int, ...], Graph]] = weakref.WeakKeyDictionary()
 
 
 def logits(model: keras.Model, x: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
@@ -28,13 +30,13 @@ def accuracy(model: keras.Model, split: Split) -> float:
     return float(np.mean(logits(model, split.x).argmax(axis=1) == split.y))
 
 
-def _graph(model: keras.Model, shape: tuple[int, ...]) -> Callable:
+def _graph(model: keras.Model, shape: tuple[int, ...]) -> Graph:
     graphs = _GRAPHS.setdefault(model, {})
     if shape not in graphs:
         itself = weakref.proxy(model)  # what is kept as long as the model lives must not keep it alive
 
         @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)])
-        def answer(x):
+        def answer(x: tf.Tensor) -> tf.Tensor:
             return tf.cast(itself(x, training=False), tf.float32)
 
         graphs[shape] = answer

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tf_keras as keras
@@ -14,6 +15,10 @@ from projectkit.train.augment import AUGMENTATIONS
 from projectkit.train.history import History
 from projectkit.train.passes import Portions, pass_over, rows
 from projectkit.types import Dataset, Recipe
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from tqdm import tqdm
 
 VALIDATION_BATCH = 256  # images
 Results = dict[str, float]  # of an epoch, by the names that History has
@@ -106,7 +111,7 @@ def run_epochs(
     return history
 
 
-def _bar(title: str, total: int, done: int, visible: bool):
+def _bar(title: str, total: int, done: int, visible: bool) -> "tqdm":
     """A progress bar over all steps of all epochs."""
     from tqdm.auto import tqdm
 
@@ -164,12 +169,12 @@ def optimizer_for(recipe: Recipe, dataset: Dataset) -> keras.optimizers.Optimize
     return optimizers[recipe.optimizer](rate, weight_decay=recipe.weight_decay or None)
 
 
-def _loss(recipe: Recipe, classes: int):
+def _loss(recipe: Recipe, classes: int) -> "Callable[[tf.Tensor, tf.Tensor], tf.Tensor]":
     if not recipe.label_smoothing:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
 
-    def loss(labels, logits):
+    def loss(labels: "tf.Tensor", logits: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
 
         return smooth(tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), classes), logits)

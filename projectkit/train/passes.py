@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from time import perf_counter
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +12,13 @@ Targets = np.ndarray | tuple[np.ndarray, ...]  # n rows each
 FIRST, SHORT, LONG = 8, 0.25, 1.0  # steps of the first portion; seconds
 
 
-def pass_over(model: keras.Model, step: Callable, batch_size: int, *, like: tuple[np.ndarray, Targets]) -> Callable:
+class Pass(Protocol):
+    """Goes over images (n, …) and their targets in batches, as one graph; what the model's metrics say then, by name."""
+
+    def __call__(self, x: np.ndarray, targets: Targets, /) -> dict[str, tf.Tensor]: ...
+
+
+def pass_over(model: keras.Model, step: Callable[..., object], batch_size: int, *, like: tuple[np.ndarray, Targets]) -> Pass:
     """A function of images and targets: it calls `step((images, targets))` for one batch after another, the last one being what
     is left, and gives what the model's metrics say then, by name.
 
@@ -19,10 +26,10 @@ def pass_over(model: keras.Model, step: Callable, batch_size: int, *, like: tupl
     The graph is made at the first call.
     """
 
-    def whole(x, targets):
+    def whole(x: tf.Tensor, targets: tf.Tensor | tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
         count = tf.shape(x)[0]
 
-        def one(start):
+        def one(start: tf.Tensor) -> tuple[tf.Tensor]:
             step(rows((x, targets), slice(start, start + batch_size)))
             return (start + batch_size,)
 
@@ -33,8 +40,8 @@ def pass_over(model: keras.Model, step: Callable, batch_size: int, *, like: tupl
     return tf.function(whole, input_signature=signature)
 
 
-def rows(arrays, which: slice | np.ndarray):
-    """These rows of an array, or of each array of a tuple."""
+def rows(arrays: Any, which: slice | np.ndarray) -> Any:
+    """These rows of an array or tensor, or of each of a tuple, nested or not; `which` may be indices for arrays."""
     return tf.nest.map_structure(lambda array: array[which], arrays)
 
 
