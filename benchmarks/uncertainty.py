@@ -60,7 +60,7 @@ class Case:
         return replace(whole, train=whole.train.take(self.images), val=whole.val.take(HELD_OUT), test=whole.test.take(TEST))
 
     @cached_property
-    def lesson(self) -> Dataset:
+    def training_data(self) -> Dataset:
         """The same for training, which only looks at few of the held-out images after each epoch."""
         return replace(self.dataset, val=self.dataset.val.take(100))
 
@@ -80,7 +80,7 @@ class Case:
         file = BUILD / self.name / f"network{seed}.keras"
         if not file.exists():
             fresh = uncertainty.with_dropout(lenet(self.dataset, seed), self.dropout)
-            (trained,) = uncertainty.fit_ensemble(fresh, self.lesson, replace(self.recipe, seed=seed), members=1)
+            (trained,) = uncertainty.fit_ensemble(fresh, self.training_data, replace(self.recipe, seed=seed), members=1)
             store_model(trained, file)
         return keras.models.load_model(file, compile=False)
 
@@ -195,12 +195,12 @@ def _ensemble(case: Case, seed: int) -> Predict:
 
 def _snapshot(case: Case, seed: int) -> Predict:
     fresh = uncertainty.with_dropout(lenet(case.dataset, seed), case.dropout)
-    return partial(uncertainty.ensemble, uncertainty.fit_snapshots(fresh, case.lesson, replace(case.recipe, seed=seed)))
+    return partial(uncertainty.ensemble, uncertainty.fit_snapshots(fresh, case.training_data, replace(case.recipe, seed=seed)))
 
 
 def _swag(case: Case, seed: int) -> Predict:
     recipe = replace(case.recipe, epochs=case.recipe.epochs // 2, seed=seed)
-    return partial(uncertainty.swag, uncertainty.fit_swag(case.network(seed), case.lesson, recipe), seed=seed)
+    return partial(uncertainty.swag, uncertainty.fit_swag(case.network(seed), case.training_data, recipe), seed=seed)
 
 
 def _laplace(case: Case, seed: int) -> Predict:
@@ -208,13 +208,15 @@ def _laplace(case: Case, seed: int) -> Predict:
 
 
 def _variational(case: Case, seed: int) -> Predict:
-    fitted = uncertainty.fit_variational(lenet(case.dataset, seed), case.lesson, replace(case.recipe, seed=seed))
+    fitted = uncertainty.fit_variational(lenet(case.dataset, seed), case.training_data, replace(case.recipe, seed=seed))
     return partial(uncertainty.variational, fitted, seed=seed)
 
 
 def _batch_ensemble(case: Case, seed: int) -> Predict:
     longer = replace(case.recipe, epochs=case.recipe.epochs * 3 // 2, seed=seed)  # a member sees a share of the images only
-    return partial(uncertainty.batch_ensemble, uncertainty.fit_batch_ensemble(lenet(case.dataset, seed), case.lesson, longer))
+    return partial(
+        uncertainty.batch_ensemble, uncertainty.fit_batch_ensemble(lenet(case.dataset, seed), case.training_data, longer)
+    )
 
 
 def _augmented(case: Case, seed: int) -> Predict:

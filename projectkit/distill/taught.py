@@ -10,7 +10,7 @@ from projectkit.distill.checks import FeatureLoss, Loss, name_of, refuse_weight,
 from projectkit.distill.hinton import cross_entropy
 from projectkit.errors import ModelError
 
-Share = Callable[[tf.Tensor], tf.Tensor]  # step of the optimizer → the part that a lesson has in the training, in [0, 1]
+Share = Callable[[tf.Tensor], tf.Tensor]  # step of the optimizer → the weight of the teacher's part in the training, in [0, 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Taught(keras.Model):
         theirs = self._ask(x, known)
         with tf.GradientTape() as tape:
             logits, *features = _listed(self._parts(x, training=True))
-            loss = self.lesson(logits, features, theirs, labels, self._share(self.optimizer.iterations))
+            loss = self.objective(logits, features, theirs, labels, self._share(self.optimizer.iterations))
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         return self._report(loss, logits, labels)
 
@@ -80,7 +80,7 @@ class Taught(keras.Model):
         logits = _listed(self._parts(x, training=False))[0]
         return self._report(cross_entropy(tf.cast(logits, tf.float32), tf.cast(labels, tf.int32)), logits, labels)
 
-    def lesson(
+    def objective(
         self,
         logits: tf.Tensor,
         features: list[tf.Tensor],
@@ -102,10 +102,10 @@ class Taught(keras.Model):
         total = share * total + (1 - share) * alone
         return total + tf.add_n([tf.zeros([]), *(tf.cast(loss, tf.float32) for loss in self._parts.losses)])
 
-    def rehearse(self, x: tf.Tensor, labels: tf.Tensor, known: tf.Tensor | None = None) -> None:
-        """One lesson without learning: raises ModelError now for what would fail inside the first step of training."""
+    def try_one_step(self, x: tf.Tensor, labels: tf.Tensor, known: tf.Tensor | None = None) -> None:
+        """Computes the objective without learning: raises ModelError now for what would fail in the first step of training."""
         logits, *features = _listed(self._parts(x, training=False))
-        self.lesson(logits, features, self._ask(x, known), labels)
+        self.objective(logits, features, self._ask(x, known), labels)
 
     def _report(self, loss: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         labels = tf.cast(labels, tf.int64)

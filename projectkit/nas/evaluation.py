@@ -50,7 +50,7 @@ def evaluation(settings: SearchSettings, dataset: Dataset, folder: Path) -> Eval
     return evaluate
 
 
-def rehearse(settings: SearchSettings, dataset: Dataset) -> None:
+def check_recipe(settings: SearchSettings, dataset: Dataset) -> None:
     """Before a study is made that holds the settings: raises ModelError for a recipe that cannot train any network of the space,
     DeviceError for a device that is not there."""
     from projectkit.train.fit import optimizer_for, refuse_nonsense

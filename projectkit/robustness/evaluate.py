@@ -1,4 +1,4 @@
-"""The only way from an attack to a number."""
+"""Robust accuracy under an attack. `evaluate` enforces the ball, whatever the attack gives."""
 
 import functools
 
@@ -61,7 +61,7 @@ def share(metric: str, held: np.ndarray) -> Measurement:
 
 
 def norm_of(attack: Attack) -> str:
-    """The norm that a member of ATTACKS counts in. Raises RobustnessError for a function that is none."""
+    """The norm of epsilon for a member of ATTACKS. Raises RobustnessError for a function that is none."""
     while isinstance(attack, functools.partial):
         attack = attack.func
     for norm, members in ATTACKS.items():

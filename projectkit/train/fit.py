@@ -55,7 +55,7 @@ def run_epochs(
     recipe: Recipe,
     *,
     beside: np.ndarray | None = None,
-    lesson: str | None = None,
+    method: str | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = True,
     after_epoch: Callable[[keras.Model], None] | None = None,
@@ -63,14 +63,14 @@ def run_epochs(
 ) -> History:
     """`fit` for a model that is compiled already and brings its own loss; its metrics are "loss" and "accuracy".
 
-    beside: an array (n, …) with something more for each training image; the model's targets are (label, that) then. lesson: what
+    beside: an array (n, …) with something more for each training image; the model's targets are (label, that) then. method: what
     a checkpoint says besides recipe and dataset, so that no other kind of training goes on from it. around_epoch: calls the epoch
     that it is given and gives its results; it may put weights back.
     """
     model.optimizer.build(model.trainable_variables)
     history = History()
     if checkpoint is not None and Path(checkpoint).exists():
-        history = checkpoints.load(Path(checkpoint), model, recipe, dataset, lesson)
+        history = checkpoints.load(Path(checkpoint), model, recipe, dataset, method)
 
     targets = dataset.train.y if beside is None else (dataset.train.y, beside)
     learn = pass_over(model, model.train_step, recipe.batch_size, like=(dataset.train.x, targets))
@@ -107,7 +107,7 @@ def run_epochs(
             if after_epoch is not None:
                 after_epoch(model)
             if checkpoint is not None:
-                checkpoints.save(Path(checkpoint), model, history, recipe, dataset, lesson)
+                checkpoints.save(Path(checkpoint), model, history, recipe, dataset, method)
     return history
 
 
