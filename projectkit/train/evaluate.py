@@ -33,11 +33,11 @@ def accuracy(model: keras.Model, split: Split) -> float:
 def _graph(model: keras.Model, shape: tuple[int, ...]) -> Graph:
     graphs = _GRAPHS.setdefault(model, {})
     if shape not in graphs:
-        itself: Callable[[], keras.Model] = weakref.ref(model)  # what is kept as long as the model lives must not keep it alive
+        itself = weakref.proxy(model)  # what is kept as long as the model lives must not keep it alive
 
         @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)])
         def answer(x: tf.Tensor) -> tf.Tensor:
-            return tf.cast(itself()(x, training=False), tf.float32)
+            return tf.cast(itself(x, training=False), tf.float32)
 
         graphs[shape] = answer
     return graphs[shape]
