@@ -32,7 +32,7 @@ BUILD = Path(__file__).parent.parent / "build" / "uncertainty"
 COMMAND = "python benchmarks/uncertainty.py"
 MEMBERS = 5
 SEEDS = (0, MEMBERS, 2 * MEMBERS)  # member k of an ensemble has seed + k: the three share no network
-TEST, HELD_OUT, STRANGE, SHIFTED = 4000, 2000, 1000, 300  # images; STRANGE a set, SHIFTED a corruption and severity
+TEST, HELD_OUT, OTHERS, SHIFTED = 4000, 2000, 1000, 300  # images; OTHERS a set, SHIFTED a corruption and severity
 SHIFTS = {"rotation": ("rotate",), "corruption": ("gaussian_noise", "motion_blur", "fog", "contrast")}
 SEVERITIES = range(1, 6)
 MISSES = 0.1  # that conformal prediction may make
@@ -50,7 +50,7 @@ class Case:
     images: int
     recipe: Recipe
     dropout: float
-    strange: tuple[str, str]  # other sets, whose images it has never seen the like of
+    out_of_distribution: tuple[str, str]  # other datasets
     unchanged: tuple  # transformations that leave the class as it is
 
     @cached_property
@@ -67,7 +67,7 @@ class Case:
     @cached_property
     def outside(self) -> np.ndarray:
         """The images of two other sets, made as large and as colourful as ours."""
-        return np.concatenate([like(data.load(name).test.x[:STRANGE], self.dataset.shape) for name in self.strange])
+        return np.concatenate([like(data.load(name).test.x[:OTHERS], self.dataset.shape) for name in self.out_of_distribution])
 
     @cached_property
     def shifted(self) -> dict[str, dict[int, Split]]:
@@ -266,9 +266,10 @@ def _table(case: Case, found: dict[str, list[dict]]) -> list[dict]:
     """Ten methods by their scores, their NLL under shift and their place by that, 1 for the best."""
     note = (
         f"mean and range of {len(SEEDS)} seeds; LeNet, {case.images} training images, {case.recipe.epochs} epochs, no "
-        f"augmentation; {TEST} test images; ood_auroc by the largest probability, beside {STRANGE} images of "
-        f"{' and of '.join(case.strange)} each; rotation and corruption: mean over five severities of {SHIFTED} images, beside "
-        f"the first and the last; place: among the {len(found)} by NLL, mean of the seeds, median and range of the severities"
+        f"augmentation; {TEST} test images; ood_auroc by the largest probability, beside {OTHERS} images of "
+        f"{' and of '.join(case.out_of_distribution)} each; rotation and corruption: mean over five severities of {SHIFTED} "
+        f"images, beside the first and the last; place: among the {len(found)} by NLL, mean of the seeds, median and range of "
+        "the severities"
     )
     if not found:
         return []
