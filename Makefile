@@ -14,7 +14,7 @@ help:
 	@echo "make proofs     run what takes long: the notebooks at quick scale, every rubric with references built anew, long attacks"
 	@echo "make lab        open JupyterLab on labs/"
 	@echo "make notebooks  rebuild the students' notebooks from labs/src"
-	@echo "make lint       check the style"
+	@echo "make lint       check style and types"
 	@echo "make lock       resolve requirements.lock anew for both distributions"
 	@echo "make wheels     build the students' and the instructors' wheel into build/wheels"
 	@echo "make baselines  train the reference models of the graders' relative checks anew"
@@ -66,6 +66,7 @@ solved: $(READY)
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m mypy
 
 notebooks: $(READY)
 	@$(BIN)/python labs/build.py

@@ -32,7 +32,7 @@ BUILD = Path(__file__).parent.parent / "build" / "uncertainty"
 COMMAND = "python benchmarks/uncertainty.py"
 MEMBERS = 5
 SEEDS = (0, MEMBERS, 2 * MEMBERS)  # member k of an ensemble has seed + k: the three share no network
-TEST, HELD_OUT, STRANGE, SHIFTED = 4000, 2000, 1000, 300  # images; STRANGE a set, SHIFTED a corruption and severity
+TEST, HELD_OUT, OTHERS, SHIFTED = 4000, 2000, 1000, 300  # images; OTHERS a set, SHIFTED a corruption and severity
 SHIFTS = {"rotation": ("rotate",), "corruption": ("gaussian_noise", "motion_blur", "fog", "contrast")}
 SEVERITIES = range(1, 6)
 MISSES = 0.1  # that conformal prediction may make
@@ -50,7 +50,7 @@ class Case:
     images: int
     recipe: Recipe
     dropout: float
-    strange: tuple[str, str]  # other sets, whose images it has never seen the like of
+    out_of_distribution: tuple[str, str]  # other datasets
     unchanged: tuple  # transformations that leave the class as it is
 
     @cached_property
@@ -60,14 +60,14 @@ class Case:
         return replace(whole, train=whole.train.take(self.images), val=whole.val.take(HELD_OUT), test=whole.test.take(TEST))
 
     @cached_property
-    def lesson(self) -> Dataset:
+    def training_data(self) -> Dataset:
         """The same for training, which only looks at few of the held-out images after each epoch."""
         return replace(self.dataset, val=self.dataset.val.take(100))
 
     @cached_property
     def outside(self) -> np.ndarray:
         """The images of two other sets, made as large and as colourful as ours."""
-        return np.concatenate([like(data.load(name).test.x[:STRANGE], self.dataset.shape) for name in self.strange])
+        return np.concatenate([like(data.load(name).test.x[:OTHERS], self.dataset.shape) for name in self.out_of_distribution])
 
     @cached_property
     def shifted(self) -> dict[str, dict[int, Split]]:
@@ -80,7 +80,7 @@ class Case:
         file = BUILD / self.name / f"network{seed}.keras"
         if not file.exists():
             fresh = uncertainty.with_dropout(lenet(self.dataset, seed), self.dropout)
-            (trained,) = uncertainty.fit_ensemble(fresh, self.lesson, replace(self.recipe, seed=seed), members=1)
+            (trained,) = uncertainty.fit_ensemble(fresh, self.training_data, replace(self.recipe, seed=seed), members=1)
             store_model(trained, file)
         return keras.models.load_model(file, compile=False)
 
@@ -195,12 +195,12 @@ def _ensemble(case: Case, seed: int) -> Predict:
 
 def _snapshot(case: Case, seed: int) -> Predict:
     fresh = uncertainty.with_dropout(lenet(case.dataset, seed), case.dropout)
-    return partial(uncertainty.ensemble, uncertainty.fit_snapshots(fresh, case.lesson, replace(case.recipe, seed=seed)))
+    return partial(uncertainty.ensemble, uncertainty.fit_snapshots(fresh, case.training_data, replace(case.recipe, seed=seed)))
 
 
 def _swag(case: Case, seed: int) -> Predict:
     recipe = replace(case.recipe, epochs=case.recipe.epochs // 2, seed=seed)
-    return partial(uncertainty.swag, uncertainty.fit_swag(case.network(seed), case.lesson, recipe), seed=seed)
+    return partial(uncertainty.swag, uncertainty.fit_swag(case.network(seed), case.training_data, recipe), seed=seed)
 
 
 def _laplace(case: Case, seed: int) -> Predict:
@@ -208,13 +208,15 @@ def _laplace(case: Case, seed: int) -> Predict:
 
 
 def _variational(case: Case, seed: int) -> Predict:
-    fitted = uncertainty.fit_variational(lenet(case.dataset, seed), case.lesson, replace(case.recipe, seed=seed))
+    fitted = uncertainty.fit_variational(lenet(case.dataset, seed), case.training_data, replace(case.recipe, seed=seed))
     return partial(uncertainty.variational, fitted, seed=seed)
 
 
 def _batch_ensemble(case: Case, seed: int) -> Predict:
     longer = replace(case.recipe, epochs=case.recipe.epochs * 3 // 2, seed=seed)  # a member sees a share of the images only
-    return partial(uncertainty.batch_ensemble, uncertainty.fit_batch_ensemble(lenet(case.dataset, seed), case.lesson, longer))
+    return partial(
+        uncertainty.batch_ensemble, uncertainty.fit_batch_ensemble(lenet(case.dataset, seed), case.training_data, longer)
+    )
 
 
 def _augmented(case: Case, seed: int) -> Predict:
@@ -264,9 +266,10 @@ def _table(case: Case, found: dict[str, list[dict]]) -> list[dict]:
     """Ten methods by their scores, their NLL under shift and their place by that, 1 for the best."""
     note = (
         f"mean and range of {len(SEEDS)} seeds; LeNet, {case.images} training images, {case.recipe.epochs} epochs, no "
-        f"augmentation; {TEST} test images; ood_auroc by the largest probability, beside {STRANGE} images of "
-        f"{' and of '.join(case.strange)} each; rotation and corruption: mean over five severities of {SHIFTED} images, beside "
-        f"the first and the last; place: among the {len(found)} by NLL, mean of the seeds, median and range of the severities"
+        f"augmentation; {TEST} test images; ood_auroc by the largest probability, beside {OTHERS} images of "
+        f"{' and of '.join(case.out_of_distribution)} each; rotation and corruption: mean over five severities of {SHIFTED} "
+        f"images, beside the first and the last; place: among the {len(found)} by NLL, mean of the seeds, median and range of "
+        "the severities"
     )
     if not found:
         return []

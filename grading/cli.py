@@ -62,7 +62,7 @@ def run(
     require_sandbox: Annotated[bool, typer.Option("--require-sandbox", help="Stop if models cannot be isolated here.")] = False,
     rubrics: Annotated[Path | None, typer.Option(help="Folder of rubrics other than the built-in one.")] = None,
 ) -> None:
-    """Grade every submission; a bad one gets its sentence and stops nobody else.
+    """Grade every submission. One that cannot be graded gets the reason, and the others are graded.
 
     Killed or stopped, the same command goes on where it was. Exit code 0 also when submissions were bad; 1 when the grader
     itself failed or could not write; 2 when it was called wrongly.

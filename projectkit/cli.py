@@ -3,14 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from projectkit import __version__
 from projectkit.errors import ProjectkitError, SubmissionError
 from projectkit.install_hint import install_hint
-from projectkit.types import Project
+from projectkit.types import Artifact, Project
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from projectkit.devices import Estimated
+    from projectkit.devices.tls import Tls
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -271,14 +277,14 @@ def schedule(
             run_schedule(plan, say=typer.echo)
 
 
-def _tls(ca_file: Path | None, cert: Path | None, key: Path | None):
+def _tls(ca_file: Path | None, cert: Path | None, key: Path | None) -> "Tls | None":
     """The three files, or None without any of them."""
     from projectkit.devices.tls import chosen
 
     return chosen(ca_file, cert, key)
 
 
-def _estimate(device, artifacts: list, x, threads: int, budget: float) -> None:
+def _estimate(device: "Estimated", artifacts: "list[Artifact]", x: "np.ndarray", threads: int, budget: float) -> None:
     """Prints the layers of each file on an estimated device, and how wrong the same calculation is for this machine."""
     from rich.console import Console
 
@@ -323,7 +329,8 @@ def _project(lab: str, title: str | None, dataset: str | None, report: Path | No
         if extra := [option for option, value in given.items() if value is not None]:
             raise typer.BadParameter(f"{', '.join(extra)}: only the project has this, {lab} is a lab. Leave it out.")
         return None
-    if absent := [option for option, value in given.items() if value is None]:
+    if title is None or dataset is None or report is None:
+        absent = [option for option, value in given.items() if value is None]
         raise typer.BadParameter(f"a project needs {', '.join(absent)} as well. Give a title, a dataset and the report's file.")
     try:
         return Project(title, dataset, report.read_text("utf-8"))
@@ -333,11 +340,11 @@ def _project(lab: str, title: str | None, dataset: str | None, report: Path | No
         raise SubmissionError(f"{report}: is not UTF-8 (byte {error.start}), expected a UTF-8 text. Save it as UTF-8.") from error
 
 
-def _grouped(path: Path) -> dict[str, dict]:
+def _grouped(path: Path) -> dict[str, dict[str, "np.ndarray"]]:
     """The arrays of an .npz with keys "exercise/name", by exercise and name."""
     import numpy as np
 
-    grouped: dict[str, dict] = {}
+    grouped: dict[str, dict[str, np.ndarray]] = {}
     try:
         with np.load(path, allow_pickle=False) as file:
             for key in file.files:

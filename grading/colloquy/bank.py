@@ -18,7 +18,7 @@ from grading.colloquy import (
     uncertainty,
 )
 from grading.colloquy.draw import Draw
-from grading.colloquy.types import Computed, Item, Open, Question, Task
+from grading.colloquy.types import Computed, Item, Open, Problem, Question
 from grading.errors import GradingError
 
 COMPUTED = (
@@ -51,26 +51,26 @@ def tolerance(question: Computed, answer: float) -> float:
     return 0.0 if question.whole else question.relative * abs(answer)
 
 
-def task_for(question: Computed, student: str, paper: str, seed: str = "") -> Task:
+def problem_for(question: Computed, student: str, paper: str, seed: str = "") -> Problem:
     """The question with the student's own numbers, the same on every machine.
 
     Drawn again until the answer is not trivial and every known mistake shows. Raises GradingError when no draw does."""
     draw = Draw(seed, student, paper, question.id)
     for _ in range(ATTEMPTS):
-        task = question.make(draw)
-        if _worth_asking(question, task):
-            return task
+        problem = question.make(draw)
+        if _worth_asking(question, problem):
+            return problem
     raise GradingError(
         f"Question {question.id!r}: {ATTEMPTS} draws without usable numbers, expected one. Widen what its function draws from."
     )
 
 
-def _worth_asking(question: Computed, task: Task) -> bool:
-    answer = task.answer
+def _worth_asking(question: Computed, problem: Problem) -> bool:
+    answer = problem.answer
     if not math.isfinite(answer) or abs(answer) < 1e-3 or abs(answer - 1) < 1e-3:
         return False
     nearest = max(APART * tolerance(question, answer), 0.5 if question.whole else 1e-9)
-    return all(math.isfinite(value) and abs(value - answer) > nearest for value in task.wrong.values())
+    return all(math.isfinite(value) and abs(value - answer) > nearest for value in problem.wrong.values())
 
 
 def item(question: Question, number: int, student: str, paper: str, seed: str = "") -> Item:
@@ -78,18 +78,18 @@ def item(question: Question, number: int, student: str, paper: str, seed: str = 
     common = (question.topic, place(question), question.outcome, question.points)
     if isinstance(question, Open):
         return Item(number, question.id, "open", *common, text=question.text, guide=question.guide)
-    task = task_for(question, student, paper, seed)
+    problem = problem_for(question, student, paper, seed)
     return Item(
         number,
         question.id,
         "computed",
         *common,
-        text=task.text,
-        table=task.table,
+        text=problem.text,
+        table=problem.table,
         unit=question.unit,
         whole=question.whole,
-        answer=float(task.answer),
-        tolerance=tolerance(question, task.answer),
-        solution=task.solution,
-        wrong={name: float(value) for name, value in task.wrong.items()},
+        answer=float(problem.answer),
+        tolerance=tolerance(question, problem.answer),
+        solution=problem.solution,
+        wrong={name: float(value) for name, value in problem.wrong.items()},
     )

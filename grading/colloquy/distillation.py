@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from grading.colloquy.draw import Draw
 from grading.colloquy.formula import listed, show
-from grading.colloquy.types import KNOWS, MADE, Computed, Task
+from grading.colloquy.types import KNOWS, MADE, Computed, Problem
 
 
 def softmax(logits: Sequence[float], temperature: float = 1.0) -> list[float]:
@@ -18,10 +18,10 @@ def _divergence(p: Sequence[float], q: Sequence[float]) -> float:
     return sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
 
 
-def soft_probability(draw: Draw) -> Task:
+def soft_probability(draw: Draw) -> Problem:
     logits, temperature = draw.decimals(3, -2.0, 5.0, 1), draw.choice((2, 3, 4, 5))
     p = softmax(logits, temperature)
-    return Task(
+    return Problem(
         {"logits": logits, "temperature": temperature},
         f"A teacher gives the logits {listed(logits)}. Which probability does the first class get in the softmax with "
         f"temperature {temperature}?",
@@ -35,12 +35,12 @@ def soft_probability(draw: Draw) -> Task:
     )
 
 
-def distillation_loss(draw: Draw) -> Task:
+def distillation_loss(draw: Draw) -> Problem:
     temperature = draw.choice((2, 3, 4))
     teacher, student = draw.decimals(3, -2.0, 4.0, 1), draw.decimals(3, -2.0, 4.0, 1)
     p, q = softmax(teacher, temperature), softmax(student, temperature)
     answer = temperature**2 * _divergence(p, q)
-    return Task(
+    return Problem(
         {"teacher": teacher, "student": student, "temperature": temperature},
         f"The teacher's logits are {listed(teacher)}, the student's {listed(student)}. What is the distillation loss T^[2] · "
         f"KL(teacher ‖ student) at temperature T = {temperature}, in nats?",
@@ -55,10 +55,10 @@ def distillation_loss(draw: Draw) -> Task:
     )
 
 
-def hard_loss(draw: Draw) -> Task:
+def hard_loss(draw: Draw) -> Problem:
     logits, label = draw.decimals(4, -2.0, 4.0, 1), draw.integer(1, 4)
     p = softmax(logits)[label - 1]
-    return Task(
+    return Problem(
         {"logits": logits, "label": label},
         f"A student network gives the logits {listed(logits)}; class {label} (counted from 1) is right. What is the "
         "cross-entropy loss, in nats?",
@@ -68,11 +68,11 @@ def hard_loss(draw: Draw) -> Task:
     )
 
 
-def combined_loss(draw: Draw) -> Task:
+def combined_loss(draw: Draw) -> Problem:
     alpha, temperature = draw.choice((0.1, 0.2, 0.3, 0.7, 0.8, 0.9)), draw.choice((2, 3, 4, 5))
     hard, soft = draw.decimal(0.2, 2.5, 2), draw.decimal(0.02, 0.6, 3)
     answer = alpha * hard + (1 - alpha) * temperature**2 * soft
-    return Task(
+    return Problem(
         {"alpha": alpha, "temperature": temperature, "hard": hard, "soft": soft},
         f"A student's cross-entropy with the labels is {hard}; its Kullback–Leibler divergence from the teacher, both at "
         f"temperature T = {temperature}, is {soft}. What is the loss α·CE + (1 − α)·T^[2]·KL for α = {alpha}?",
@@ -86,11 +86,11 @@ def combined_loss(draw: Draw) -> Task:
     )
 
 
-def gap_closed(draw: Draw) -> Task:
+def gap_closed(draw: Draw) -> Problem:
     alone, gain, rest = draw.decimal(80, 88, 1), draw.decimal(0.5, 3.0, 1), draw.decimal(0.6, 4.0, 1)
     distilled, teacher = round(alone + gain, 1), round(alone + gain + rest, 1)
     answer = 100 * (distilled - alone) / (teacher - alone)
-    return Task(
+    return Problem(
         {"alone": alone, "distilled": distilled, "teacher": teacher},
         f"A teacher reaches {teacher} % accuracy; a student {alone} % on labels alone and {distilled} % when distilled. Which "
         "percentage of the gap between student and teacher did distillation close?",

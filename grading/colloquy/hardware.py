@@ -2,13 +2,13 @@
 
 from grading.colloquy.draw import Draw
 from grading.colloquy.formula import listed, show
-from grading.colloquy.types import KNOWS, MADE, MEASURES, Computed, Task
+from grading.colloquy.types import KNOWS, MADE, MEASURES, Computed, Problem
 
 
-def inference_energy(draw: Draw) -> Task:
+def inference_energy(draw: Draw) -> Problem:
     idle, busy, latency = draw.decimal(1.5, 4.0, 1), draw.decimal(6.0, 14.0, 1), draw.decimal(3.0, 40.0, 1)
     answer = (busy - idle) * latency
-    return Task(
+    return Problem(
         {"idle": idle, "busy": busy, "latency": latency},
         f"A board draws {idle} W idle and {busy} W while it runs a network that takes {latency} ms an image. How many "
         "millijoules does one image cost above idle?",
@@ -22,12 +22,12 @@ def inference_energy(draw: Draw) -> Task:
     )
 
 
-def battery_life(draw: Draw) -> Task:
+def battery_life(draw: Draw) -> Problem:
     capacity, volts = draw.integer(10, 50) * 100, draw.choice((3.7, 5.0, 7.4))
     sleep, active, share = draw.decimal(0.1, 0.6, 1), draw.decimal(3.0, 9.0, 1), draw.integer(5, 40)
     mean = (active * share + sleep * (100 - share)) / 100
     answer = capacity / 1000 * volts / mean
-    return Task(
+    return Problem(
         {"capacity": capacity, "volts": volts, "sleep": sleep, "active": active, "share": share},
         f"A device with a {capacity} mAh, {volts} V battery draws {active} W for {share} % of the time and {sleep} W otherwise. "
         "For how many hours does the battery last?",
@@ -41,12 +41,12 @@ def battery_life(draw: Draw) -> Task:
     )
 
 
-def counter_wrap(draw: Draw) -> Task:
+def counter_wrap(draw: Draw) -> Problem:
     maximum = draw.choice((262143, 65532))
     first, seconds = maximum - draw.integer(20, 400), draw.integer(5, 20)
     second = draw.integer(50, 900)
     answer = (second + maximum - first) / seconds
-    return Task(
+    return Problem(
         {"maximum": maximum, "first": first, "second": second, "seconds": seconds},
         f"A RAPL energy counter that starts again at 0 after {maximum} J showed {first} J and, {seconds} s later, {second} J. "
         "It passed its end once. What was the average power in watts?",
@@ -60,10 +60,10 @@ def counter_wrap(draw: Draw) -> Task:
     )
 
 
-def amdahl(draw: Draw) -> Task:
+def amdahl(draw: Draw) -> Problem:
     share, factor = draw.integer(50, 92), draw.decimal(1.5, 8.0, 1)
     answer = 1 / (1 - share / 100 + share / 100 / factor)
-    return Task(
+    return Problem(
         {"share": share, "factor": factor},
         f"Convolutions take {share} % of a network's time. They become {factor} times as fast, the rest stays as it is. By "
         "which factor is the whole network faster?",
@@ -77,12 +77,12 @@ def amdahl(draw: Draw) -> Task:
     )
 
 
-def roofline(draw: Draw) -> Task:
+def roofline(draw: Draw) -> Problem:
     peak, bandwidth = draw.integer(20, 200) * 10, draw.integer(15, 110)
     flops, traffic = draw.integer(5, 120) * 10, draw.integer(2, 60)
     compute, memory = flops / peak, traffic / bandwidth
     answer = max(compute, memory)
-    return Task(
+    return Problem(
         {"peak": peak, "bandwidth": bandwidth, "flops": flops, "traffic": traffic},
         f"A device does {peak} GFLOP/s at most and reads {bandwidth} GB/s at most. A layer does {flops} MFLOP and moves "
         f"{traffic} MB. By the roofline model, how many milliseconds does it take at least?",
@@ -93,10 +93,10 @@ def roofline(draw: Draw) -> Task:
     )
 
 
-def ridge_throughput(draw: Draw) -> Task:
+def ridge_throughput(draw: Draw) -> Problem:
     peak, bandwidth, intensity = draw.integer(40, 300) * 10, draw.integer(15, 100), draw.decimal(0.5, 9.0, 1)
     answer = min(peak, bandwidth * intensity)
-    return Task(
+    return Problem(
         {"peak": peak, "bandwidth": bandwidth, "intensity": intensity},
         f"A depthwise convolution does {intensity} FLOP for each byte it moves. The device does at most {peak} GFLOP/s and "
         f"{bandwidth} GB/s. Which percentage of its peak can the layer reach by the roofline model?",
@@ -106,7 +106,7 @@ def ridge_throughput(draw: Draw) -> Task:
     )
 
 
-def frame_rate_left(draw: Draw) -> Task:
+def frame_rate_left(draw: Draw) -> Problem:
     fps = (draw.choice((10, 15, 20, 25, 30)), draw.choice((5, 8, 10, 12)))
     latencies = (draw.decimal(8, 20, 1), draw.decimal(15, 35, 1))
     last = draw.decimal(9, 30, 1)
@@ -115,7 +115,7 @@ def frame_rate_left(draw: Draw) -> Task:
         latencies = (draw.decimal(8, 20, 1), draw.decimal(15, 35, 1))
         busy = sum(f * t for f, t in zip(fps, latencies, strict=True)) / 1000
     answer = (1 - busy) * 1000 / last
-    return Task(
+    return Problem(
         {"fps": fps, "latencies": latencies, "last": last},
         f"One accelerator runs models one after the other: detection ({latencies[0]} ms) on {fps[0]} frames a second, "
         f"segmentation ({latencies[1]} ms) on {fps[1]}. How many frames a second are left at most for a third model of {last} "
@@ -131,10 +131,10 @@ def frame_rate_left(draw: Draw) -> Task:
     )
 
 
-def pipeline_rate(draw: Draw) -> Task:
+def pipeline_rate(draw: Draw) -> Problem:
     stages = draw.decimals(3, 2.0, 15.0, 1)
     answer = 1000 / max(stages)
-    return Task(
+    return Problem(
         {"stages": stages},
         f"A network is split over CPU, GPU and DLA, which work on three images at the same time and take {listed(stages)} ms "
         "for their parts. How many images a second come out in the steady state?",
@@ -144,10 +144,10 @@ def pipeline_rate(draw: Draw) -> Task:
     )
 
 
-def early_exit(draw: Draw) -> Task:
+def early_exit(draw: Draw) -> Problem:
     first, rest, share = draw.decimal(1.0, 6.0, 1), draw.decimal(8.0, 30.0, 1), draw.integer(30, 85)
     answer = first + (100 - share) / 100 * rest
-    return Task(
+    return Problem(
         {"first": first, "rest": rest, "share": share},
         f"A network with an early exit takes {first} ms up to the exit and {rest} ms more to its end. {share} % of the images "
         "leave early. What is the mean latency in ms?",
@@ -161,10 +161,10 @@ def early_exit(draw: Draw) -> Task:
     )
 
 
-def hierarchy_macs(draw: Draw) -> Task:
+def hierarchy_macs(draw: Draw) -> Problem:
     features, coarse, fine = draw.choice((64, 128, 256, 512)), draw.integer(5, 20), draw.integer(3, 9)
     answer = features * (coarse + fine)
-    return Task(
+    return Problem(
         {"features": features, "coarse": coarse, "fine": fine},
         f"A hierarchical classifier on {features} features first decides among {coarse} superclasses, then with that "
         f"superclass's own layer among its {fine} classes. How many MACs do the dense layers (no biases) take for one image?",
@@ -174,10 +174,10 @@ def hierarchy_macs(draw: Draw) -> Task:
     )
 
 
-def training_energy(draw: Draw) -> Task:
+def training_energy(draw: Draw) -> Problem:
     cards, watts, hours, overhead = draw.integer(2, 8), draw.integer(20, 45) * 10, draw.integer(6, 60), draw.decimal(1.1, 1.7, 2)
     answer = cards * watts * hours * overhead / 1000
-    return Task(
+    return Problem(
         {"cards": cards, "watts": watts, "hours": hours, "overhead": overhead},
         f"{cards} GPUs of {watts} W each train for {hours} h in a data centre with a power usage effectiveness (PUE) of "
         f"{overhead}. How many kWh is that?",
@@ -187,10 +187,10 @@ def training_energy(draw: Draw) -> Task:
     )
 
 
-def break_even(draw: Draw) -> Task:
+def break_even(draw: Draw) -> Problem:
     spent, before, after = draw.decimal(0.5, 9.0, 1), draw.integer(60, 300), draw.integer(10, 50)
     answer = spent * 3.6e6 / ((before - after) / 1000) / 1e6
-    return Task(
+    return Problem(
         {"spent": spent, "before": before, "after": after},
         f"Compressing a model cost {spent} kWh of training. An inference takes {after} mJ instead of {before} mJ now. After how "
         "many million inferences is that energy saved?",

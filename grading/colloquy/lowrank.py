@@ -4,13 +4,13 @@ import math
 
 from grading.colloquy.draw import Draw
 from grading.colloquy.formula import listed, show
-from grading.colloquy.types import KNOWS, MADE, MEASURES, Computed, Task
+from grading.colloquy.types import KNOWS, MADE, MEASURES, Computed, Problem
 
 
-def svd_compression(draw: Draw) -> Task:
+def svd_compression(draw: Draw) -> Problem:
     rows, columns, rank = draw.integer(20, 80) * 10, draw.integer(20, 80) * 10, draw.integer(8, 60)
     answer = rows * columns / (rank * (rows + columns))
-    return Task(
+    return Problem(
         {"rows": rows, "columns": columns, "rank": rank},
         f"A dense layer's {rows}×{columns} matrix is replaced by two factors of rank {rank} from its SVD (singular values "
         "merged into a factor). By which factor does the number of weights fall?",
@@ -24,13 +24,13 @@ def svd_compression(draw: Draw) -> Task:
     )
 
 
-def svd_rank(draw: Draw) -> Task:
+def svd_rank(draw: Draw) -> Problem:
     rows, columns, factor = draw.integer(20, 90) * 10, draw.integer(20, 90) * 10, draw.decimal(2.0, 6.0, 1)
     exact = rows * columns / (factor * (rows + columns))
     while not 0.1 < exact % 1 < 0.9:  # so that nobody's rounding decides
         rows = draw.integer(20, 90) * 10
         exact = rows * columns / (factor * (rows + columns))
-    return Task(
+    return Problem(
         {"rows": rows, "columns": columns, "factor": factor},
         f"A {rows}×{columns} matrix is to be factorized into two matrices with at least {factor} times fewer weights. What is "
         "the largest rank that does it?",
@@ -40,11 +40,11 @@ def svd_rank(draw: Draw) -> Task:
     )
 
 
-def svd_error(draw: Draw) -> Task:
+def svd_error(draw: Draw) -> Problem:
     values = tuple(sorted((draw.decimal(0.5, 9.5, 1) for _ in range(5)), reverse=True))
     rank = draw.integer(2, 3)
     total, tail = (sum(value**2 for value in part) for part in (values, values[rank:]))
-    return Task(
+    return Problem(
         {"values": values, "rank": rank},
         f"A matrix has the singular values {listed(values)}. What is the relative Frobenius error ‖W − W_[r]‖ / ‖W‖ of its best "
         f"approximation of rank {rank}?",
@@ -63,11 +63,11 @@ def _convolution(draw: Draw) -> tuple[int, int, int, int]:
     return draw.choice((3, 5)), draw.choice((48, 64, 96, 128)), draw.choice((64, 96, 128, 192)), draw.choice((7, 14, 28, 32))
 
 
-def tucker_macs(draw: Draw) -> Task:
+def tucker_macs(draw: Draw) -> Problem:
     k, inputs, filters, side = _convolution(draw)
     first, second = draw.integer(10, 24), draw.integer(25, 40)
     answer = side * side * (inputs * first + k * k * first * second + second * filters)
-    return Task(
+    return Problem(
         {"k": k, "inputs": inputs, "filters": filters, "side": side, "first": first, "second": second},
         f"Tucker-2 turns a {k}×{k} convolution ({inputs} to {filters} channels, {side}×{side} output, stride 1) into 1×1 to "
         f"{first} channels, {k}×{k} to {second} channels, 1×1 to {filters} channels. How many MACs do the three take?",
@@ -82,11 +82,11 @@ def tucker_macs(draw: Draw) -> Task:
     )
 
 
-def cp_parameters(draw: Draw) -> Task:
+def cp_parameters(draw: Draw) -> Problem:
     k, inputs, filters, _ = _convolution(draw)
     rank = draw.integer(20, 120)
     answer = rank * (inputs + filters + 2 * k)
-    return Task(
+    return Problem(
         {"k": k, "inputs": inputs, "filters": filters, "rank": rank},
         f"CP decomposition of rank {rank} turns a {k}×{k} convolution from {inputs} to {filters} channels into 1×1, {k}×1 "
         f"depthwise, 1×{k} depthwise and 1×1 convolutions. How many weights have the four?",
@@ -100,11 +100,11 @@ def cp_parameters(draw: Draw) -> Task:
     )
 
 
-def spatial_rank(draw: Draw) -> Task:
+def spatial_rank(draw: Draw) -> Problem:
     k, inputs, filters, _ = _convolution(draw)
     k, rank = k + 2, draw.integer(16, 48)
     answer = k * inputs * filters / (rank * (inputs + filters))
-    return Task(
+    return Problem(
         {"k": k, "inputs": inputs, "filters": filters, "rank": rank},
         f"A {k}×{k} convolution from {inputs} to {filters} channels (stride 1) is replaced by {k}×1 to {rank} channels and "
         f"1×{k} to {filters} channels, both full convolutions. By which factor do the MACs fall?",

@@ -2,15 +2,15 @@
 
 from grading.colloquy.draw import Draw
 from grading.colloquy.formula import listed, show
-from grading.colloquy.types import KNOWS, MEASURES, Computed, Task
+from grading.colloquy.types import KNOWS, MEASURES, Computed, Problem
 
 KEPT = "A label is kept with probability 1 − r, otherwise replaced by one of the other classes, all alike"
 
 
-def noisy_accuracy(draw: Draw) -> Task:
+def noisy_accuracy(draw: Draw) -> Problem:
     classes, rate, accuracy = draw.choice((4, 5, 10)), draw.decimal(0.1, 0.45, 2), draw.decimal(0.7, 0.96, 2)
     answer = accuracy * (1 - rate) + (1 - accuracy) * rate / (classes - 1)
-    return Task(
+    return Problem(
         {"classes": classes, "rate": rate, "accuracy": accuracy},
         f"{KEPT}, with r = {rate} and {classes} classes. A model is right on {accuracy} of the images by clean labels; its "
         "errors are spread alike over the wrong classes and independent of the noise. Which accuracy do the noisy labels show? "
@@ -25,11 +25,11 @@ def noisy_accuracy(draw: Draw) -> Task:
     )
 
 
-def clean_accuracy(draw: Draw) -> Task:
+def clean_accuracy(draw: Draw) -> Problem:
     classes, rate, shown = draw.choice((4, 5, 10)), draw.decimal(0.1, 0.35, 2), draw.decimal(0.5, 0.62, 3)
     chance = rate / (classes - 1)
     answer = (shown - chance) / (1 - rate - chance)
-    return Task(
+    return Problem(
         {"classes": classes, "rate": rate, "shown": shown},
         f"{KEPT}, with r = {rate} and {classes} classes. On such labels a model's accuracy is {shown}; its errors are spread "
         "alike over the wrong classes and independent of the noise. What is its accuracy on clean labels? Give at least 4 "
@@ -40,10 +40,10 @@ def clean_accuracy(draw: Draw) -> Task:
     )
 
 
-def uniform_diagonal(draw: Draw) -> Task:
+def uniform_diagonal(draw: Draw) -> Problem:
     classes, rate = draw.choice((3, 4, 5, 8, 10)), draw.decimal(0.2, 0.8, 2)
     answer = 1 - rate + rate / classes
-    return Task(
+    return Problem(
         {"classes": classes, "rate": rate},
         f"With probability {rate}, a label is replaced by a draw from all {classes} classes, its own included. What stands on "
         "the diagonal of the transition matrix? Give at least 4 significant digits.",
@@ -57,11 +57,11 @@ def uniform_diagonal(draw: Draw) -> Task:
     )
 
 
-def label_posterior(draw: Draw) -> Task:
+def label_posterior(draw: Draw) -> Problem:
     cats, cat_to_dog, dog_to_cat = draw.integer(20, 80), draw.integer(5, 40), draw.integer(5, 40)
     shown = cats * (100 - cat_to_dog) + (100 - cats) * dog_to_cat
     answer = cats * (100 - cat_to_dog) / shown
-    return Task(
+    return Problem(
         {"cats": cats, "cat_to_dog": cat_to_dog, "dog_to_cat": dog_to_cat},
         f"{cats} % of the images show cats, the others dogs. {cat_to_dog} % of the cats are labelled dog and {dog_to_cat} % of "
         "the dogs are labelled cat. An image is labelled cat: with which probability does it show one?",
@@ -75,11 +75,11 @@ def label_posterior(draw: Draw) -> Task:
     )
 
 
-def forward_correction(draw: Draw) -> Task:
+def forward_correction(draw: Draw) -> Problem:
     rows = tuple(_row(draw, i) for i in range(3))
     p, j = draw.distribution(3), draw.integer(1, 3)
     answer = sum(p[i] * rows[i][j - 1] for i in range(3))
-    return Task(
+    return Problem(
         {"rows": rows, "p": p, "j": j},
         f"T_[ij] is the probability that class i is labelled j; its rows are {', '.join(map(listed, rows))}. A model predicts "
         f"{listed(p)} for the clean classes. Which probability of the noisy label {j} does forward correction put into the loss?",

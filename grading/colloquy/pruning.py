@@ -4,17 +4,17 @@ import math
 
 from grading.colloquy.draw import Draw
 from grading.colloquy.formula import listed, show
-from grading.colloquy.types import MADE, MEASURES, Computed, Task
+from grading.colloquy.types import MADE, MEASURES, Computed, Problem
 
 
-def chain_parameters(draw: Draw) -> Task:
+def chain_parameters(draw: Draw) -> Problem:
     widths = tuple(draw.choice((16, 24, 32, 40, 48, 64)) for _ in range(3))
     removed = tuple(draw.choice((0.25, 0.5)) for _ in range(2))
     kept = [widths[0] * (1 - removed[0]), widths[1] * (1 - removed[1]), widths[2]]
     answer = round(9 * (3 * kept[0] + kept[0] * kept[1] + kept[1] * kept[2]))
     before = 9 * (3 * widths[0] + widths[0] * widths[1] + widths[1] * widths[2])
     outputs_only = 9 * (3 * kept[0] + widths[0] * kept[1] + widths[1] * kept[2])
-    return Task(
+    return Problem(
         {"widths": widths, "removed": removed},
         f"Three 3×3 convolutions without biases take 3 channels to {widths[0]}, {widths[1]} and {widths[2]}. Structured pruning "
         f"removes {show(100 * removed[0])} % of the first layer's filters and {show(100 * removed[1])} % of the second's, none "
@@ -26,10 +26,10 @@ def chain_parameters(draw: Draw) -> Task:
     )
 
 
-def filter_distances(draw: Draw) -> Task:
+def filter_distances(draw: Draw) -> Problem:
     filters = tuple(tuple(draw.integer(-4, 4) for _ in range(2)) for _ in range(4))
     answer = sum(math.dist(filters[0], other) for other in filters[1:])
-    return Task(
+    return Problem(
         {"filters": filters},
         "A layer has four filters of two weights each: "
         + ", ".join(f"F_[{i + 1}] = {listed(f)}" for i, f in enumerate(filters))
@@ -48,11 +48,11 @@ def filter_distances(draw: Draw) -> Task:
     )
 
 
-def network_sparsity(draw: Draw) -> Task:
+def network_sparsity(draw: Draw) -> Problem:
     sizes = (draw.integer(2, 20) * 100, draw.integer(30, 200) * 100)
     sparsities = (draw.integer(10, 45), draw.integer(55, 95))
     answer = (sizes[0] * sparsities[0] + sizes[1] * sparsities[1]) / sum(sizes)
-    return Task(
+    return Problem(
         {"sizes": sizes, "sparsities": sparsities},
         f"Of a layer's {sizes[0]} weights {sparsities[0]} % are zero, of another's {sizes[1]} weights {sparsities[1]} %. Which "
         "percentage of all weights is zero?",
@@ -66,13 +66,13 @@ def _matrix(draw: Draw) -> tuple[int, int, int]:
     return draw.choice((64, 100, 128, 200, 256)), draw.choice((128, 256, 300, 512)), draw.integer(60, 95)
 
 
-def csr_bytes(draw: Draw) -> Task:
+def csr_bytes(draw: Draw) -> Problem:
     rows, columns, sparsity = _matrix(draw)
     rows = 100 if rows % 4 else rows  # so that the number of nonzero weights is whole
     nonzero = rows * columns * (100 - sparsity) // 100
     nonzero -= nonzero % 10
     answer = nonzero * 6 + (rows + 1) * 4
-    return Task(
+    return Problem(
         {"rows": rows, "columns": columns, "nonzero": nonzero},
         f"A {rows}×{columns} matrix with {nonzero} nonzero weights is stored as CSR: float32 values, 16-bit column indices, "
         "32-bit row pointers. How many bytes?",
@@ -87,11 +87,11 @@ def csr_bytes(draw: Draw) -> Task:
     )
 
 
-def csr_break_even(draw: Draw) -> Task:
+def csr_break_even(draw: Draw) -> Problem:
     rows, columns, _ = _matrix(draw)
     value, index = draw.choice((1, 2, 4)), draw.choice((2, 4))
     answer = 100 - 100 * (rows * columns * value - (rows + 1) * 4) / (rows * columns * (value + index))
-    return Task(
+    return Problem(
         {"rows": rows, "columns": columns, "value": value, "index": index},
         f"A {rows}×{columns} matrix has weights of {value} byte{'s' if value > 1 else ''}. CSR adds a {index}-byte column index "
         "for each nonzero weight and 4-byte row pointers. Above which percentage of zeros is CSR smaller than dense storage?",
@@ -102,11 +102,11 @@ def csr_break_even(draw: Draw) -> Task:
     )
 
 
-def two_four(draw: Draw) -> Task:
+def two_four(draw: Draw) -> Problem:
     weights = tuple(draw.decimals(8, -0.99, 0.99, 2))
     kept = [w for i in (0, 4) for w in sorted(weights[i : i + 4], key=abs)[2:]]
     answer = sum(abs(weight) for weight in kept)
-    return Task(
+    return Problem(
         {"weights": weights},
         f"The weights {listed(weights)} are pruned to 2:4 sparsity by magnitude, in groups from the left. What is the sum of "
         "the absolute values of what is kept?",
@@ -120,10 +120,10 @@ def two_four(draw: Draw) -> Task:
     )
 
 
-def two_four_size(draw: Draw) -> Task:
+def two_four_size(draw: Draw) -> Problem:
     side, bits = draw.integer(8, 60) * 16, draw.choice((8, 16))
     answer = side * side / 2 * (bits + 2) / 8 / 1024
-    return Task(
+    return Problem(
         {"side": side, "bits": bits},
         f"A {side}×{side} matrix of {bits}-bit weights is 2:4 sparse: only kept weights are stored, each with a 2-bit position. "
         "How many KiB (1024 bytes)?",
@@ -133,11 +133,11 @@ def two_four_size(draw: Draw) -> Task:
     )
 
 
-def sparsity_schedule(draw: Draw) -> Task:
+def sparsity_schedule(draw: Draw) -> Problem:
     final, end = draw.integer(60, 95), draw.choice((1000, 2000, 4000, 5000))
     step = end // 100 * draw.integer(15, 70)
     answer = final * (1 - (1 - step / end) ** 3)
-    return Task(
+    return Problem(
         {"final": final, "end": end, "step": step},
         f"Sparsity grows from 0 at step 0 to {final} % at step {end} by the cubic schedule s(t) = s_[f] − s_[f]·(1 − t/T)^[3]. "
         f"What percentage of the weights is zero at step {step}?",
@@ -147,10 +147,10 @@ def sparsity_schedule(draw: Draw) -> Task:
     )
 
 
-def pruned_speed(draw: Draw) -> Task:
+def pruned_speed(draw: Draw) -> Problem:
     kept_in, kept_out = draw.choice((0.4, 0.5, 0.6, 0.7, 0.75)), draw.choice((0.45, 0.55, 0.65, 0.8))
     answer = 1 / (kept_in * kept_out)
-    return Task(
+    return Problem(
         {"kept_in": kept_in, "kept_out": kept_out},
         f"After structured pruning, a convolution reads {show(100 * kept_in)} % of its input channels and makes "
         f"{show(100 * kept_out)} % of its output channels. By which factor did its MACs fall?",

@@ -4,7 +4,7 @@ import math
 
 from grading.colloquy.draw import Draw
 from grading.colloquy.formula import listed, show
-from grading.colloquy.types import KNOWS, MADE, Computed, Task
+from grading.colloquy.types import KNOWS, MADE, Computed, Problem
 
 
 def _close_to_tie(value: float) -> bool:
@@ -12,13 +12,13 @@ def _close_to_tie(value: float) -> bool:
     return abs(value - math.floor(value) - 0.5) < 0.15
 
 
-def quantize_value(draw: Draw) -> Task:
+def quantize_value(draw: Draw) -> Problem:
     scale, zero = draw.decimal(0.01, 0.09, 3), draw.integer(-60, 60) or 7
     x = draw.decimal(-2.5, 2.5, 2)
     while _close_to_tie(x / scale):
         x = draw.decimal(-2.5, 2.5, 2)
     q = round(x / scale) + zero
-    return Task(
+    return Problem(
         {"x": x, "scale": scale, "zero": zero},
         f"An int8 tensor has the scale {scale} and the zero point {zero}. Which integer stores the real value {x}?",
         max(-128, min(127, q)),
@@ -31,9 +31,9 @@ def _range(draw: Draw) -> tuple[float, float]:
     return -draw.decimal(0.3, 3.0, 2), draw.decimal(0.5, 6.0, 2)
 
 
-def affine_scale(draw: Draw) -> Task:
+def affine_scale(draw: Draw) -> Problem:
     low, high = _range(draw)
-    return Task(
+    return Problem(
         {"low": low, "high": high},
         f"Activations lie in [{low}, {high}]. What is the scale of asymmetric int8 quantization that uses all integers from "
         "−128 to 127? Give at least 4 significant digits.",
@@ -43,13 +43,13 @@ def affine_scale(draw: Draw) -> Task:
     )
 
 
-def zero_point(draw: Draw) -> Task:
+def zero_point(draw: Draw) -> Problem:
     low, high = _range(draw)
     while _close_to_tie(low * 255 / (high - low)):
         low, high = _range(draw)
     scale = (high - low) / 255
     zero = round(-128 - low / scale)
-    return Task(
+    return Problem(
         {"low": low, "high": high},
         f"The range [{low}, {high}] is mapped onto the int8 integers −128 to 127, ends onto ends. What is the zero point?",
         zero,
@@ -58,10 +58,10 @@ def zero_point(draw: Draw) -> Task:
     )
 
 
-def symmetric_scale(draw: Draw) -> Task:
+def symmetric_scale(draw: Draw) -> Problem:
     weights = tuple(draw.decimals(6, -0.95, 0.95, 2))
     largest = max(abs(weight) for weight in weights)
-    return Task(
+    return Problem(
         {"weights": weights},
         f"A filter has the weights {listed(weights)}. What is its scale in symmetric int8 quantization with the integers −127 "
         "to 127? Give at least 4 significant digits.",
@@ -75,10 +75,10 @@ def symmetric_scale(draw: Draw) -> Task:
     )
 
 
-def dequantize(draw: Draw) -> Task:
+def dequantize(draw: Draw) -> Problem:
     q, scale, zero = draw.integer(-120, 120), draw.decimal(0.002, 0.09, 3), draw.integer(-70, 70)
     value = (q - zero) * scale
-    return Task(
+    return Problem(
         {"q": q, "scale": scale, "zero": zero},
         f"An int8 tensor with the scale {scale} and the zero point {zero} holds the integer {q}. Which real value is it?",
         value,
@@ -87,10 +87,10 @@ def dequantize(draw: Draw) -> Task:
     )
 
 
-def rounding_noise(draw: Draw) -> Task:
+def rounding_noise(draw: Draw) -> Problem:
     low, high, bits = *_range(draw), draw.integer(4, 8)
     scale = (high - low) / (2**bits - 1)
-    return Task(
+    return Problem(
         {"low": low, "high": high, "bits": bits},
         f"Values in [{low}, {high}] are quantized with {bits} bits and all integers used. Rounding errors are uniform within "
         "one step. What is their root mean square?",
@@ -100,11 +100,11 @@ def rounding_noise(draw: Draw) -> Task:
     )
 
 
-def accumulator(draw: Draw) -> Task:
+def accumulator(draw: Draw) -> Problem:
     a, b, summands = draw.integer(4, 8), draw.integer(3, 8), draw.integer(20, 5000)
     largest = summands * 2 ** (a + b - 2)
     bits = largest.bit_length() + 1
-    return Task(
+    return Problem(
         {"a": a, "b": b, "summands": summands},
         f"Signed {a}-bit activations (from −2^[{a - 1}]) meet signed {b}-bit weights (from −2^[{b - 1}]) in dot products of "
         f"{summands} summands. How many bits does a signed accumulator (two's complement) need so that no sum ever overflows?",
@@ -115,13 +115,13 @@ def accumulator(draw: Draw) -> Task:
     )
 
 
-def integer_dot(draw: Draw) -> Task:
+def integer_dot(draw: Draw) -> Problem:
     activations = tuple(draw.integer(-100, 120) for _ in range(4))
     weights = tuple(draw.integer(-90, 90) for _ in range(4))
     zero, sx, sw = draw.integer(5, 60) * draw.choice((-1, 1)), draw.decimal(0.02, 0.06, 3), draw.decimal(0.004, 0.012, 3)
     total = sum((q - zero) * w for q, w in zip(activations, weights, strict=True))
     raw = sum(q * w for q, w in zip(activations, weights, strict=True))
-    return Task(
+    return Problem(
         {"activations": activations, "weights": weights, "zero": zero, "sx": sx, "sw": sw},
         f"Activations q_[x] = {listed(activations)} have the scale {sx} and the zero point {zero}; weights q_[w] = "
         f"{listed(weights)} have the scale {sw} and the zero point 0. Which real value has their dot product?",
@@ -131,7 +131,7 @@ def integer_dot(draw: Draw) -> Task:
     )
 
 
-def group_bits(draw: Draw) -> Task:
+def group_bits(draw: Draw) -> Problem:
     bits, group, scale_bits, parameters = (
         draw.choice((2, 3, 4)),
         draw.choice((16, 32, 64, 128)),
@@ -140,7 +140,7 @@ def group_bits(draw: Draw) -> Task:
     )
     size = parameters * 1e6 * (bits + scale_bits / group) / 8
     plain = parameters * 1e6 * bits / 8
-    return Task(
+    return Problem(
         {"bits": bits, "group": group, "scale_bits": scale_bits, "parameters": parameters},
         f"{parameters} million weights are stored with {bits} bits each, and one {scale_bits}-bit scale for every group of "
         f"{group} weights. How many megabytes is that (1 MB = 10^[6] bytes)? Give at least 4 significant digits.",
@@ -151,11 +151,11 @@ def group_bits(draw: Draw) -> Task:
     )
 
 
-def clustered_size(draw: Draw) -> Task:
+def clustered_size(draw: Draw) -> Problem:
     weights, clusters = draw.integer(3, 60) * 800, draw.choice((8, 16, 32, 64))
     index = clusters.bit_length() - 1
     size = (weights * index + 32 * clusters) // 8
-    return Task(
+    return Problem(
         {"weights": weights, "clusters": clusters},
         f"The {weights} float32 weights of a layer are clustered to {clusters} values. How many bytes are the indices, packed "
         "without gaps, together with the table of float32 centroids?",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from grading.colloquy.draw import Draw
 from grading.colloquy.formula import listed, show
-from grading.colloquy.types import KNOWS, MADE, MEASURES, Computed, Task
+from grading.colloquy.types import KNOWS, MADE, MEASURES, Computed, Problem
 
 
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:
@@ -22,11 +22,11 @@ def _linear(draw: Draw) -> tuple[tuple[float, ...], float, tuple[float, ...], fl
             return w, b, x, margin
 
 
-def attacked_margin(draw: Draw) -> Task:
+def attacked_margin(draw: Draw) -> Problem:
     w, b, x, margin = _linear(draw)
     epsilon = draw.choice((0.05, 0.08, 0.1))
     answer = margin - epsilon * sum(map(abs, w))
-    return Task(
+    return Problem(
         {"w": w, "b": b, "x": x, "epsilon": epsilon},
         f"A linear model decides by the sign of f(x) = w·x + b with w = {listed(w)}, b = {b}. The input x = {listed(x)} belongs "
         f"to the positive class. What is f after one FGSM step with ε = {epsilon} against that label (no clipping)?",
@@ -41,10 +41,10 @@ def attacked_margin(draw: Draw) -> Task:
     )
 
 
-def smallest_epsilon(draw: Draw) -> Task:
+def smallest_epsilon(draw: Draw) -> Problem:
     w, b, x, margin = _linear(draw)
     answer = margin / sum(map(abs, w))
-    return Task(
+    return Problem(
         {"w": w, "b": b, "x": x},
         f"A linear model decides by the sign of f(x) = w·x + b with w = {listed(w)}, b = {b}. How large must ε at least be for "
         f"an attack in the L_[∞] ball to change the decision on x = {listed(x)} (no clipping)?",
@@ -58,14 +58,14 @@ def smallest_epsilon(draw: Draw) -> Task:
     )
 
 
-def projected_step(draw: Draw) -> Task:
+def projected_step(draw: Draw) -> Problem:
     x, epsilon, back = draw.decimal(0.3, 0.7, 2), draw.decimal(0.03, 0.1, 2), draw.integer(1, 2)
     alpha, steps = draw.decimal(0.01, 0.05, 2), draw.integer(2, 6)
     # The ball has to stop the pixel on its way up, or projecting would not be asked for, and not on its way down.
     while steps * alpha <= epsilon or back * alpha >= 2 * epsilon:
         alpha, steps = draw.decimal(0.01, 0.05, 2), draw.integer(2, 6)
     answer = x + epsilon - back * alpha
-    return Task(
+    return Problem(
         {"x": x, "epsilon": epsilon, "alpha": alpha, "steps": steps, "back": back},
         f"PGD attacks a pixel of value {x} with ε = {epsilon} and step size α = {alpha}, starting at the pixel itself. The "
         f"gradient's sign is + in the first {steps} steps, then − in {back} more. What is the pixel's value at the end? Give at "
@@ -80,11 +80,11 @@ def projected_step(draw: Draw) -> Task:
     )
 
 
-def attack_success(draw: Draw) -> Task:
+def attack_success(draw: Draw) -> Problem:
     total = draw.integer(10, 50) * 20
     clean, robust = total * draw.integer(85, 97) // 100, total * draw.integer(15, 60) // 100
     answer = 100 * (clean - robust) / clean
-    return Task(
+    return Problem(
         {"total": total, "clean": clean, "robust": robust},
         f"Of {total} test images a model gets {clean} right, and {robust} right both before and after an attack. What is the "
         "attack's success rate in %, counted over the images that were right before?",

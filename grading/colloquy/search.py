@@ -4,13 +4,13 @@ import math
 
 from grading.colloquy.draw import Draw
 from grading.colloquy.formula import listed, show
-from grading.colloquy.types import KNOWS, MADE, MEASURES, Computed, Task
+from grading.colloquy.types import KNOWS, MADE, MEASURES, Computed, Problem
 
 
-def space_size(draw: Draw) -> Task:
+def space_size(draw: Draw) -> Problem:
     layers, widths, kernels, skips = draw.integer(3, 6), draw.integer(3, 6), draw.integer(2, 4), draw.integer(2, 3)
     answer = (widths * kernels) ** layers * skips
-    return Task(
+    return Problem(
         {"layers": layers, "widths": widths, "kernels": kernels, "skips": skips},
         f"A search space has {layers} layers, each with one of {widths} widths and one of {kernels} kernel sizes, and one of "
         f"{skips} heads for the whole network. How many architectures does it hold?",
@@ -31,7 +31,7 @@ def _models(draw: Draw) -> tuple[tuple[float, float], ...]:
     return tuple((round(70 + a * 0.8, 1), round(3 + t * 0.7, 1)) for a, t in zip(accuracies, latencies, strict=True))
 
 
-def pareto_front(draw: Draw) -> Task:
+def pareto_front(draw: Draw) -> Problem:
     models = _models(draw)
     front = [
         i
@@ -47,7 +47,7 @@ def pareto_front(draw: Draw) -> Task:
         ]
     ranked = sorted(range(1, 7), key=lambda i: models[i - 1])
     header = ("model", "accuracy, %", "latency, ms")
-    return Task(
+    return Problem(
         {"models": models},
         "Which models are on the Pareto front of high accuracy and low latency? Give the sum of their numbers.",
         sum(front),
@@ -61,13 +61,13 @@ def pareto_front(draw: Draw) -> Task:
     )
 
 
-def hypervolume(draw: Draw) -> Task:
+def hypervolume(draw: Draw) -> Problem:
     t = sorted(draw.shuffled(range(2, 18))[:3])
     e = sorted(draw.shuffled(range(3, 28))[:3], reverse=True)
     points = tuple(zip(t, e, strict=True))
     time, error = 20, 30
     answer = (time - t[0]) * (error - e[0]) + (time - t[1]) * (e[0] - e[1]) + (time - t[2]) * (e[1] - e[2])
-    return Task(
+    return Problem(
         {"points": points, "reference": (time, error)},
         f"A search found the front (latency in ms, error in %): {', '.join(map(listed, points))}. Both are to be small. What is "
         f"its hypervolume with the reference point {listed((time, error))}?",
@@ -81,11 +81,11 @@ def hypervolume(draw: Draw) -> Task:
     )
 
 
-def annealing_acceptance(draw: Draw) -> Task:
+def annealing_acceptance(draw: Draw) -> Problem:
     now, worse, temperature = draw.decimal(4, 9, 1), draw.decimal(0.3, 2.5, 1), draw.decimal(0.4, 2.5, 1)
     new = round(now + worse, 1)
     answer = math.exp(-worse / temperature)
-    return Task(
+    return Problem(
         {"now": now, "new": new, "temperature": temperature},
         f"Simulated annealing stands at an architecture with {now} % error; the neighbour has {new} %. With which probability "
         f"is it accepted at temperature {temperature} (in % of error)?",
@@ -99,13 +99,13 @@ def annealing_acceptance(draw: Draw) -> Task:
     )
 
 
-def cooling_steps(draw: Draw) -> Task:
+def cooling_steps(draw: Draw) -> Problem:
     start, end, factor = draw.integer(5, 50), draw.decimal(0.1, 0.9, 1), draw.choice((0.8, 0.85, 0.9, 0.95))
     exact = math.log(start / end) / -math.log(factor)
     while not 0.1 < exact % 1 < 0.9:
         start = draw.integer(5, 50)
         exact = math.log(start / end) / -math.log(factor)
-    return Task(
+    return Problem(
         {"start": start, "end": end, "factor": factor},
         f"Simulated annealing starts at temperature {start} and multiplies it by {factor} after every step. After how many "
         f"steps is it below {end} for the first time?",
@@ -115,12 +115,12 @@ def cooling_steps(draw: Draw) -> Task:
     )
 
 
-def swarm_step(draw: Draw) -> Task:
+def swarm_step(draw: Draw) -> Problem:
     x, v, own, best = draw.integer(10, 60), draw.integer(1, 9) * draw.choice((-1, 1)), draw.integer(10, 60), draw.integer(10, 60)
     inertia, c = draw.decimal(0.4, 0.9, 1), draw.choice((1.5, 2.0))
     r = draw.decimals(2, 0.1, 0.9, 1)
     speed = inertia * v + c * r[0] * (own - x) + c * r[1] * (best - x)
-    return Task(
+    return Problem(
         {"x": x, "v": v, "own": own, "best": best, "inertia": inertia, "c": c, "r": r},
         f"A particle is at x = {x} with velocity {v}; its own best is at {own}, the swarm's at {best}. Inertia is "
         f"{inertia}, c_[1] = c_[2] = {c}, and the random numbers are r_[1] = {r[0]} (own) and r_[2] = {r[1]} (swarm). What is "
@@ -136,11 +136,11 @@ def swarm_step(draw: Draw) -> Task:
     )
 
 
-def pheromone(draw: Draw) -> Task:
+def pheromone(draw: Draw) -> Problem:
     level, rate = draw.decimal(0.5, 4.0, 1), draw.decimal(0.1, 0.4, 1)
     errors = (draw.choice((4, 5, 8, 10)), draw.choice((16, 20, 25)))
     answer = (1 - rate) * level + sum(1 / error for error in errors)
-    return Task(
+    return Problem(
         {"level": level, "rate": rate, "errors": errors},
         f"An edge of an ant colony's graph of operations has pheromone {level}; it evaporates at rate ρ = {rate}. Two ants used "
         f"the edge and found networks with {errors[0]} % and {errors[1]} % error; each deposits 1 / error (in %). What is the "
@@ -155,13 +155,13 @@ def pheromone(draw: Draw) -> Task:
     )
 
 
-def ant_choice(draw: Draw) -> Task:
+def ant_choice(draw: Draw) -> Problem:
     trail, insight = draw.decimals(3, 0.3, 3.0, 1), draw.decimals(3, 0.2, 2.0, 1)
     beta = draw.integer(2, 3)
     weights = [t * h**beta for t, h in zip(trail, insight, strict=True)]
     plain = [t * h for t, h in zip(trail, insight, strict=True)]
     answer = weights[0] / sum(weights)
-    return Task(
+    return Problem(
         {"trail": trail, "insight": insight, "beta": beta},
         f"An ant chooses among three kernels with pheromones {listed(trail)} and heuristic values {listed(insight)}, with α = 1 "
         f"and β = {beta}. With which probability does it take the first?",
@@ -171,11 +171,11 @@ def ant_choice(draw: Draw) -> Task:
     )
 
 
-def halving_budget(draw: Draw) -> Task:
+def halving_budget(draw: Draw) -> Problem:
     rate, rounds, epochs = draw.choice((2, 3)), draw.integer(3, 4), draw.integer(1, 6)
     candidates = rate**rounds * draw.integer(1, 3)
     answer = epochs * candidates * (rounds + 1)
-    return Task(
+    return Problem(
         {"rate": rate, "rounds": rounds, "epochs": epochs, "candidates": candidates},
         f"Successive halving trains {candidates} configurations for {epochs} epoch{'s' if epochs > 1 else ''}, then keeps the "
         f"best 1/{rate} and trains them for {rate} times as many further epochs as in the round before, {rounds} times over. How "
@@ -186,11 +186,11 @@ def halving_budget(draw: Draw) -> Task:
     )
 
 
-def tournament(draw: Draw) -> Task:
+def tournament(draw: Draw) -> Problem:
     population, size = draw.choice((20, 25, 40, 50, 64, 100)), draw.integer(3, 8)
     answer = size / population
     repeated = 1 - (1 - 1 / population) ** size
-    return Task(
+    return Problem(
         {"population": population, "size": size},
         f"Evolutionary search picks parents by tournaments of {size} out of {population}, drawn with repetition. With which "
         "probability is the best individual the winner? Give at least 4 significant digits.",

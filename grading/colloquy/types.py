@@ -1,4 +1,4 @@
-"""The values of the colloquy: questions of the bank (Computed, Open) and what one student gets on paper (Task, Item)."""
+"""The values of the colloquy: questions of the bank (Computed, Open) and what one student gets on paper (Problem, Item)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ MADE, KNOWS, LEGAL, MEASURES = "K7_U07", "K7_W10", "K7_W11", "K7_U12"
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Problem:
     """A computed question with numbers in it.
 
     `numbers` are all that the text gives, by name; `wrong` the answers of known misconceptions, by what was done wrong;
@@ -40,7 +40,7 @@ class Computed:
     week: int | None
     outcome: str
     difficulty: int
-    make: Callable[[Draw], Task]
+    make: Callable[[Draw], Problem]
     unit: str = ""
     whole: bool = False
     relative: float = 0.01

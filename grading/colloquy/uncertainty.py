@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from grading.colloquy.distillation import softmax
 from grading.colloquy.draw import Draw
 from grading.colloquy.formula import listed, show
-from grading.colloquy.types import KNOWS, MADE, MEASURES, Computed, Task
+from grading.colloquy.types import KNOWS, MADE, MEASURES, Computed, Problem
 
 
 def _bins(draw: Draw) -> tuple[tuple[int, float, float], ...]:
@@ -18,13 +18,13 @@ def _bins(draw: Draw) -> tuple[tuple[int, float, float], ...]:
     return tuple(rows)
 
 
-def calibration_error(draw: Draw) -> Task:
+def calibration_error(draw: Draw) -> Problem:
     bins = _bins(draw)
     total = sum(count for count, _, _ in bins)
     answer = sum(count * abs(accuracy - confidence) for count, accuracy, confidence in bins) / total
     terms = " + ".join(f"{count}·{show(abs(round(accuracy - confidence, 2)))}" for count, accuracy, confidence in bins)
     header = ("predictions", "accuracy", "mean confidence")
-    return Task(
+    return Problem(
         {"bins": bins},
         "Predictions of a classifier fall into five bins by confidence. What is the expected calibration error (ECE)?",
         answer,
@@ -38,10 +38,10 @@ def calibration_error(draw: Draw) -> Task:
     )
 
 
-def brier_score(draw: Draw) -> Task:
+def brier_score(draw: Draw) -> Problem:
     p, label = draw.distribution(4), draw.integer(1, 4)
     answer = sum((value - (i == label - 1)) ** 2 for i, value in enumerate(p))
-    return Task(
+    return Problem(
         {"p": p, "label": label},
         f"A classifier predicts the probabilities {listed(p)}; class {label} (counted from 1) is right. What is the Brier "
         "score, the sum of squared errors over the classes?",
@@ -55,10 +55,10 @@ def brier_score(draw: Draw) -> Task:
     )
 
 
-def likelihood(draw: Draw) -> Task:
+def likelihood(draw: Draw) -> Problem:
     p = draw.decimals(4, 0.05, 0.95, 2)
     answer = -sum(map(math.log, p)) / 4
-    return Task(
+    return Problem(
         {"p": p},
         f"A classifier gives the right classes of four images the probabilities {listed(p)}. What is its mean negative "
         "log-likelihood, in nats?",
@@ -72,10 +72,10 @@ def likelihood(draw: Draw) -> Task:
     )
 
 
-def fitted_temperature(draw: Draw) -> Task:
+def fitted_temperature(draw: Draw) -> Problem:
     margin, target = draw.decimal(2.5, 6.0, 1), draw.decimal(0.65, 0.9, 2)
     answer = margin / math.log(target / (1 - target))
-    return Task(
+    return Problem(
         {"margin": margin, "target": target},
         f"Two classes have logits that differ by {margin}. With which temperature does the larger one get the probability "
         f"{target}?",
@@ -89,10 +89,10 @@ def fitted_temperature(draw: Draw) -> Task:
     )
 
 
-def scaled_confidence(draw: Draw) -> Task:
+def scaled_confidence(draw: Draw) -> Problem:
     logits, temperature = draw.decimals(3, -1.0, 6.0, 1), draw.decimal(1.2, 2.8, 1)
     answer = max(softmax(logits, temperature))
-    return Task(
+    return Problem(
         {"logits": logits, "temperature": temperature},
         f"Temperature scaling found T = {temperature}. What is the confidence (largest probability) for the logits "
         f"{listed(logits)}?",
@@ -115,11 +115,11 @@ def _mean(members: Sequence[Sequence[float]]) -> list[float]:
     return [sum(values) / len(members) for values in zip(*members, strict=True)]
 
 
-def predictive_entropy(draw: Draw) -> Task:
+def predictive_entropy(draw: Draw) -> Problem:
     members = _members(draw)
     mean = _mean(members)
     answer = entropy(mean)
-    return Task(
+    return Problem(
         {"members": members},
         "Three members of an ensemble predict "
         + ", ".join(map(listed, members))
@@ -130,11 +130,11 @@ def predictive_entropy(draw: Draw) -> Task:
     )
 
 
-def mutual_information(draw: Draw) -> Task:
+def mutual_information(draw: Draw) -> Problem:
     members = _members(draw)
     expected = sum(map(entropy, members)) / 3
     total = entropy(_mean(members))
-    return Task(
+    return Problem(
         {"members": members},
         "Three passes with dropout switched on predict "
         + ", ".join(map(listed, members))
@@ -150,12 +150,12 @@ def mutual_information(draw: Draw) -> Task:
     )
 
 
-def rejection(draw: Draw) -> Task:
+def rejection(draw: Draw) -> Problem:
     total, kept = draw.integer(20, 60) * 100, draw.integer(60, 90)
     right = draw.integer(88, 98)
     rest = draw.integer(40, 75)
     answer = (kept * right + (100 - kept) * rest) / 100
-    return Task(
+    return Problem(
         {"total": total, "kept": kept, "right": right, "rest": rest},
         f"Of {total} test images a model keeps the {kept} % on which it is most confident and is right on {right} % of them; on "
         f"the others it would be right on {rest} %. What is its accuracy in % without rejection?",

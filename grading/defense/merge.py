@@ -81,7 +81,7 @@ def merge(
 ) -> tuple[tuple[Merged, ...], tuple[str, ...]]:
     """Every student's mean over the jurors, and sentences about what a person should look at.
 
-    `known`: the students who are to be there, by key; others are an error, as they are a slip of the pen. A juror who left all
+    `known`: the students who are to be there, by key; others are an error, most likely in typing. A juror who left all
     of a student's criteria empty was not there; one who left some empty is an error. Raises GradingError.
     """
     scores, names = read_sheets(paths, sheet)

@@ -21,7 +21,7 @@ import csv
 import io
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -30,6 +30,7 @@ from grading.defense.types import Criterion, ScoreSheet
 from grading.errors import GradingError
 from grading.results.cells import harmless
 from grading.semester.scheme import load_scheme
+from grading.toml_fields import FieldError, Table, only, text
 
 SHEETS = Path(__file__).parent / "sheets"
 COLUMNS = ("juror", "student", "criterion", "outcome", "title", "possible", "score", "remark")
@@ -46,7 +47,7 @@ def load_sheet(name: str | Path) -> ScoreSheet:
         sheet = _sheet(tomllib.loads(path.read_bytes().decode("utf-8-sig"), parse_float=Decimal))
     except (OSError, ValueError, ArithmeticError, RecursionError) as error:
         raise GradingError(f"{path.name}: not readable as TOML ({error}). Correct the file.") from error
-    except _Wrong as error:
+    except FieldError as error:
         raise GradingError(f"{path.name}: {error} Correct the file.") from error
     _check_scheme(sheet, path)
     return sheet
@@ -64,41 +65,34 @@ def sheet_table(sheet: ScoreSheet, students: Sequence[str], juror: str) -> str:
     return stream.getvalue()
 
 
-Table = Mapping[str, object]  # of a TOML file
-
-
-class _Wrong(Exception):
-    """What is wrong in a sheet; becomes a GradingError with the file's name."""
-
-
 def _sheet(table: Table) -> ScoreSheet:
-    _only(table, {"title", "scheme", "component", "disagreement", "outcomes", "criterion"}, "the file")
+    only(table, {"title", "scheme", "component", "disagreement", "outcomes", "criterion"}, "the file")
     outcomes, rows = table.get("outcomes"), table.get("criterion")
     if not isinstance(outcomes, dict) or not outcomes:
-        raise _Wrong("[outcomes] is missing, expected at least one outcome with its text.")
+        raise FieldError("[outcomes] is missing, expected at least one outcome with its text.")
     if not isinstance(rows, list) or not rows:
-        raise _Wrong("there is no [[criterion]], expected at least one.")
-    texts = {name: _text(outcomes, name, "[outcomes]") for name in outcomes}
+        raise FieldError("there is no [[criterion]], expected at least one.")
+    texts = {name: text(outcomes, name, "[outcomes]") for name in outcomes}
     criteria = tuple(_criterion(row, texts) for row in rows)
     ids = [one.id for one in criteria]
     if len(set(ids)) < len(ids):
-        raise _Wrong(f"criterion {max(ids, key=ids.count)} is there twice, expected once.")
+        raise FieldError(f"criterion {max(ids, key=ids.count)} is there twice, expected once.")
     unused = sorted(set(texts) - {one.outcome for one in criteria})
     if unused:
-        raise _Wrong(f"outcome {unused[0]} has no criterion, expected at least one.")
+        raise FieldError(f"outcome {unused[0]} has no criterion, expected at least one.")
     disagreement = _number(table, "disagreement", "the file", most=100)
-    title, scheme, component = (_text(table, name, "the file") for name in ("title", "scheme", "component"))
+    title, scheme, component = (text(table, name, "the file") for name in ("title", "scheme", "component"))
     return ScoreSheet(title, scheme, component, disagreement, criteria, texts)
 
 
 def _criterion(given: object, outcomes: dict[str, str]) -> Criterion:
     where = f"criterion {given.get('id', '?')!r}" if isinstance(given, dict) else "[[criterion]]"
-    row = _only(given, {"id", "outcome", "title", "good", "weak", "points"}, where)
-    texts = {name: _text(row, name, where) for name in ("id", "outcome", "title", "good", "weak")}
+    row = only(given, {"id", "outcome", "title", "good", "weak", "points"}, where)
+    texts = {name: text(row, name, where) for name in ("id", "outcome", "title", "good", "weak")}
     if not _ID.fullmatch(texts["id"]):
-        raise _Wrong(f"{where}: id is {texts['id']!r}, expected letters, digits and _, such as state_of_the_art.")
+        raise FieldError(f"{where}: id is {texts['id']!r}, expected letters, digits and _, such as state_of_the_art.")
     if texts["outcome"] not in outcomes:
-        raise _Wrong(f"{where}: outcome is {texts['outcome']!r}, expected one of {', '.join(outcomes)}.")
+        raise FieldError(f"{where}: outcome is {texts['outcome']!r}, expected one of {', '.join(outcomes)}.")
     return Criterion(**texts, points=_number(row, "points", where, most=1000))
 
 
@@ -119,26 +113,10 @@ def _check_scheme(sheet: ScoreSheet, path: Path) -> None:
         )
 
 
-def _only(table: object, allowed: set[str], where: str) -> Table:
-    """The table, which has no other fields than the allowed ones."""
-    if not isinstance(table, dict):
-        raise _Wrong(f"{where} is not a table.")
-    if set(table) - allowed:
-        raise _Wrong(f"{where} has the unknown fields {', '.join(sorted(set(table) - allowed))}.")
-    return table
-
-
-def _text(table: Table, name: str, where: str) -> str:
-    value = table.get(name)
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise _Wrong(f"{where}: {name} is {value!r}, expected a text.")
-    return value.strip()
-
-
 def _number(table: Table, name: str, where: str, most: int) -> Fraction:
     value = table.get(name)
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         exponent = Decimal(value).as_tuple().exponent  # a letter for what is not finite
         if isinstance(exponent, int) and exponent >= -4 and 0 < value <= most:
             return Fraction(value)
-    raise _Wrong(f"{where}: {name} is {value!s}, expected a number above 0 and up to {most}, with at most 4 decimals.")
+    raise FieldError(f"{where}: {name} is {value!s}, expected a number above 0 and up to {most}, with at most 4 decimals.")

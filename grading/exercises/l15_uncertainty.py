@@ -74,7 +74,7 @@ def _entropy_split(inputs: Arrays) -> Arrays:
     total = np.array([entropy([sum(column) / 5 for column in zip(*rows, strict=True)]) for rows in by_image])
     aleatoric = np.array([sum(map(entropy, rows)) / 5 for rows in by_image])
     epistemic = total - aleatoric
-    return {"total": total, "aleatoric": aleatoric, "epistemic": epistemic, "strangest": np.argmax(epistemic)}
+    return {"total": total, "aleatoric": aleatoric, "epistemic": epistemic, "most_epistemic": np.argmax(epistemic)}
 
 
 def _detection(inputs: Arrays) -> Arrays:
@@ -91,14 +91,14 @@ def _detection(inputs: Arrays) -> Arrays:
 def _conformal(inputs: Arrays) -> Arrays:
     place = math.ceil(60 * (1 - float(inputs["alpha"])))
     found: dict[str, np.ndarray] = {}
-    misfits: dict[str, Callable[[list[float], float], float]] = {
+    scores: dict[str, Callable[[list[float], float], float]] = {
         "simple": lambda row, p: 1 - p,
         "adaptive": lambda row, p: math.fsum(q for q in row if q >= p),
     }
-    for name, misfit in misfits.items():
+    for name, nonconformity in scores.items():
         rows = zip(inputs["probs"].tolist(), inputs["labels"].tolist(), strict=True)
-        threshold = sorted(misfit(row, row[label]) for row, label in rows)[place - 1]
-        sets = [[int(misfit(row, p) <= threshold) for p in row] for row in inputs["new"].tolist()]
+        threshold = sorted(nonconformity(row, row[label]) for row, label in rows)[place - 1]
+        sets = [[int(nonconformity(row, p) <= threshold) for p in row] for row in inputs["new"].tolist()]
         found |= {f"{name}_threshold": np.array(threshold), f"{name}_sets": np.array(sets)}
     return found
 

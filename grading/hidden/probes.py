@@ -15,7 +15,7 @@ from projectkit.types import Split
 @dataclass(frozen=True, slots=True, eq=False)
 class Probes:
     """`corrupted`: hidden images with corruptions, and their labels; `out_of_distribution`: images of another dataset, of one
-    shape; both empty where no check asks. `attack`: what robust_accuracy is measured by; `seed`: of its chances."""
+    shape; both empty where no check asks. `attack`: what robust_accuracy is measured by; `seed`: of its random numbers."""
 
     corrupted: Split
     out_of_distribution: np.ndarray

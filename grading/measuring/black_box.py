@@ -1,4 +1,4 @@
-"""The black-box attack behind robust_accuracy: it asks, and a sandboxed child answers. Labels and chances stay on this side.
+"""The black-box attack behind robust_accuracy: it asks, a sandboxed child answers. Labels and random numbers stay on this side.
 
 Two searches, neither of which sees a gradient: Square, which follows the logits, and RayS, which sees nothing but the class that
 is named, so that nothing done to the logits (scaled, rounded, saturated) can hold it up. An image counts when it is answered

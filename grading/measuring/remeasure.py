@@ -117,7 +117,7 @@ def measure(task: MeasuringTask, run: Run, baseline: Slot | None = None) -> Meas
 def _gather(
     task: MeasuringTask, what: str, slots: Sequence[str], run: Run, measured: Measured, black_box: "BlackBox | None" = None
 ) -> dict[str, _Found]:
-    """What each of `slots` said, from as many children as it takes."""
+    """What is reported of each of `slots`, by as many children as it takes."""
     found: dict[str, _Found] = {}
     remaining = list(slots)
     while remaining:
@@ -168,7 +168,7 @@ def _together(runs: Sequence[_Found]) -> _Found:
 
 
 def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, baseline: Slot | None) -> Slot:
-    """One slot's values, from what it said in the job for models and, where there was one, for memory.
+    """One slot's values, from what was reported in the job for models and, where there was one, for memory.
 
     Raises MeasureError when the model gave no usable outputs: then nothing else about it counts.
     """

@@ -1,4 +1,4 @@
-"""Rebuilds a grade from its stored measurements, so that a student who asks gets the arithmetic and not an assurance."""
+"""Rebuilds a grade from its stored measurements, so that a student can be shown the arithmetic."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an instructor may want to look at: never a punishment, never a point less, only a sentence and the names."""
+"""What an instructor may want to look at: a sentence and the names. A flag never changes points."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Rubrics: TOML files whose every field is checked, so that a slip of the pen cannot become a wrong grade.
+"""Rubrics: TOML files whose every field is checked, so that a typing error cannot become a wrong grade.
 
 lab = "l01_quantization"
 title = "Quantization"
@@ -47,8 +47,8 @@ from typing import Any, get_type_hints
 
 from grading.errors import GradingError
 from grading.points.study import CLAIMS
-from grading.rubrics.fields import FieldError, Table, kind, only, text
 from grading.rubrics.probe_tables import TABLES, probes_of
+from grading.toml_fields import FieldError, Table, kind, only, text
 from grading.types import STUDY, Check, Limits, Rubric
 from projectkit.errors import SubmissionError
 from projectkit.metrics import PROFILE_METRICS, QUALITY_METRICS

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, TypeVar
 
-from grading.rubrics.fields import FieldError, Table, kind, only, text
+from grading.toml_fields import FieldError, Table, kind, only, text
 from grading.types import Attack, Corruption, Ood
 from projectkit.data import LOADERS
 from projectkit.metrics import QUALITY_METRICS

@@ -87,7 +87,7 @@ def _uncounted(sources: Mapping[str, Source], items: Mapping[str, tuple[str, ...
 
 
 def _rare(sources: Mapping[str, Source], items: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Items that most lack: a voluntary one, or a slip of the pen, that costs the others marks."""
+    """Items that most lack: a voluntary one, or a typing error, that costs the others marks."""
     notes = []
     for part, source in sources.items():
         for item in items[part]:

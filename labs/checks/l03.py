@@ -130,10 +130,9 @@ def pgbp_gradient(student) -> None:
 def score(student, model, layer_name, data) -> None:
     """student(model, layer_name, data, *, seed=0) -> (channels,)"""
     try:
-        found = prune.compute(student, model, layer_name, data)
+        found = prune.check_score(student, model, layer_name, data)
     except ModelError as error:
         raise AssertionError(str(error)) from error
-    assert np.ptp(found) > 0, "All channels have the same score; that is no order. Use something that differs between them."
     right(f"{len(found)} numbers for {len(found)} channels: a valid score.")
 
 

@@ -112,19 +112,19 @@ def detection(student) -> None:
 
 
 def threshold(student) -> None:
-    """student(misfit, alpha) -> the ⌈(n + 1)(1 − α)⌉-th smallest"""
-    misfit = np.random.default_rng(0).permutation(49) / 50
+    """student(scores, alpha) -> the ⌈(n + 1)(1 − α)⌉-th smallest"""
+    scores = np.random.default_rng(0).permutation(49) / 50
     for alpha, place in ((0.1, 45), (0.2, 40), (0.05, 48)):
-        got = float(student(misfit, alpha))
-        plain = np.sort(misfit)[math.ceil(49 * (1 - alpha)) - 1]
-        assert got != plain or plain == np.sort(misfit)[place - 1], f"α = {alpha}: n + 1 = 50, not 49: the new image counts, too."
-        assert got != np.sort(misfit)[place], f"α = {alpha}: one too far; Python counts from 0."
-        close(got, np.sort(misfit)[place - 1], f"the threshold for α = {alpha}", f"The {place}th smallest of the 49.")
-    right("the threshold is one of the misfits, not a value between two.")
+        got = float(student(scores, alpha))
+        plain = np.sort(scores)[math.ceil(49 * (1 - alpha)) - 1]
+        assert got != plain or plain == np.sort(scores)[place - 1], f"α = {alpha}: n + 1 = 50, not 49: the new image counts, too."
+        assert got != np.sort(scores)[place], f"α = {alpha}: one too far; Python counts from 0."
+        close(got, np.sort(scores)[place - 1], f"the threshold for α = {alpha}", f"The {place}th smallest of the 49.")
+    right("the threshold is one of the scores, not a value between two.")
 
 
 def adaptive(student) -> None:
-    """student(probs (n, classes)) -> misfit (n, classes)"""
+    """student(probs (n, classes)) -> scores (n, classes)"""
     probs = np.array([[0.5, 0.2, 0.3], [0.1, 0.7, 0.2]])
     expected = np.array([[0.5, 1.0, 0.8], [1.0, 0.7, 0.9]])
     got = np.asarray(student(probs), np.float64)
@@ -132,7 +132,7 @@ def adaptive(student) -> None:
     assert not np.allclose(got, np.cumsum(-np.sort(-probs, axis=1), axis=1)), (
         "These are the sums in order of probability. Put each back to its own class."
     )
-    close(got, expected, "the misfit", "Of class c: the sum of all probabilities that are at least p_c.")
+    close(got, expected, "the nonconformity score", "Of class c: the sum of all probabilities that are at least p_c.")
     right("the least probable classes fit worst, and by how much depends on the image.")
 
 

@@ -1,10 +1,13 @@
 """Checks of l16_robustness."""
 
+import functools
+
 import numpy as np
 from scipy import stats
 
 from checks import close, reached, right
 from projectkit import robustness
+from projectkit.errors import RobustnessError
 from projectkit.robustness import losses
 
 
@@ -51,11 +54,11 @@ def pgd(student, model, images) -> None:
     """student(model, x, y, epsilon, steps) -> x_adv"""
     few, epsilon = images.take(50), 0.1
     for steps in (1, 5):
-        found = np.asarray(student(model, few.x, few.y, epsilon, steps))
-        assert found.shape == few.x.shape, f"Expected images of shape {few.x.shape}; got shape {found.shape}."
-        assert np.abs(found - few.x).max() <= epsilon + 1e-6, (
-            "Your images lie outside of the ball. Pass x, the image, to every step."
-        )
+        attack = functools.wraps(student)(lambda *given, steps=steps: student(*given, steps))
+        try:
+            found = robustness.check_attack(attack, model, few.x, few.y, epsilon, norm="linf")
+        except RobustnessError as error:
+            raise AssertionError(str(error)) from error
         before, after = (robustness.gradient(model, losses.cross_entropy, x, few.y)[1].mean() for x in (few.x, found))
         assert after > before, f"The loss fell from {before:.3f} to {after:.3f}: an attack raises it."
     one, many = (

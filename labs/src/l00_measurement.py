@@ -275,7 +275,7 @@ measure.table(profiles)
 # ## Ship it
 #
 # Now use what you have learned: choose widths (or another architecture of `models.BUILDERS`) so that the model does at most a quarter of
-# the baseline's work and stays above 90 %. Look at validation data; the grader will use images that nobody has seen.
+# the baseline's work and stays above 90 %. Look at validation data; the grader will use images that you have not seen.
 
 # %%
 # begin solution: Ship: build a smaller model for `dataset`, train it with train.fit, and call it `small`

@@ -3,7 +3,7 @@
 #
 # **You will ship** four files of one network for handwritten digits: `int8.tflite` (a quarter of the bytes, faster), `onnx_int8.onnx` (the same for
 # another runtime), `qat.tflite` (a network that quantization had destroyed, repaired by training) and `few_bits.tflite` (at most **5 bits per
-# weight**). Each must stay within two points of the float network's accuracy on images that nobody has seen.
+# weight**). Each must stay within two points of the float network's accuracy on images that you have not seen.
 #
 # *90 minutes. A laptop is enough; at the default quick scale all training together takes less than a minute.*
 

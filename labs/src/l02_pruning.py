@@ -4,7 +4,7 @@
 # **You will ship** five files of one network for handwritten digits: `pruned.tflite` (nine of ten weights are zero), `sparse.tflite` (the
 # same in a format without the zeros), `two_of_four.tflite` (zeros in the pattern that GPUs like), `clustered.tflite` (16 values per filter) and
 # `int8.tflite` (zeros, few values *and* 8 bits: about **a twentieth of the bytes** to send). Each within five percent of the dense
-# network's accuracy on images that nobody has seen.
+# network's accuracy on images that you have not seen.
 #
 # *90 minutes. A laptop is enough; at the default quick scale all training together takes about a minute.*
 

@@ -119,7 +119,7 @@ plt.show()
 # ## 2 · Removing channels, and masks that do the same
 #
 # Removing channels is indexing. A convolution's kernel is stored as (height, width, **in**, **out**): the filters to be removed are at the end of one
-# kernel and in the middle of the next. Behind a Flatten, a dense layer has a row for every *pixel* of every channel, and the channel runs fastest.
+# kernel and in the middle of the next. Behind a Flatten, a dense layer has a row for every *pixel* of every channel, and the channel index varies fastest.
 
 
 # %%

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Lab 4 · Supermasks
 #
-# **You will ship** two sub-networks of a network that *nobody has ever trained*: `accurate.supermask`, which recognizes handwritten digits with at
+# **You will ship** two sub-networks of a network that *was never trained*: `accurate.supermask`, which recognizes handwritten digits with at
 # most half of the weights, and `tiny.supermask`, with at most a **tenth** of them. Neither file holds a weight: a seed and one bit for each hidden unit,
 # 71 bytes. The weights follow from the seed; your work is to choose the bits.
 #
@@ -271,7 +271,7 @@ for name, truth in (("whole", whole), ("luckiest of 500", luckiest), ("searched"
 # useful units are lost. Scoring again after each cut helps most where the first scores were worst: with least squares.
 #
 # Published, on MNIST with 10,000 test images (Sándor): LeNet-300-100 one-shot LFE 34.2 %, PGBP 36.9 % (loss) and 41.1 % (exponential of the accuracy);
-# iterative LFE 39.8 %, PGBP 50.5 % and 46.8 %; ten times as wide (3010 and 1010 units), above 80 % with 70 % removed. The course's own figures stand in
+# iterative LFE 39.8 %, PGBP 50.5 % and 46.8 %; ten times as wide (3010 and 1010 units), above 80 % with 70 % removed. The course's own figures are in
 # `benchmarks/results/supermasks.json`, with the masks: anyone can measure them again.
 #
 # ## Ship it

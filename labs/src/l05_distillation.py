@@ -193,24 +193,24 @@ check.interval(interval)
 
 
 # %%
-def alone(seed, lesson, smoothing=0.0):
+def alone(seed, training_set, smoothing=0.0):
     """A student that has learned from labels."""
     model = fresh(seed)
-    train.fit(model, lesson, replace(RECIPE, seed=seed, label_smoothing=smoothing), progress=False)
+    train.fit(model, training_set, replace(RECIPE, seed=seed, label_smoothing=smoothing), progress=False)
     return model
 
 
-def taught(seed, lesson, source, **options):
+def taught(seed, training_set, source, **options):
     """A student that has learned from a teacher, a model or its logits, and from the labels that there are."""
     model = fresh(seed)
-    distill.distill(model, source, lesson, replace(RECIPE, seed=seed), progress=False, **options)
+    distill.distill(model, source, training_set, replace(RECIPE, seed=seed), progress=False, **options)
     return model
 
 
-def repeated(lesson):
-    """The images of `lesson` again and again, so that its epochs have as many steps as those of the whole set."""
-    index = np.resize(np.arange(len(lesson.train)), len(dataset.train))
-    return replace(lesson, train=Split(lesson.train.x[index], lesson.train.y[index]))
+def repeated(training_set):
+    """The images of `training_set` again and again, so that its epochs have as many steps as those of the whole set."""
+    index = np.resize(np.arange(len(training_set.train)), len(dataset.train))
+    return replace(training_set, train=Split(training_set.train.x[index], training_set.train.y[index]))
 
 
 students, hundreds = {}, []

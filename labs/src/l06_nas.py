@@ -583,17 +583,17 @@ points = my_inputs("pareto")["points"]
 drawn = my_inputs("acceptance")
 temperature = drawn["start"] * drawn["cooling"] ** drawn["step"]
 steps = zip(drawn["worse"], temperature, drawn["luck"])
-played, parents, members = my_inputs("tournament"), [], []
+tournament, parents, members = my_inputs("tournament"), [], []
 
 
 def child_of(parent):
     parents.append(parent[1])
-    number = len(played["scores"]) + len(parents) - 1
-    return played["children"][len(parents) - 1], number, ()
+    number = len(tournament["scores"]) + len(parents) - 1
+    return tournament["children"][len(parents) - 1], number, ()
 
 
-members = [(score, number, ()) for number, score in enumerate(played["scores"])]
-for places in played["draws"]:
+members = [(score, number, ()) for number, score in enumerate(tournament["scores"])]
+for places in tournament["draws"]:
     members = one_round(members, places, child_of)
 searches = my_inputs("simple_regret")
 regrets = np.array([regret(row, searches["best"]) for row in searches["accuracy"]])
@@ -621,7 +621,7 @@ answers = {
         "parents": np.array(parents),
         "survivors": np.array([number for _, number, _ in members]),
         "best_alive": max(score for score, _, _ in members),
-        "best_ever": max([*played["scores"], *played["children"]]),
+        "best_ever": max([*tournament["scores"], *tournament["children"]]),
     },
     "simple_regret": {
         "regret": regrets,

@@ -22,7 +22,6 @@ from matplotlib import pyplot as plt
 from projectkit import data, distill, export, measure, models, nas, runtimes, scale, submit, train
 from projectkit.models.cost import macs
 from projectkit.nas import table
-from projectkit.train.fit import optimizer_for
 from projectkit.types import Recipe
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -81,36 +80,10 @@ def kd_loss(student, teacher, labels, temperature, alpha):
 check.kd_loss(kd_loss)
 
 # %% [markdown]
-# `distill.distill` trains with it. Networks as small as these spend most of their time between the steps, so the function below makes one graph of a whole epoch. It is
-# otherwise the same loop: labels and the teacher's answers, or the labels alone.
+# `distill.distill` trains with it, and `train.fit` on the labels alone; the rest of the recipe is the same.
 
 
 # %%
-@functools.cache
-def lesson(architecture, taught, epochs):
-    """(model, optimizer, one epoch as a graph), made once for all seeds."""
-    import tensorflow as tf
-
-    model = nas.build(architecture, dataset.shape, classes)
-    optimizer = optimizer_for(Recipe(epochs=epochs, batch_size=32, learning_rate=0.01), dataset)
-    optimizer.build(model.trainable_variables)
-
-    @tf.function
-    def epoch(x, y, answers):
-        for start in tf.range(0, len(y), 32):
-            rows = slice(start, start + 32)
-            with tf.GradientTape() as tape:
-                logits = model(x[rows], training=True)
-                if taught:
-                    loss = distill.LOSSES["hinton"](logits, answers[rows], y[rows], temperature=4.0, alpha=0.9)
-                else:
-                    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y[rows], logits))
-            gradients = tape.gradient(loss, model.trainable_variables)
-            optimizer.apply_gradients(zip(gradients, model.trainable_variables))
-
-    return model, optimizer, epoch
-
-
 def fresh(architecture, seed):
     import tf_keras as keras
 
@@ -119,21 +92,14 @@ def fresh(architecture, seed):
 
 
 def learn(architecture, seed, *, taught=True, epochs=EPOCHS):
-    """(model, validation accuracy after each epoch). The model is the same object for all seeds: copy its weights to keep them."""
-    model, optimizer, epoch = lesson(architecture, taught, epochs)
-    model.set_weights(fresh(architecture, seed).get_weights())
-    for variable in optimizer.variables:
-        variable.assign(0 * variable)  # forget the steps before
-    curve, rng = [], np.random.default_rng(seed)
-    for _ in range(epochs):
-        order = rng.permutation(len(dataset.train))
-        epoch(dataset.train.x[order], dataset.train.y[order], answers_of_teacher[order])
-        curve.append(right(model, dataset.val))
-    return model, curve
-
-
-def right(model, split):
-    return float(np.mean(model(split.x, training=False).numpy().argmax(axis=1) == split.y))
+    """(model, validation accuracy after each epoch)"""
+    model, recipe = fresh(architecture, seed), Recipe(epochs=epochs, batch_size=32, learning_rate=0.01, seed=seed)
+    if taught:
+        loss = functools.partial(distill.LOSSES["hinton"], temperature=4.0, alpha=0.9)
+        history = distill.distill(model, answers_of_teacher, dataset, recipe, loss=loss, progress=False)
+    else:
+        history = train.fit(model, dataset, recipe, progress=False)
+    return model, history.val_accuracy
 
 
 BY_HAND = {"digits": (nas.Block(8), nas.Block(16, stride=2)), "mnist": tuple(nas.Block(width, 5, 2) for width in (8, 16, 16))}
@@ -191,7 +157,7 @@ def taught_once(architecture, seed):
     key = architecture.digest, seed
     if key not in known:
         model, curve = learn(architecture, seed)
-        known[key] = {"curve": curve, "test": right(model, dataset.test), "weights": model.get_weights()}
+        known[key] = {"curve": curve, "test": train.accuracy(model, dataset.test), "weights": model.get_weights()}
     return known[key]
 
 
@@ -347,7 +313,7 @@ for seed in SEEDS:
     tests["search with the teacher"].append(100 * np.mean([test[drawn[np.argmax(of_taught[drawn])]] for drawn in draws]))
     tests["search, then teach"].append(100 * np.mean([test[drawn[np.argmax(plain[drawn[1:]]) + 1]] for drawn in draws]))
     model, _ = learn(by_hand, seed, epochs=TRIALS * EPOCHS)
-    tests["by hand, taught longer"].append(100 * right(model, dataset.test))
+    tests["by hand, taught longer"].append(100 * train.accuracy(model, dataset.test))
 
 plt.figure(figsize=(9, 2), layout="constrained")
 for row, (name, values) in enumerate(tests.items()):

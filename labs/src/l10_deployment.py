@@ -248,7 +248,7 @@ print("the cheapest:", cheapest_order(orders, peak_of))
 # ## 3 · TensorRT and the DLA
 #
 # TensorRT compiles an .onnx file into an **engine** for one GPU. Two major versions are in use. On **10.x** (Jetson Orin with JetPack 6) the builder is *allowed* precisions
-# by flags and chooses. **11.x** is *strongly typed*: the precision stands in the graph, float16 as tensors, int8 as Q/DQ pairs with zero points 0. The int8 file of section 1 has unsigned
+# by flags and chooses. **11.x** is *strongly typed*: the precision is part of the graph, float16 as tensors, int8 as Q/DQ pairs with zero points 0. The int8 file of section 1 has unsigned
 # activations for x86: TensorRT does not read it. The right one:
 
 # %%
@@ -351,7 +351,7 @@ for place in (0, 4, 8):
 # ## 4 · Devices: measured, remote and estimated
 #
 # How long does a model take on three kinds of device? **Here** it is measured. A **remote** one runs `projectkit agent`, and is measured there: `devices.read_device("tls://…")` is all that
-# changes below. Of one that you do not have there is an **estimate**: for every layer the larger of its arithmetic time and its memory time, from the device's data sheet. An estimate
+# changes below. For one that you do not have there is an **estimate**: for every layer the larger of its arithmetic time and its memory time, from the device's data sheet. An estimate
 # of *this* machine shows how far such estimates are off.
 
 # %%
@@ -512,7 +512,7 @@ for finding in submit.check(package):
 #
 # ## Go further
 #
-# * A teacher with a Jetson starts `projectkit agent` on it (the commands stand in `help(devices)`): set `DEVICE` to its address and ship what is best *there*.
+# * A teacher with a Jetson starts `projectkit agent` on it (the commands are in `help(devices)`): set `DEVICE` to its address and ship what is best *there*.
 # * With an NVIDIA GPU, `tensorrt.benchmark(onnx_symmetric, tensorrt.Build(shapes=fixed))` runs what was only read here, and `runtimes.open(…, variant="tensorrt")` is a session like all others.
 # * Give the first convolution stride 2 instead of the pooling behind it. What happens to the peak, what to the accuracy?
 # * Read the lifetimes of a residual network with `in_place=False` and without. Which operators write over their inputs?

@@ -166,7 +166,7 @@ def serve(arrival, seconds, deadline, order):
     key = arrival + deadline if order == "edf" else arrival
     latency, waiting, now = np.zeros(len(arrival)), set(range(len(arrival))), 0.0
     while waiting:
-        # begin solution: Exercise 3: if nobody is there, let `now` jump to the next arrival; of those that are there take the smallest key; `now` moves on by its seconds; note its latency; it waits no more
+        # begin solution: Exercise 3: if no request has arrived, set `now` to the next arrival; of those that have arrived take the one with the smallest key; add its seconds to `now`; note its latency; remove it from `waiting`
         now = max(now, min(arrival[one] for one in waiting))
         first = min((one for one in waiting if arrival[one] <= now), key=lambda one: key[one])
         now += seconds[first]
@@ -236,7 +236,7 @@ print(f"fifo minus edf, stream by stream: {middle:+.1f} ± {half:.1f} points")
 # %%
 def fairness(x):
     """Jain's index of x (n,): 1 when all get the same, 1/n when one gets everything."""
-    # begin solution: Exercise 4: the squared sum over n times the sum of squares; 1.0 when nobody gets anything
+    # begin solution: Exercise 4: the squared sum over n times the sum of squares; 1.0 when all x are 0
     squares = np.sum(x**2)
     return np.sum(x) ** 2 / (len(x) * squares) if squares else 1.0
     # end solution
@@ -353,7 +353,7 @@ axes[1].set_xlabel("time, ms")
 plt.show()
 
 # %% [markdown]
-# **How to read it.** As above, but measured. The simulator knows mean times and what two models do to each other, not the operating system, and not what else your machine does:
+# **How to read it.** As above, but measured. The simulator models mean times and how two models slow each other down, not the operating system, and not what else your machine does:
 # where the two numbers of a plan differ by more than the interval, something is missing in the simulation. A process that is bound to a core cannot move away from a program that
 # uses that core; close what you can, and run it again. What counts is the measured run.
 #

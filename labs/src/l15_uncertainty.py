@@ -475,24 +475,24 @@ for name, row in effects.items():
 # Instead of one class with an unreliable probability, give a **set** of classes that contains the right one with probability $1 - \alpha$. **Conformal prediction** guarantees this for any network, as
 # long as new images come from the same distribution as those that the sets were calibrated with:
 #
-# 1. Measure how badly each class fits an image (its *nonconformity*, below `misfit`): simple, $1 - p_c$; or adaptive, the sum of all probabilities that are at least $p_c$.
-# 2. On $n$ images that neither training nor a temperature has seen, take the misfit of the *label*, and of these the $\lceil (n + 1)(1 - \alpha) \rceil$-th smallest, $q$.
+# 1. Give each class of an image a *nonconformity score*, larger the worse it fits (below `scores`): simple, $1 - p_c$; or adaptive, the sum of all probabilities that are at least $p_c$.
+# 2. On $n$ images that neither training nor a temperature has seen, take the score of the *label*, and of these the $\lceil (n + 1)(1 - \alpha) \rceil$-th smallest, $q$.
 # 3. The set of a new image: all classes that fit no worse than $q$.
 #
-# Why $n + 1$? The new image's misfit is as likely to take any of the $n + 1$ places as any other.
+# Why $n + 1$? The new image's score is as likely to take any of the $n + 1$ places as any other.
 
 
 # %%
-def threshold(misfit, alpha):
-    """The ⌈(n + 1)(1 − alpha)⌉-th smallest of the labels' misfits (n,)."""
+def threshold(scores, alpha):
+    """The ⌈(n + 1)(1 − alpha)⌉-th smallest of the labels' scores (n,)."""
     # begin solution: Exercise 6: math.ceil gives the place; np.sort, and count from 0. Subtract 1e-9 before rounding up: 10 · 0.9 is 9
-    place = math.ceil((len(misfit) + 1) * (1 - alpha) - 1e-9)
-    return np.sort(misfit)[place - 1]
+    place = math.ceil((len(scores) + 1) * (1 - alpha) - 1e-9)
+    return np.sort(scores)[place - 1]
     # end solution
 
 
 def adaptive(probs):
-    """How badly each class fits: the sum of all probabilities of the image that are at least that of the class. (n, classes)"""
+    """The nonconformity score of each class: the sum of all probabilities of the image that are at least that of the class. (n, classes)"""
     # begin solution: Exercise 6: compare p[:, None, :] >= p[:, :, None], multiply by p[:, None, :] and add up over the last axis
     return ((probs[:, None, :] >= probs[:, :, None]) * probs[:, None, :]).sum(axis=2)
     # end solution
@@ -597,7 +597,9 @@ inside, outside = (my_inputs("detection")[name] for name in ("inside", "outside"
 limit_95 = np.sort(inside)[math.ceil(0.95 * len(inside)) - 1]
 to_cover = my_inputs("conformal")
 each = np.arange(len(to_cover["labels"])), to_cover["labels"]
-limits = [threshold(misfit(to_cover["probs"])[each], float(to_cover["alpha"])) for misfit in (lambda p: 1 - p, adaptive)]
+limits = [
+    threshold(nonconformity(to_cover["probs"])[each], float(to_cover["alpha"])) for nonconformity in (lambda p: 1 - p, adaptive)
+]
 
 exercises = {
     "reliability": {
@@ -615,7 +617,7 @@ exercises = {
         "brier": np.mean((forecasts["stated"] - forecasts["happened"]) ** 2),
         **dict(zip(("reliability", "resolution", "uncertainty"), of_forecasts)),
     },
-    "entropy_split": {"total": total, "aleatoric": aleatoric, "epistemic": epistemic, "strangest": epistemic.argmax()},
+    "entropy_split": {"total": total, "aleatoric": aleatoric, "epistemic": epistemic, "most_epistemic": epistemic.argmax()},
     "detection": {
         "auroc": auroc(inside, outside),
         "fpr95": np.mean(outside <= limit_95),

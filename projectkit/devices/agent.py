@@ -17,9 +17,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 from projectkit.devices.addresses import parse_address
 from projectkit.devices.child import ANSWER, LENGTH_BYTES, too_little_memory
@@ -28,6 +29,9 @@ from projectkit.devices.tls import security
 from projectkit.devices.types import Tls
 from projectkit.devices.versions import differences, versions
 from projectkit.errors import ArtifactError, DeviceError, ProjectkitError
+
+if TYPE_CHECKING:
+    from distributed import Security, Worker
 
 ANY = "device"  # the resource that every agent has
 ABOUT = "projectkit"  # what an agent tells the scheduler of itself, under this name
@@ -66,7 +70,7 @@ def run_agent(
     asyncio.run(_serve(address.scheduler, agent, security(address.scheduler, tls, "worker"), patience, say))
 
 
-async def _serve(scheduler: str, agent: Agent, secured, patience: float, say: Callable[[str], None]) -> None:
+async def _serve(scheduler: str, agent: Agent, secured: "Security | None", patience: float, say: Callable[[str], None]) -> None:
     from distributed import Worker
 
     if secured is None:
@@ -88,7 +92,7 @@ async def _serve(scheduler: str, agent: Agent, secured, patience: float, say: Ca
             silence_logs=50,
             startup_information={ABOUT: lambda _: about},
         )
-        worker.agent = agent  # a job is a plain function that Dask calls: it finds its agent there
+        vars(worker)["agent"] = agent  # a job is a plain function that Dask calls: it finds its agent there
         with _ended_by_signals(worker):
             try:
                 await worker
@@ -126,7 +130,7 @@ def measure_job(packed: bytes) -> str:
     """What Dask calls on the device: runs the job in a process of its own; the answer as JSON, whatever happens."""
     from distributed import get_worker
 
-    agent: Agent = get_worker().agent
+    agent: Agent = vars(get_worker())["agent"]
     try:
         job = read_job(packed)
         if found := differences(job.versions, versions()):
@@ -149,7 +153,7 @@ def _in_a_child(packed: bytes, agent: Agent, seconds: float) -> str:
     folder = Path(tempfile.mkdtemp(prefix="projectkit-job-"))
     try:
         with (folder / "printed").open("wb") as printed:
-            process = subprocess.Popen(
+            process = Fed(
                 [sys.executable, "-m", "projectkit.devices.child", str(folder), agent.name, str(agent.memory)],
                 stdin=subprocess.PIPE,
                 stdout=printed,
@@ -175,7 +179,13 @@ def _in_a_child(packed: bytes, agent: Agent, seconds: float) -> str:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _stop(process: subprocess.Popen) -> None:
+class Fed(subprocess.Popen[bytes]):
+    """A process that was started with a pipe for its input."""
+
+    stdin: IO[bytes]
+
+
+def _stop(process: Fed) -> None:
     with contextlib.suppress(OSError, AttributeError):  # gone already, or Windows
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()
@@ -197,7 +207,7 @@ def _died(code: int, agent: Agent, printed: str) -> ProjectkitError:
     return ArtifactError(f"{agent.name}: the runtime died of the model ({how}). It may be damaged; export it again.")
 
 
-def _about(agent: Agent) -> dict:
+def _about(agent: Agent) -> dict[str, object]:
     from projectkit import measure
 
     return {
@@ -210,7 +220,7 @@ def _about(agent: Agent) -> dict:
 
 
 @contextlib.contextmanager
-def _ended_by_signals(worker):
+def _ended_by_signals(worker: "Worker") -> Iterator[None]:
     """SIGINT and SIGTERM close the worker, so that the scheduler knows at once."""
     loop, ends = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
     with contextlib.suppress(NotImplementedError):  # Windows
@@ -226,6 +236,7 @@ def _ended_by_signals(worker):
 
 def _reason(error: Exception) -> str:
     """The last cause that Dask names, in a line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]

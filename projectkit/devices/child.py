@@ -12,6 +12,7 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from projectkit.devices.here import measure_here
 from projectkit.devices.job import answer, failure, read_job, unpack
@@ -35,7 +36,7 @@ def main() -> None:
     write_whole(folder / ANSWER, json.dumps(with_names(result, packed, folder)).encode())
 
 
-def measure_job(packed: bytes, folder: Path, name: str, memory: int) -> dict:
+def measure_job(packed: bytes, folder: Path, name: str, memory: int) -> dict[str, Any]:
     """The answer to a job. Raises DeviceError when its models need more than `memory` bytes, what `measure.compare` raises."""
     (folder / DATA).mkdir()
     try:
@@ -52,7 +53,7 @@ def measure_job(packed: bytes, folder: Path, name: str, memory: int) -> dict:
     return answer(profiles)
 
 
-def with_names(result: dict, packed: bytes, folder: Path) -> dict:
+def with_names(result: dict[str, Any], packed: bytes, folder: Path) -> dict[str, Any]:
     """The answer with the sender's names of its files, in whatever is said of them, for what they are called here."""
     text = json.dumps(result)
     for index, (model, _) in enumerate(read_job(packed).models):

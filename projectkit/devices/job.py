@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def unpack(packed: bytes, folder: Path) -> tuple[Job, list[Artifact], Split | np
     return job, artifacts, x if y is None else Split(x, y)
 
 
-def answer(profiles: Sequence[Profile]) -> dict:
+def answer(profiles: Sequence[Profile]) -> dict[str, Any]:
     """Profiles as JSON holds them."""
     return {
         "profiles": [
@@ -85,7 +86,7 @@ def answer(profiles: Sequence[Profile]) -> dict:
     }
 
 
-def failure(error: ProjectkitError) -> dict:
+def failure(error: ProjectkitError) -> dict[str, Any]:
     """An error as JSON holds it."""
     return {"error": type(error).__name__, "message": str(error)}
 

@@ -83,7 +83,8 @@ def _copy_rate(elements: int, budget: float) -> Measurement:
     pieces = [slice(start, start + length) for start in range(0, elements - length + 1, length)]
     repeats = max(1, REPEATED // (8 * length)) if len(pieces) == 1 else 1
     np.copyto(target, source)
-    seconds, stop = [], time.perf_counter() + budget
+    seconds: list[float] = []
+    stop = time.perf_counter() + budget
     while len(seconds) < ROUNDS_LEAST or time.perf_counter() < stop:
         for piece in pieces:
             to, of = target[piece], source[piece]
@@ -108,7 +109,8 @@ def _in_turn(calls: Sequence[Callable[[], object]], budget: float) -> list[np.nd
     for call in calls:
         call()
         call()
-    samples, stop = [], time.perf_counter() + budget
+    samples: list[list[float]] = []
+    stop = time.perf_counter() + budget
     while len(samples) < ROUNDS_LEAST or time.perf_counter() < stop:
         samples.append([_seconds(call) for call in calls])
     return list(np.array(samples).T)

@@ -46,7 +46,7 @@ def litert_product(dtype: str, shape: tuple[int, int, int], threads: int) -> Cal
 def _operands(shape: tuple[int, int, int], left: type, right: type) -> tuple[np.ndarray, np.ndarray]:
     rows, inner, columns = shape
     rng = np.random.default_rng(0)
-    arrays = []
+    arrays: list[np.ndarray] = []
     for size, kind in (((rows, inner), left), ((inner, columns), right)):
         if kind is np.float32:
             arrays.append(rng.standard_normal(size, dtype=np.float32))
@@ -61,7 +61,7 @@ def _fully_connected(x: np.ndarray, w: np.ndarray) -> bytes:
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    def tensor(name: bytes, shape: tuple[int, int], buffer: int, scale: float):
+    def tensor(name: bytes, shape: tuple[int, int], buffer: int, scale: float) -> schema.TensorT:
         made = schema.TensorT()
         made.name, made.shape, made.buffer = name, np.array(shape, np.int32), buffer
         made.type = schema.TensorType.INT8 if w.dtype == np.int8 else schema.TensorType.FLOAT32

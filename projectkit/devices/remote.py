@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from projectkit.devices.types import Remote
 from projectkit.devices.versions import differences, versions
 from projectkit.errors import DeviceError
 from projectkit.types import Artifact, Profile, Split
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
 CONNECT = 10.0  # seconds
 LOOK = 1.0  # seconds between two looks at whether there still is a device
@@ -107,7 +111,7 @@ def _fitting(agents: Sequence[Connected], sent: Sequence[Artifact]) -> list[Conn
     return [agent for agent in agents if agent.name not in reasons]
 
 
-def _wait(client, future, device: Remote, only: Sequence[str] | None, gone: float) -> str:
+def _wait(client: "Client", future: "Future[str]", device: Remote, only: Sequence[str] | None, gone: float) -> str:
     """The answer, or DeviceError when nobody is left who could give it. only: the addresses that it was sent to, None: to all."""
     from distributed import CancelledError, KilledWorker
 
@@ -134,7 +138,7 @@ def _wait(client, future, device: Remote, only: Sequence[str] | None, gone: floa
             )
 
 
-def _still_there(client, device: Remote, only: Sequence[str] | None) -> bool:
+def _still_there(client: "Client", device: Remote, only: Sequence[str] | None) -> bool:
     try:
         return client.status == "running" and any(
             only is None or agent.address in only for agent in _agents(client, device.label)
@@ -143,7 +147,7 @@ def _still_there(client, device: Remote, only: Sequence[str] | None) -> bool:
         return False
 
 
-def _agents(client, label: str) -> list[Connected]:
+def _agents(client: "Client", label: str) -> list[Connected]:
     """What the agents of `label` say of themselves; the scheduler has it from their registration, nothing is run for it."""
     found, processing = [], client.processing()
     for address, worker in client.scheduler_info(n_workers=-1)["workers"].items():
@@ -155,7 +159,7 @@ def _agents(client, label: str) -> list[Connected]:
 
 
 @contextmanager
-def _client(device: Remote) -> Iterator:
+def _client(device: Remote) -> Iterator["Client"]:
     parse_address(device.scheduler, device.tls)  # a Remote may have been made by hand
     secured = security(device.scheduler, device.tls, "client")
     from distributed import Client

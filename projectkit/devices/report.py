@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from projectkit.devices.calibrate import Calibration
 from projectkit.devices.estimate import ONLY, LayerEstimate
@@ -12,8 +13,11 @@ from projectkit.devices.remote import Connected
 from projectkit.measure import format_interval, format_value
 from projectkit.types import Artifact, Profile
 
+if TYPE_CHECKING:
+    from rich.table import Table
 
-def known_table():
+
+def known_table() -> "Table":
     """A rich table of the devices that can be estimated."""
     table = _table(
         "Estimated from public data", "name", "memory", "bandwidth", "peaks of all cores (GMAC/s)", "what it cannot run"
@@ -26,7 +30,7 @@ def known_table():
     return table
 
 
-def connected_table(agents: Sequence[Connected], scheduler: str):
+def connected_table(agents: Sequence[Connected], scheduler: str) -> "Table":
     """A rich table of the agents that a scheduler knows."""
     table = _table(f"Agents at {scheduler}", "name", "labels", "memory", "now", "device")
     for agent in agents:
@@ -37,7 +41,7 @@ def connected_table(agents: Sequence[Connected], scheduler: str):
     return table
 
 
-def layers_table(artifact: Artifact, layers: Sequence[LayerEstimate]):
+def layers_table(artifact: Artifact, layers: Sequence[LayerEstimate]) -> "Table":
     """A rich table of one file's layers on an estimated device, and their sum."""
     total = sum(layer.seconds for layer in layers)
     title = f"{Path(artifact.path).name}: latency estimate {format_value('latency_estimate', total)}"
@@ -78,7 +82,7 @@ def calibration_lines(calibration: Calibration) -> list[str]:
     return lines
 
 
-def _table(title: str, *headings: str):
+def _table(title: str, *headings: str) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

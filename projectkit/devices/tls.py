@@ -1,15 +1,19 @@
 """Certificates for Dask: who holds one that the course's authority has signed may use its devices, nobody else."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from projectkit.devices.types import Tls
 from projectkit.errors import DeviceError
 from projectkit.install_hint import install_hint
 
+if TYPE_CHECKING:
+    from distributed import Security
+
 CONFIGURATION = "distributed.comm.tls in Dask's configuration, or --tls-ca-file, --tls-cert and --tls-key"
 
 
-def security(address: str, tls: Tls | None, role: str):
+def security(address: str, tls: Tls | None, role: str) -> "Security | None":
     """A distributed.Security for tls:// as "client" or "worker"; None for tcp://.
 
     Raises DeviceError when Dask is not installed, a file is missing or unreadable, or the three do not belong together.

@@ -68,7 +68,7 @@ class Estimated:
     def __post_init__(self) -> None:
         limits = {"memory": self.memory, "cores": self.cores, "link": self.link}
         wrong = {name: value for name, value in limits.items() if not value > 0}
-        if not isinstance(self.cores, int):
+        if not _is_whole(self.cores):
             wrong["cores"] = self.cores
         if not (math.isfinite(self.crossing) and self.crossing >= 0):
             wrong["crossing"] = self.crossing
@@ -83,3 +83,8 @@ class Estimated:
 
 
 Device = Here | Remote | Estimated
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a value, which may come from a file, is a whole number."""
+    return isinstance(value, int)

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from projectkit.distill.attention import attention_transfer
 from projectkit.distill.born_again import Generation, born_again
 from projectkit.distill.checks import FeatureLoss, Loss
+from projectkit.distill.contract import check_loss
 from projectkit.distill.decoupled import decoupled
 from projectkit.distill.distill import distill
 from projectkit.distill.few_labels import hide_labels, labelled
@@ -35,6 +36,7 @@ __all__ = [
     "Match",
     "attention_transfer",
     "born_again",
+    "check_loss",
     "decoupled",
     "distill",
     "hide_labels",

@@ -6,7 +6,7 @@ from projectkit.distill.checks import feature_pair
 from projectkit.errors import ModelError
 
 
-def attention_transfer(student_features, teacher_features) -> tf.Tensor:
+def attention_transfer(student_features: tf.Tensor, teacher_features: tf.Tensor) -> tf.Tensor:
     """The mean squared difference of the two attention maps, each the sum of squares over channels, scaled to length 1.
 
     Both (n, height, width, channels) with the same height and width; the numbers of channels may differ. Zagoruyko and Komodakis,

@@ -31,7 +31,7 @@ class FeatureLoss(Protocol):
 UNLABELLED = -1
 
 
-def logits_and_labels(student, teacher, labels) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def logits_and_labels(student: tf.Tensor, teacher: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The three as tensors, (n, classes) float32 twice and (n,) int32; no gradient passes into the teacher.
 
     Raises ModelError for other shapes and, where the labels are known already (not while a graph is traced), for a label that is
@@ -50,7 +50,7 @@ def logits_and_labels(student, teacher, labels) -> tuple[tf.Tensor, tf.Tensor, t
     return student, teacher, tf.cast(labels, tf.int32)
 
 
-def feature_pair(student, teacher, *, same_shape: bool) -> tuple[tf.Tensor, tf.Tensor]:
+def feature_pair(student: tf.Tensor, teacher: tf.Tensor, *, same_shape: bool) -> tuple[tf.Tensor, tf.Tensor]:
     """Both as float32 tensors of the same n images; no gradient passes into the teacher. Raises ModelError for other shapes."""
     student, teacher = as_floats(student), tf.stop_gradient(as_floats(teacher))
     fits = student.shape.rank and teacher.shape.rank and student.shape[:1].is_compatible_with(teacher.shape[:1])
@@ -63,23 +63,25 @@ def feature_pair(student, teacher, *, same_shape: bool) -> tuple[tf.Tensor, tf.T
     return student, teacher
 
 
-def scalar(value, loss: Callable) -> tf.Tensor:
+def scalar(value: object, loss: Callable[..., object]) -> tf.Tensor:
     """`value`, which `loss` gave, as one float32. Raises ModelError for anything else, and for NaN where it is known already."""
     try:
-        value = as_floats(value)
+        number = as_floats(value)
     except ModelError as error:
         raise ModelError(f"{name_of(loss)}: {error}") from error
-    if value.shape.rank != 0:
-        raise ModelError(f"{name_of(loss)}: received a result of shape {value.shape}; expected one number. Take the mean over n.")
-    if tf.executing_eagerly() and not np.isfinite(value.numpy()):
+    if number.shape.rank != 0:
         raise ModelError(
-            f"{name_of(loss)}: received {value.numpy()}; expected a finite number. Look for a logarithm or root of 0, and for a "
+            f"{name_of(loss)}: received a result of shape {number.shape}; expected one number. Take the mean over n."
+        )
+    if tf.executing_eagerly() and not np.isfinite(number.numpy()):
+        raise ModelError(
+            f"{name_of(loss)}: received {number.numpy()}; expected a finite number. Look for a logarithm or root of 0, and for a "
             "teacher whose logits are not finite."
         )
-    return value
+    return number
 
 
-def as_floats(values) -> tf.Tensor:
+def as_floats(values: object) -> tf.Tensor:
     """`values` as float32. Raises ModelError when they are no numbers."""
     try:
         tensor = tf.convert_to_tensor(values)
@@ -117,7 +119,7 @@ def refuse_weight(name: str, weight: float) -> None:
         raise ModelError(f"Received {name} {weight}; expected a finite weight ≥ 0. Give 0 to leave the part out.")
 
 
-def name_of(loss: Callable) -> str:
+def name_of(loss: Callable[..., object]) -> str:
     """What a loss is called, with the options that a partial gives it."""
     if isinstance(loss, partial):
         given = [*map(repr, loss.args), *(f"{name}={value!r}" for name, value in sorted(loss.keywords.items()))]

@@ -9,9 +9,9 @@ EXCLUDED = -1e9  # a logit whose probability is 0 in float32, and finite, so tha
 
 
 def decoupled(
-    student_logits,
-    teacher_logits,
-    labels,
+    student_logits: tf.Tensor,
+    teacher_logits: tf.Tensor,
+    labels: tf.Tensor,
     *,
     temperature: float = 4.0,
     alpha: float = 1.0,

@@ -17,7 +17,7 @@ from projectkit.train import History
 from projectkit.train.fit import optimizer_for, refuse_nonsense, run_epochs
 from projectkit.types import Dataset, Recipe
 
-REHEARSED = 4  # images
+TRIED = 4  # images
 
 
 def distill(
@@ -38,8 +38,8 @@ def distill(
     teacher: a model, which stays as it was, or its logits from `teacher_logits`, (n, classes). Images with the label −1 teach by
     the teacher alone. loss: a member of LOSSES or one's own, its options given by functools.partial; features: what layers
     learn from layers. Where images are augmented or layers matched, the teacher answers each batch anew, else once for all.
-    warm_up: epochs over which training passes from the labels alone to the whole lesson, 0 for none: in epoch k = 1, 2, … it is
-    k/warm_up of loss and matches, the rest cross-entropy with the labels, as Zhao et al. let their two parts grow.
+    warm_up: epochs over which training passes from the labels alone to the whole objective, 0 for none: in epoch k = 1, 2, … it
+    is k/warm_up of loss and matches, the rest cross-entropy with the labels, as Zhao et al. let their two parts grow.
     A student that was pruned, masked or prepared for quantization is trained as it is. In the history, `loss` is the
     distillation loss, `accuracy` that of the labelled images, and `val_loss` the cross-entropy without the teacher.
 
@@ -58,15 +58,15 @@ def distill(
     known = _known_logits(student, teacher, dataset, recipe, features)
     model = None if isinstance(teacher, np.ndarray) else teacher
     taught = Taught(student, model, loss, features, seed=recipe.seed, share=share)
-    few = dataset.train.take(REHEARSED)
-    taught.rehearse(few.x, few.y, None if known is None else known[:REHEARSED])
+    few = dataset.train.take(TRIED)
+    taught.try_one_step(few.x, few.y, None if known is None else known[:TRIED])
     taught.compile(optimizer=optimizer_for(recipe, dataset))
     return run_epochs(
         taught,
         dataset,
         recipe,
         beside=known,
-        lesson=_lesson(teacher, loss, features, warm_up) if checkpoint is not None else None,
+        method=_method(teacher, loss, features, warm_up) if checkpoint is not None else None,
         checkpoint=checkpoint,
         progress=progress,
         after_epoch=None if after_epoch is None else lambda _: after_epoch(student),
@@ -74,7 +74,7 @@ def distill(
 
 
 def _rising(warm_up: int, recipe: Recipe, dataset: Dataset) -> Share:
-    """Step of the optimizer → share of the lesson: by the step alone, so that a run that was stopped goes on as it was."""
+    """Step of the optimizer → share of the objective: by the step alone, so that a run that was stopped goes on as it was."""
     if warm_up not in range(recipe.epochs + 1):
         raise ModelError(
             f"Received a warm-up of {warm_up} epochs; expected a whole number from 0 to the recipe's {recipe.epochs}. Give fewer."
@@ -88,7 +88,9 @@ def _rising(warm_up: int, recipe: Recipe, dataset: Dataset) -> Share:
     return share
 
 
-def _known_logits(student, teacher, dataset: Dataset, recipe: Recipe, features: Sequence[Match]) -> np.ndarray | None:
+def _known_logits(
+    student: keras.Model, teacher: keras.Model | np.ndarray, dataset: Dataset, recipe: Recipe, features: Sequence[Match]
+) -> np.ndarray | None:
     """The teacher's logits of all training images where they stay the same from epoch to epoch, else None."""
     anew = bool(features) or recipe.augmentation != "none"
     if isinstance(teacher, np.ndarray):
@@ -112,10 +114,10 @@ def _known_logits(student, teacher, dataset: Dataset, recipe: Recipe, features: 
     return None if anew else teacher_logits(teacher, dataset.train)
 
 
-def _lesson(teacher, loss: Loss, features: Sequence[Match], warm_up: int) -> str:
+def _method(teacher: keras.Model | np.ndarray, loss: Loss, features: Sequence[Match], warm_up: int) -> str:
     """What a checkpoint must have been taught to be gone on with, as text."""
     if isinstance(teacher, np.ndarray):
-        source = hashlib.sha256(np.ascontiguousarray(teacher)).hexdigest()
+        source = hashlib.sha256(np.ascontiguousarray(teacher).data).hexdigest()
     else:
         source = digest_of_model(teacher)
     matches = [f"{match.student}<{match.teacher}:{name_of(match.loss)}*{match.weight}{match.regressor}" for match in features]

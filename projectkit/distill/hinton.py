@@ -5,7 +5,9 @@ import tensorflow as tf
 from projectkit.distill.checks import as_floats, logits_and_labels, refuse_share, refuse_temperature
 
 
-def hinton(student_logits, teacher_logits, labels, *, temperature: float = 4.0, alpha: float = 0.9) -> tf.Tensor:
+def hinton(
+    student_logits: tf.Tensor, teacher_logits: tf.Tensor, labels: tf.Tensor, *, temperature: float = 4.0, alpha: float = 0.9
+) -> tf.Tensor:
     """(1 − α) · cross-entropy(labels) + α · T² · KL(softmax(teacher / T) ‖ softmax(student / T)), means over the n images.
 
     student_logits, teacher_logits: (n, classes); labels: (n,), −1 where there is none. Gradients of the softened part shrink

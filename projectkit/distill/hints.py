@@ -5,7 +5,7 @@ import tensorflow as tf
 from projectkit.distill.checks import feature_pair
 
 
-def hints(student_features, teacher_features) -> tf.Tensor:
+def hints(student_features: tf.Tensor, teacher_features: tf.Tensor) -> tf.Tensor:
     """The mean of (student − teacher)² over images, places and channels: both (n, …) of one shape.
 
     Romero et al., "FitNets: hints for thin deep nets", 2015, equation 3; their learned regressor from the student's width to the

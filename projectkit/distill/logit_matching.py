@@ -6,7 +6,7 @@ from projectkit.distill.checks import logits_and_labels, refuse_share
 from projectkit.distill.hinton import cross_entropy
 
 
-def logit_matching(student_logits, teacher_logits, labels, *, alpha: float = 0.9) -> tf.Tensor:
+def logit_matching(student_logits: tf.Tensor, teacher_logits: tf.Tensor, labels: tf.Tensor, *, alpha: float = 0.9) -> tf.Tensor:
     """(1 − α) · cross-entropy(labels) + α · the mean of (student − teacher)² over images and classes.
 
     student_logits, teacher_logits: (n, classes); labels: (n,), −1 where there is none. Ba and Caruana, "Do deep nets really need

@@ -10,7 +10,7 @@ from projectkit.distill.checks import feature_pair
 COINCIDE = 1e-6  # squared distances below this share of their mean are rounding: two images that lie on each other
 
 
-def relational_distance(student_features, teacher_features) -> tf.Tensor:
+def relational_distance(student_features: tf.Tensor, teacher_features: tf.Tensor) -> tf.Tensor:
     """The mean Huber loss between the distances of all pairs of images, each network's divided by their mean (equation 5).
 
     Both (n, …), of any width. Unchanged when either network's features are rotated, moved or scaled. 0 for fewer than two
@@ -22,7 +22,7 @@ def relational_distance(student_features, teacher_features) -> tf.Tensor:
     return tf.math.divide_no_nan(tf.reduce_sum(pairs * _huber(ours - theirs)), tf.reduce_sum(pairs))
 
 
-def relational_angle(student_features, teacher_features) -> tf.Tensor:
+def relational_angle(student_features: tf.Tensor, teacher_features: tf.Tensor) -> tf.Tensor:
     """The mean Huber loss between the cosines of the angles that all triples of images make (equation 7).
 
     Both (n, …), of any width. Unchanged when either network's features are rotated, moved or scaled. 0 for fewer than three
@@ -35,7 +35,7 @@ def relational_angle(student_features, teacher_features) -> tf.Tensor:
     return tf.math.divide_no_nan(tf.reduce_sum(triples * _huber(ours - theirs)), tf.reduce_sum(triples))
 
 
-def relational(student_features, teacher_features) -> tf.Tensor:
+def relational(student_features: tf.Tensor, teacher_features: tf.Tensor) -> tf.Tensor:
     """Distances plus twice the angles, the paper's proportion (weigh it by 25 to have its 25 and 50)."""
     angles = relational_angle(student_features, teacher_features)
     return relational_distance(student_features, teacher_features) + 2 * angles

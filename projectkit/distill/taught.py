@@ -10,7 +10,7 @@ from projectkit.distill.checks import FeatureLoss, Loss, name_of, refuse_weight,
 from projectkit.distill.hinton import cross_entropy
 from projectkit.errors import ModelError
 
-Share = Callable[[tf.Tensor], tf.Tensor]  # step of the optimizer → the part that a lesson has in the training, in [0, 1]
+Share = Callable[[tf.Tensor], tf.Tensor]  # step of the optimizer → the weight of the teacher's part in the training, in [0, 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +56,38 @@ class Taught(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Set back to 0 by Keras before every epoch."""
+        """Set back to 0 before every epoch."""
         return [self._loss_mean, self._hits, self._labelled]
 
-    def train_step(self, data) -> dict[str, tf.Tensor]:
+    def get_metrics_result(self) -> dict[str, tf.Tensor]:
+        """Loss and accuracy since the metrics were set back. Without any label, the accuracy is not a number, and not 0."""
+        return {"loss": self._loss_mean.result(), "accuracy": self._hits.result() / self._labelled.result()}
+
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor | tuple[tf.Tensor, tf.Tensor]]) -> dict[str, tf.Tensor]:
         """One step of the optimizer. The teacher answers outside the tape."""
         x, targets = data
         labels, known = targets if isinstance(targets, tuple) else (targets, None)
         theirs = self._ask(x, known)
         with tf.GradientTape() as tape:
             logits, *features = _listed(self._parts(x, training=True))
-            loss = self.lesson(logits, features, theirs, labels, self._share(self.optimizer.iterations))
+            loss = self.objective(logits, features, theirs, labels, self._share(self.optimizer.iterations))
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         return self._report(loss, logits, labels)
 
-    def test_step(self, data) -> dict[str, tf.Tensor]:
+    def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Cross-entropy and accuracy: an examination without the teacher."""
         x, labels = data
         logits = _listed(self._parts(x, training=False))[0]
         return self._report(cross_entropy(tf.cast(logits, tf.float32), tf.cast(labels, tf.int32)), logits, labels)
 
-    def lesson(self, logits, features, theirs, labels, share: float | tf.Tensor = 1.0) -> tf.Tensor:
+    def objective(
+        self,
+        logits: tf.Tensor,
+        features: list[tf.Tensor],
+        theirs: list[tf.Tensor],
+        labels: tf.Tensor,
+        share: float | tf.Tensor = 1.0,
+    ) -> tf.Tensor:
         """What the student shall make small: the loss of the logits, of the matches, and its own regularization.
 
         share: of the first two; the rest of them is cross-entropy with the labels.
@@ -91,18 +102,17 @@ class Taught(keras.Model):
         total = share * total + (1 - share) * alone
         return total + tf.add_n([tf.zeros([]), *(tf.cast(loss, tf.float32) for loss in self._parts.losses)])
 
-    def rehearse(self, x, labels, known=None) -> None:
-        """One lesson without learning: raises ModelError now for what would fail inside the first step of training."""
+    def try_one_step(self, x: tf.Tensor, labels: tf.Tensor, known: tf.Tensor | None = None) -> None:
+        """Computes the objective without learning: raises ModelError now for what would fail in the first step of training."""
         logits, *features = _listed(self._parts(x, training=False))
-        self.lesson(logits, features, self._ask(x, known), labels)
+        self.objective(logits, features, self._ask(x, known), labels)
 
-    def _report(self, loss, logits, labels) -> dict[str, tf.Tensor]:
+    def _report(self, loss: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         labels = tf.cast(labels, tf.int64)
         self._loss_mean.update_state(loss, sample_weight=tf.shape(logits)[0])
         self._hits.update_state(tf.cast(tf.argmax(logits, axis=1) == labels, tf.float32))
         self._labelled.update_state(tf.cast(labels >= 0, tf.float32))
-        # Without any label, the accuracy is not a number, and not 0.
-        return {"loss": self._loss_mean.result(), "accuracy": self._hits.result() / self._labelled.result()}
+        return self.get_metrics_result()
 
 
 def with_features(model: keras.Model, layers: Sequence[str]) -> keras.Model:
@@ -114,13 +124,13 @@ def with_features(model: keras.Model, layers: Sequence[str]) -> keras.Model:
     return keras.Model(model.inputs, [model.output, *(known[name].output for name in layers)])
 
 
-def _silent(teacher: keras.Model | None, layers: Sequence[str]) -> Callable:
+def _silent(teacher: keras.Model | None, layers: Sequence[str]) -> Callable[[tf.Tensor, tf.Tensor | None], list[tf.Tensor]]:
     """(images, known logits or None) → [logits, features…]: a closure, so that Keras takes the teacher for no part of us."""
     if teacher is None:
         return lambda x, known: [known]
     parts = with_features(teacher, layers)
 
-    def ask(x, known):
+    def ask(x: tf.Tensor, known: tf.Tensor | None) -> list[tf.Tensor]:
         return _listed(parts(x, training=False)) if known is None else [known]
 
     return ask
@@ -138,5 +148,5 @@ def _regressor(student: keras.Model, teacher: keras.Model, match: Match, seed: i
     return layer
 
 
-def _listed(outputs) -> list[tf.Tensor]:
+def _listed(outputs: tf.Tensor | Sequence[tf.Tensor]) -> list[tf.Tensor]:
     return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]

@@ -54,7 +54,7 @@ def _digest(arrays: list[np.ndarray], text: str = "") -> str:
     digest = hashlib.sha256(text.encode())
     for array in arrays:
         digest.update(f"\n{array.shape} {array.dtype}\n".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -80,4 +80,5 @@ def _write(path: Path, logits: np.ndarray, keys: dict[str, str]) -> None:
     """Writes the file whole or not at all, also when two processes write it at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as part, part.open("wb") as file:
-        np.savez(file, logits=logits, **{name: np.array(key) for name, key in keys.items()})
+        named = {name: np.array(key) for name, key in keys.items()}
+        np.savez(file, logits=logits, **named)  # type: ignore[arg-type]  # the stub takes every array for `allow_pickle`

@@ -1,7 +1,7 @@
 """Folds batch normalization and activations into the layers before them, as every converter does; here it can be looked at."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,7 @@ def fuse(model: keras.Model) -> keras.Model:
     values = {id(tensor): new for tensor, new in zip(model.inputs, inputs, strict=True)}
     made: dict[int, keras.layers.Layer] = {}  # by the layer that it stands for
 
-    def value_of(leaf):
+    def value_of(leaf: object) -> object:
         return values.get(id(leaf), leaf)
 
     for node in nodes:
@@ -68,25 +68,25 @@ def fuse(model: keras.Model) -> keras.Model:
 class Fold:
     """What a layer takes in: the calls of a batch normalization and of an activation behind it, in this order."""
 
-    norm: object = None
-    activation: object = None
+    norm: "keras.engine.node.Node | None" = None
+    activation: "keras.engine.node.Node | None" = None
 
     @property
-    def parts(self) -> tuple:
+    def parts(self) -> tuple["keras.engine.node.Node", ...]:
         """The calls that it makes superfluous."""
         return tuple(part for part in (self.norm, self.activation) if part is not None)
 
 
-def _plan(model: keras.Model, nodes: Sequence) -> dict[int, Fold]:
+def _plan(model: keras.Model, nodes: Sequence["keras.engine.node.Node"]) -> dict[int, Fold]:
     """id of a call → what its layer takes in."""
     kept = {id(tensor) for tensor in model.outputs}
     calls = Counter(id(node.layer) for node in nodes)
-    readers: dict[int, list] = {}
+    readers: dict[int, list[keras.engine.node.Node]] = {}
     for node in nodes:
         for tensor in () if node.is_input else node.keras_inputs:
             readers.setdefault(id(tensor), []).append(node)
 
-    def follower(node):
+    def follower(node: "keras.engine.node.Node") -> "keras.engine.node.Node | None":
         """The only call that reads what `node` makes, if its layer is called once only."""
         behind = readers.get(id(node.outputs), [])
         alone = len(behind) == 1 and id(node.outputs) not in kept and calls[id(behind[0].layer)] == 1
@@ -115,7 +115,7 @@ def _normalizes_channels(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, layers.BatchNormalization) and tuple(layer.axis) == (layer.input_spec.ndim - 1,)
 
 
-def _function(layer: keras.layers.Layer):
+def _function(layer: keras.layers.Layer) -> Callable[[tf.Tensor], tf.Tensor] | None:
     """The activation as a layer's own option takes it; None where it is no plain function of each number."""
     if type(layer) is layers.Activation:
         name = keras.activations.serialize(layer.activation)

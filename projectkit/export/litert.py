@@ -59,10 +59,10 @@ def to_litert(
     elif precision in ("int8", "int16x8"):
         check_calibration(path, model, precision, calibrate)
     bits = {"*": 4} if precision == "int4" else precision
-    if isinstance(bits, Mapping):
+    if not isinstance(bits, str):
         layers = [layer.name for layer in model.layers if any(len(weight.shape) > 1 for weight in layer.weights)]
         return write_artifact(path, quantize_weights(convert(model), layers, bits))
-    return write_artifact(path, convert(model, precision, calibrate))
+    return write_artifact(path, convert(model, bits, calibrate))
 
 
 def check_calibration(path: Path, model: keras.Model, precision: str, calibrate: np.ndarray | None) -> None:
@@ -101,7 +101,8 @@ def convert(
             converter.inference_input_type = converter.inference_output_type = tf.int8 if precision == "int8" else tf.int16
         if not is_quantization_aware(model):  # which brings its own ranges
             converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, OPERATORS[precision])]
-            converter.representative_dataset = lambda: ([example[None].astype(np.float32)] for example in calibrate)
+            images = () if calibrate is None else calibrate
+            converter.representative_dataset = lambda: ([example[None].astype(np.float32)] for example in images)
     try:
         with quiet():
             return converter.convert()

@@ -1,8 +1,9 @@
 """Keras → .onnx, in the precisions that ONNX Runtime runs and TensorRT reads."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tf_keras as keras
@@ -13,6 +14,10 @@ from projectkit.export.litert import check_calibration, convert, is_quantization
 from projectkit.quiet import quiet
 from projectkit.runtimes.tensors import first_line
 from projectkit.types import Artifact
+
+if TYPE_CHECKING:
+    import onnx
+    from onnxruntime.quantization import CalibrationMethod
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}  # by ONNX Runtime's names
@@ -78,7 +83,7 @@ def _refuse_nonsense(path: Path, model: keras.Model, precision: str, method: str
         )
 
 
-def _proto(model: keras.Model, precision: str, calibrate: np.ndarray | None, method: str, preset: str):
+def _proto(model: keras.Model, precision: str, calibrate: np.ndarray | None, method: str, preset: str) -> "onnx.ModelProto":
     if is_quantization_aware(model):
         return _quantization_aware(model)
     proto = _convert(model)
@@ -86,10 +91,10 @@ def _proto(model: keras.Model, precision: str, calibrate: np.ndarray | None, met
         return _half(proto)
     if precision == "dynamic":
         return _dynamic(proto)
-    return _static(proto, calibrate, method, preset) if precision == "int8" else proto
+    return _static(proto, calibrate, method, preset) if precision == "int8" and calibrate is not None else proto
 
 
-def _convert(model: keras.Model):
+def _convert(model: keras.Model) -> "onnx.ModelProto":
     import tensorflow as tf
     import tf2onnx
 
@@ -98,19 +103,19 @@ def _convert(model: keras.Model):
     return proto
 
 
-def _half(proto):
+def _half(proto: "onnx.ModelProto") -> "onnx.ModelProto":
     from onnxconverter_common import float16
 
     return float16.convert_float_to_float16(proto, keep_io_types=True)
 
 
-def _dynamic(proto):
+def _dynamic(proto: "onnx.ModelProto") -> "onnx.ModelProto":
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     return _by_file(proto, lambda source, target: quantize_dynamic(source, target, weight_type=QuantType.QUInt8))
 
 
-def _static(proto, calibrate: np.ndarray, method: str, preset: str):
+def _static(proto: "onnx.ModelProto", calibrate: np.ndarray, method: str, preset: str) -> "onnx.ModelProto":
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -158,13 +163,13 @@ def _save_ranges(source: str, ranges: Path, reader: "_Reader", method: str) -> N
     save_tensors_data(calibrator.compute_data(), ranges)
 
 
-def _calibration(method: str):
+def _calibration(method: str) -> "CalibrationMethod":
     from onnxruntime.quantization import CalibrationMethod
 
     return CalibrationMethod[METHODS[method]]
 
 
-def _quantization_aware(model: keras.Model):
+def _quantization_aware(model: keras.Model) -> "onnx.ModelProto":
     """By way of an int8 .tflite file, which keeps the learned ranges; tf2onnx would fold the weights' rounding away."""
     with quiet(), tempfile.TemporaryDirectory() as folder:
         import tf2onnx
@@ -175,7 +180,7 @@ def _quantization_aware(model: keras.Model):
     return _unsigned_activations(proto)
 
 
-def _unsigned_activations(proto):
+def _unsigned_activations(proto: "onnx.ModelProto") -> "onnx.ModelProto":
     """Shifts int8 activations and their zero points by 128 to uint8: the same real values, in the form that ONNX Runtime
     fuses into x86 kernels. Weights stay int8."""
     from onnx import numpy_helper
@@ -205,11 +210,11 @@ class _Reader:
     def __init__(self, name: str, x: np.ndarray):
         self._batches = iter([{name: example[None].astype(np.float32)} for example in x])
 
-    def get_next(self):
+    def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self._batches, None)
 
 
-def _by_file(proto, step):
+def _by_file(proto: "onnx.ModelProto", step: Callable[[str, str], object]) -> "onnx.ModelProto":
     """Runs a step of ONNX Runtime's quantizer, which works on files."""
     import onnx
 

@@ -2,12 +2,17 @@
 
 import copy
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from projectkit.errors import ArtifactError
 from projectkit.export.files import write_artifact
 from projectkit.types import Artifact
+
+if TYPE_CHECKING:
+    from ai_edge_litert import schema_py_generated as schema
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 ACTIVATIONS = ("RELU", "RELU6")  # the activations of an operator that are operators of the same name, too
@@ -41,7 +46,7 @@ def unfuse(artifact: Artifact, path: str | Path) -> Artifact:
 class _Graph:
     """The graph of a model while operators are put between its operators."""
 
-    def __init__(self, model, schema):
+    def __init__(self, model: "schema.ModelT", schema: ModuleType):
         self._model, self._schema, self._graph = model, schema, model.subgraphs[0]
 
     def unfuse(self) -> None:
@@ -52,7 +57,7 @@ class _Graph:
             operators += self._apart(operator) if kind in CONVOLUTIONS else [operator]
         self._graph.operators = operators
 
-    def _apart(self, operator) -> list:
+    def _apart(self, operator: "schema.OperatorT") -> "list[schema.OperatorT]":
         """The convolution, and behind it × 1, + 0 and its activation; what comes last makes the tensor that it made."""
         schema, last = self._schema, int(operator.outputs[0])
         activation = _name(schema.ActivationFunctionType, operator.builtinOptions.fusedActivationFunction)
@@ -62,8 +67,9 @@ class _Graph:
         operator = copy.copy(operator)
         operator.builtinOptions = copy.copy(operator.builtinOptions)
         operator.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
-        plan = [("MUL", "MulOptions", 1.0), ("ADD", "AddOptions", 0.0)]
-        plan += [(activation, None, None)] if activation in ACTIVATIONS else []
+        plan: list[tuple[str, str | None, float | None]] = [("MUL", "MulOptions", 1.0), ("ADD", "AddOptions", 0.0)]
+        if activation in ACTIVATIONS:
+            plan.append((activation, None, None))
         made, value = [operator], self._like(last)
         operator.outputs = np.array([value], np.int32)
         for step, (kind, options, constant) in enumerate(plan):
@@ -100,7 +106,7 @@ class _Graph:
         new.buffer = len(self._model.buffers) - 1
         return index
 
-    def _operator(self, kind: str, options: str | None, inputs: list[int], output: int):
+    def _operator(self, kind: str, options: str | None, inputs: list[int], output: int) -> "schema.OperatorT":
         schema = self._schema
         number = getattr(schema.BuiltinOperator, kind)
         codes = self._model.operatorCodes
@@ -118,5 +124,5 @@ class _Graph:
         return operator
 
 
-def _name(enumeration, value: int) -> str:
+def _name(enumeration: type, value: int) -> str:
     return next(name for name, number in vars(enumeration).items() if number == value and not name.startswith("_"))

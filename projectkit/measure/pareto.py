@@ -1,4 +1,4 @@
-"""Which of several models nobody should prefer another of."""
+"""Which of several models are Pareto-optimal."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""How often a model is right."""
+"""Accuracy, with its interval."""
 
 import numpy as np
 

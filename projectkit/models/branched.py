@@ -1,9 +1,14 @@
 """A network that trains with parallel branches and runs without them."""
 
+from typing import TYPE_CHECKING
+
 import tf_keras as keras
 from tf_keras import layers
 
 from projectkit.models.convnet import BATCH_NORM_MOMENTUM
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def branched(
@@ -27,7 +32,7 @@ def branched(
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="merged" if merged else "branched")
 
 
-def _block(x, width: int, name: str):
+def _block(x: "tf.Tensor", width: int, name: str) -> "tf.Tensor":
     branches = [x] if x.shape[-1] == width else []
     for size in (3, 1):
         branch = f"{name}_{size}x{size}"
@@ -36,5 +41,5 @@ def _block(x, width: int, name: str):
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_sum")(branches))
 
 
-def _merged_block(x, width: int, name: str):
+def _merged_block(x: "tf.Tensor", width: int, name: str) -> "tf.Tensor":
     return layers.Conv2D(width, 3, padding="same", activation="relu", name=name)(x)

@@ -1,7 +1,12 @@
 """A plain convolutional network."""
 
+from typing import TYPE_CHECKING
+
 import tf_keras as keras
 from tf_keras import layers
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # Keras' default of 0.99 needs hundreds of steps before evaluation sees the true statistics; a digits epoch has 17.
 BATCH_NORM_MOMENTUM = 0.9
@@ -19,7 +24,7 @@ def convnet(shape: tuple[int, int, int], classes: int, *, widths: tuple[int, ...
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="convnet")
 
 
-def conv_block(x, width: int, *, kernel: int = 3, stride: int = 1):
+def conv_block(x: "tf.Tensor", width: int, *, kernel: int = 3, stride: int = 1) -> "tf.Tensor":
     """Convolution, batch normalization, ReLU: (n, height, width, channels) → (n, height/stride, width/stride, `width`)."""
     x = layers.Conv2D(width, kernel, strides=stride, padding="same", use_bias=False)(x)
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)

@@ -43,7 +43,7 @@ def layer_macs(model: keras.Model) -> dict[str, int]:
     return counts
 
 
-def _of_call(node) -> int:
+def _of_call(node: "keras.engine.node.Node") -> int:
     layer = node.layer
     if isinstance(layer, keras.Model):
         return sum(layer_macs(layer).values())

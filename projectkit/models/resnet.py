@@ -1,10 +1,15 @@
 """Residual networks for small images."""
 
+from typing import TYPE_CHECKING
+
 import tf_keras as keras
 from tf_keras import layers
 
 from projectkit.errors import ModelError
 from projectkit.models.convnet import BATCH_NORM_MOMENTUM
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def resnet(shape: tuple[int, int, int], classes: int, *, depth: int = 20, width: int = 16) -> keras.Model:
@@ -24,7 +29,7 @@ def resnet8(shape: tuple[int, int, int], classes: int) -> keras.Model:
     return _resnet(shape, classes, blocks=1, width=16, bias=True, name="resnet8")
 
 
-def _resnet(shape, classes: int, *, blocks: int, width: int, bias: bool, name: str) -> keras.Model:
+def _resnet(shape: tuple[int, int, int], classes: int, *, blocks: int, width: int, bias: bool, name: str) -> keras.Model:
     inputs = keras.Input(shape, name="image")
     x = layers.ReLU()(_conv_norm(inputs, width, 1, bias))
     for stage in range(3):
@@ -35,7 +40,7 @@ def _resnet(shape, classes: int, *, blocks: int, width: int, bias: bool, name: s
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name=name)
 
 
-def _residual_block(x, width: int, stride: int, bias: bool):
+def _residual_block(x: "tf.Tensor", width: int, stride: int, bias: bool) -> "tf.Tensor":
     y = layers.ReLU()(_conv_norm(x, width, stride, bias))
     y = _conv_norm(y, width, 1, bias)
     if stride != 1 or x.shape[-1] != width:
@@ -43,6 +48,6 @@ def _residual_block(x, width: int, stride: int, bias: bool):
     return layers.ReLU()(layers.Add()([x, y]))
 
 
-def _conv_norm(x, width: int, stride: int, bias: bool):
+def _conv_norm(x: "tf.Tensor", width: int, stride: int, bias: bool) -> "tf.Tensor":
     x = layers.Conv2D(width, 3, strides=stride, padding="same", use_bias=bias)(x)
     return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)

@@ -1,6 +1,7 @@
 """Simulated annealing."""
 
 import functools
+from typing import Any
 
 import numpy as np
 from optuna.samplers import BaseSampler
@@ -38,7 +39,7 @@ def current(seen: tuple[Seen, ...], *, temperature: float = 1.0, cooling: float 
     return here
 
 
-def _propose(genes: Genes, known: History, rng: np.random.Generator, *, startup: int, **schedule) -> Proposal:
+def _propose(genes: Genes, known: History, rng: np.random.Generator, *, startup: int, **schedule: Any) -> Proposal:
     note = {"luck": rng.random()}
     if len(known.seen) < startup:
         return Proposal(uniform(genes, rng), note)

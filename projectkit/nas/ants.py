@@ -1,6 +1,7 @@
 """Ant colony."""
 
 import functools
+from typing import Any
 
 import numpy as np
 from optuna.samplers import BaseSampler
@@ -43,7 +44,7 @@ def _lay(trails: dict[str, np.ndarray], genes: Genes, ant: Seen, amount: float, 
         trails[name][index] = (1 - decay) * trails[name][index] + decay * amount
 
 
-def _propose(genes: Genes, known: History, rng: np.random.Generator, *, greedy: float, **options) -> Proposal:
+def _propose(genes: Genes, known: History, rng: np.random.Generator, *, greedy: float, **options: Any) -> Proposal:
     trails, values = pheromones(genes, known.seen, **options), {}
     for name, gene in genes.items():
         trail = trails[name]

@@ -12,7 +12,7 @@ from optuna.study import Study
 
 from projectkit import data
 from projectkit.nas import report
-from projectkit.nas.evaluation import evaluation, rehearse
+from projectkit.nas.evaluation import check_recipe, evaluation
 from projectkit.nas.joining import join
 from projectkit.nas.objective import objective
 from projectkit.nas.places import survey
@@ -38,7 +38,7 @@ def run_search(
     dataset = data.load(settings.dataset)
     opened = open_storage(place)
     with storage_errors(place):
-        study = join(settings, dataset, opened, before_making=partial(rehearse, settings, dataset))
+        study = join(settings, dataset, opened, before_making=partial(check_recipe, settings, dataset))
         missing = settings.trials - survey(study.get_trials(deepcopy=False), settings.trials).finished
         if missing > 0:
             with _terminated_as_interrupted():
@@ -99,7 +99,7 @@ def _conclude(study: Study, settings: SearchSettings, place: str, path: Path, sa
 def _terminated_as_interrupted() -> Iterator[None]:
     """A batch system that ends the job lets the worker give its trial back first."""
 
-    def stop(*_):
+    def stop(*_: object) -> None:
         raise SystemExit(128 + signal.SIGTERM)
 
     before = signal.signal(signal.SIGTERM, stop)

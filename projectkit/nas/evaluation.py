@@ -34,7 +34,7 @@ def evaluation(settings: SearchSettings, dataset: Dataset, folder: Path) -> Eval
 
     def evaluate(architecture: Architecture, trial: Trial) -> Sequence[float]:
         known = {name: trial.user_attrs[name] for name in ("parameters", "macs")}
-        if settings.measures_on_device:
+        if reference is not None and settings.measures_on_device:
             profile = measure_architecture(architecture, device, reference, images, classes)
             known |= note_measured(trial, profile, most_memory=settings.most_memory)
         elif reference is not None:
@@ -50,7 +50,7 @@ def evaluation(settings: SearchSettings, dataset: Dataset, folder: Path) -> Eval
     return evaluate
 
 
-def rehearse(settings: SearchSettings, dataset: Dataset) -> None:
+def check_recipe(settings: SearchSettings, dataset: Dataset) -> None:
     """Before a study is made that holds the settings: raises ModelError for a recipe that cannot train any network of the space,
     DeviceError for a device that is not there."""
     from projectkit.train.fit import optimizer_for, refuse_nonsense

@@ -2,9 +2,11 @@
 
 import functools
 import warnings
+from typing import Any
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, NSGAIISampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
@@ -55,10 +57,10 @@ class _Nsga2(OptunaSampler):
                 child_generation_strategy=lambda study, genes, parents: _child(study, genes, parents, rng),
             )
 
-    def infer_relative_search_space(self, study, trial):
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return dict(genes_of(study) if self._space is None else self._space)
 
-    def sample_relative(self, study, trial, search_space):
+    def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> Values:
         values = super().sample_relative(study, trial, search_space)
         if values:
             remember(study, trial, Proposal(values))
@@ -114,12 +116,12 @@ def _cma(genes: Genes, known: History, rng: np.random.Generator, *, population: 
     return Proposal(uniform(genes, rng) | values, note)
 
 
-def _step(gene) -> float:
+def _step(gene: BaseDistribution) -> float:
     count = levels(gene)
     return 0.0 if count is None else 1 / (count - 1)
 
 
-def _value(gene, place: float):
+def _value(gene: BaseDistribution, place: float) -> Any:
     """The value of a place whose levels lie on 0, 1/(n-1), …, 1."""
     count = levels(gene)
     return value_at(gene, place if count is None else (round(place * (count - 1)) + 0.5) / count)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from projectkit.errors import SearchError
+
 Genes = Mapping[str, BaseDistribution]
 Values = dict[str, Any]
 
@@ -17,6 +19,7 @@ def levels(gene: BaseDistribution) -> int | None:
     as if they were."""
     if isinstance(gene, CategoricalDistribution):
         return len(gene.choices)
+    gene = _numeric(gene)
     if gene.log or gene.step is None:
         return None
     return round((gene.high - gene.low) / gene.step) + 1
@@ -32,6 +35,7 @@ def value_at(gene: BaseDistribution, position: float) -> Any:
     count = levels(gene)
     if count is not None:
         return _level(gene, min(int(position * count), count - 1))
+    gene = _numeric(gene)
     low, high = _ends(gene)
     value = low + position * (high - low)
     if gene.log:
@@ -46,6 +50,7 @@ def position_of(gene: BaseDistribution, value: Any) -> float:
     count = levels(gene)
     if count is not None:
         return (_index(gene, value) + 0.5) / count
+    gene = _numeric(gene)
     low, high = _ends(gene)
     if high == low:
         return 0.5
@@ -63,7 +68,7 @@ def neighbour(gene: BaseDistribution, value: Any, rng: np.random.Generator, *, s
     count = levels(gene)
     if gene.single():
         return value
-    if not ordered(gene):
+    if isinstance(gene, CategoricalDistribution) and not ordered(gene):
         others = [choice for choice in gene.choices if choice != value]
         return others[rng.integers(len(others))]
     move = rng.normal(0.0, step)
@@ -89,6 +94,7 @@ def holds(gene: BaseDistribution, value: Any) -> bool:
     """Whether a value that some trial had under this name is one that the gene can have."""
     if isinstance(gene, CategoricalDistribution):
         return value in gene.choices
+    gene = _numeric(gene)
     return _is_number(value) and gene.low <= value <= gene.high
 
 
@@ -101,21 +107,30 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _choices(gene: CategoricalDistribution) -> list:
+def _choices(gene: CategoricalDistribution) -> list[Any]:
     return sorted(gene.choices) if ordered(gene) else list(gene.choices)
 
 
 def _level(gene: BaseDistribution, index: int) -> Any:
     if isinstance(gene, CategoricalDistribution):
         return _choices(gene)[index]
-    value = gene.low + index * gene.step
+    gene = _numeric(gene)
+    value = gene.low + index * (gene.step or 1)
     return min(value, gene.high) if isinstance(gene, FloatDistribution) else int(value)
 
 
 def _index(gene: BaseDistribution, value: Any) -> int:
     if isinstance(gene, CategoricalDistribution):
         return _choices(gene).index(value)
-    return round((value - gene.low) / gene.step)
+    gene = _numeric(gene)
+    return round((value - gene.low) / (gene.step or 1))
+
+
+def _numeric(gene: BaseDistribution) -> FloatDistribution | IntDistribution:
+    """The gene, which is a range of numbers: all of Optuna's distributions that are no choices are."""
+    if not isinstance(gene, (FloatDistribution, IntDistribution)):
+        raise SearchError(f"A parameter is a {type(gene).__name__}, expected choices or a range of numbers. Suggest it as one.")
+    return gene
 
 
 def _ends(gene: FloatDistribution | IntDistribution) -> tuple[float, float]:

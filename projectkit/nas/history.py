@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from optuna.distributions import BaseDistribution
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -37,7 +38,7 @@ class History:
 
     def tried(self) -> Callable[[Values], bool]:
         """A test of values: was some trial equal to them in all genes that it was asked for?"""
-        by_genes: dict[tuple[str, ...], set] = {}
+        by_genes: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
         for values in self.taken:
             if values:
                 by_genes.setdefault(tuple(values), set()).add(tuple(values.values()))
@@ -69,7 +70,7 @@ def all_values(trial: FrozenTrial, genes: Genes) -> Values:
 
 def genes_of(study: Study) -> Genes:
     """Every parameter that the study's trials were asked for so far, conditional ones too; the first kind of each name counts."""
-    genes = {}
+    genes: dict[str, BaseDistribution] = {}
     for trial in study.get_trials(deepcopy=False):
         for name, gene in trial.distributions.items():
             genes.setdefault(name, gene)
@@ -78,7 +79,12 @@ def genes_of(study: Study) -> Genes:
 
 def _counts(trial: FrozenTrial, genes: Genes) -> bool:
     inside = all(holds(genes[name], value) for name, value in trial.params.items() if name in genes)
-    return trial.state == TrialState.COMPLETE and inside and math.isfinite(trial.value)
+    return trial.state == TrialState.COMPLETE and inside and math.isfinite(_value(trial))
+
+
+def _value(trial: FrozenTrial) -> float:
+    """The value of a finished trial of one objective; NaN where there is none."""
+    return math.nan if trial.value is None else trial.value
 
 
 def _seen(trial: FrozenTrial, genes: Genes, sign: float) -> Seen:
@@ -88,6 +94,6 @@ def _seen(trial: FrozenTrial, genes: Genes, sign: float) -> Seen:
         number=trial.number,
         values=all_values(trial, genes),
         active=tuple(name for name in genes if name in trial.params),
-        score=sign * trial.value,
+        score=sign * _value(trial),
         note=trial.system_attrs.get(NOTE, {}) if own else {},  # an enqueued trial is not where the strategy went
     )

@@ -28,11 +28,13 @@ def join(settings: SearchSettings, dataset: Dataset, storage: BaseStorage, *, be
     which; or not by `projectkit search`.
     """
     made_with = identity(settings, dataset)
-    strategies = {"sampler": settings.sampler(), "pruner": settings.make_pruner()}
+    sampler, pruner = settings.sampler(), settings.make_pruner()
     if settings.study not in [study.study_name for study in storage.get_all_studies()]:
         before_making()
         try:
-            study = optuna.create_study(study_name=settings.study, storage=storage, directions=settings.directions, **strategies)
+            study = optuna.create_study(
+                study_name=settings.study, storage=storage, directions=settings.directions, sampler=sampler, pruner=pruner
+            )
         except DuplicatedStudyError:
             pass  # another worker was faster
         else:
@@ -41,7 +43,7 @@ def join(settings: SearchSettings, dataset: Dataset, storage: BaseStorage, *, be
             for _ in range(settings.trials):
                 make_place(study)
             return study
-    study = optuna.load_study(study_name=settings.study, storage=storage, **strategies)
+    study = optuna.load_study(study_name=settings.study, storage=storage, sampler=sampler, pruner=pruner)
     differences = _differences(_settings_of(study), made_with)
     if differences:
         raise SearchError(

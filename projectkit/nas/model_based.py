@@ -3,9 +3,12 @@
 import functools
 import math
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, TPESampler
 
 from projectkit.nas.genes import Genes, Values, levels, mutate, neighbour, ordered, position_of, uniform
@@ -67,7 +70,7 @@ def _candidates(genes: Genes, seen: tuple[Seen, ...], rng: np.random.Generator) 
     return candidates
 
 
-def _expected_improvement(genes: Genes, seen: tuple[Seen, ...], candidates: list[Values], rng) -> np.ndarray:
+def _expected_improvement(genes: Genes, seen: tuple[Seen, ...], candidates: list[Values], rng: np.random.Generator) -> np.ndarray:
     from scipy import stats
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
@@ -75,19 +78,26 @@ def _expected_improvement(genes: Genes, seen: tuple[Seen, ...], candidates: list
 
     scores = np.array([trial.score for trial in seen])
     scores = (scores - scores.mean()) / (scores.std() or 1.0)
-    features = np.array([_features(genes, trial.values) for trial in seen])
+    columns = functools.cache(lambda name, value: _columns(genes[name], value))  # few values, hundreds of candidates
+
+    def features_of(values: Values) -> list[float]:
+        return [column for name in genes for column in columns(name, values[name])]
+
+    features = np.array([features_of(trial.values) for trial in seen])
     kernel = ConstantKernel(1.0, (0.05, 20.0)) * Matern(np.full(features.shape[1], 0.5), (0.05, 10.0), nu=2.5)
     process = GaussianProcessRegressor(kernel + WhiteKernel(1e-3, (1e-6, 0.3)), alpha=1e-8, optimizer=_few_steps)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a length scale at its bound says that a gene does not matter
         process.fit(features, scores)
-    mean, deviation = process.predict(np.array([_features(genes, values) for values in candidates]), return_std=True)
+    mean, deviation = process.predict(np.array([features_of(values) for values in candidates]), return_std=True)
     better = scores.min() - mean
     deviation = np.maximum(deviation, 1e-9)
     return better * stats.norm.cdf(better / deviation) + deviation * stats.norm.pdf(better / deviation)
 
 
-def _few_steps(negative_likelihood, start, bounds):
+def _few_steps(
+    negative_likelihood: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray, bounds: np.ndarray
+) -> tuple[np.ndarray, float]:
     """The kernel's sizes by a few steps of L-BFGS: they change little from trial to trial and need not be exact."""
     from scipy import optimize
 
@@ -95,12 +105,8 @@ def _few_steps(negative_likelihood, start, bounds):
     return result.x, result.fun
 
 
-def _features(genes: Genes, values: Values) -> list[float]:
-    """Positions; a name without an order becomes one column a choice, so that all choices are equally far from each other."""
-    columns = []
-    for name, gene in genes.items():
-        if ordered(gene) or levels(gene) == 2:
-            columns.append(position_of(gene, values[name]))
-        else:
-            columns += [math.sqrt(0.5) * (choice == values[name]) for choice in gene.choices]
-    return columns
+def _columns(gene: BaseDistribution, value: Any) -> tuple[float, ...]:
+    """The position; for a name without an order one column a choice, so that all choices are equally far from each other."""
+    if not isinstance(gene, CategoricalDistribution) or ordered(gene) or levels(gene) == 2:
+        return (position_of(gene, value),)
+    return tuple(math.sqrt(0.5) * (choice == value) for choice in gene.choices)

@@ -1,10 +1,16 @@
 """From an architecture to a network. TensorFlow is loaded here, when the first network is built."""
 
+from typing import TYPE_CHECKING
+
 from projectkit.nas.repair import Shape, repair
 from projectkit.nas.types import Architecture, Block
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tf_keras as keras
 
-def build(architecture: Architecture, shape: Shape, classes: int):
+
+def build(architecture: Architecture, shape: Shape, classes: int) -> "keras.Model":
     """A keras.Model for images of `shape` (height, width, channels), ending in logits (n, classes).
 
     The architecture is repaired first, so every one that can be written down can be built. Weights depend on the global seed;
@@ -24,7 +30,7 @@ def build(architecture: Architecture, shape: Shape, classes: int):
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name=f"nas_{architecture.digest}")
 
 
-def _block(x, block: Block):
+def _block(x: "tf.Tensor", block: Block) -> "tf.Tensor":
     from tf_keras import layers
 
     before = x
@@ -40,7 +46,7 @@ def _block(x, block: Block):
     return _activation(block.activation)(x)
 
 
-def _norm():
+def _norm() -> "keras.layers.Layer":
     from tf_keras import layers
 
     from projectkit.models.convnet import BATCH_NORM_MOMENTUM
@@ -48,7 +54,7 @@ def _norm():
     return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)
 
 
-def _activation(name: str):
+def _activation(name: str) -> "keras.layers.Layer":
     from tf_keras import layers
 
     # Layers of their own: converters fuse them, and pruning and quantization know them.

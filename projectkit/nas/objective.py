@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import optuna
 from optuna.study import Study
@@ -74,12 +75,13 @@ def _refuse(trial: Trial, reason: str) -> None:
 
 def _evaluate(evaluate: Evaluate, architecture: Architecture, trial: Trial) -> float | Sequence[float]:
     try:
-        result = evaluate(architecture, trial)
+        result: object = evaluate(architecture, trial)
     except optuna.TrialPruned:
         raise
     except Exception as error:
         raise _failed(trial, f"{type(error).__name__}: {error}") from error
-    values = list(result) if isinstance(result, Sequence) and not isinstance(result, str) else [result]
+    # Somebody else's function: it may have returned anything.
+    values: list[Any] = list(result) if isinstance(result, Sequence) and not isinstance(result, str) else [result]
     try:
         finite = bool(values) and all(math.isfinite(value) for value in values)
     except TypeError:

@@ -30,7 +30,8 @@ class Places:
 
 def survey(trials: Iterable[FrozenTrial], count: int) -> Places:
     """The places of a study that is to have `count` finished trials."""
-    firsts, stand_ins = [], {}
+    firsts: list[FrozenTrial] = []
+    stand_ins: dict[int, FrozenTrial] = {}
     for trial in sorted(trials, key=lambda trial: trial.number):
         if IN_STEAD_OF in trial.system_attrs:
             stand_ins.setdefault(trial.system_attrs[IN_STEAD_OF], trial)

@@ -2,8 +2,10 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 
 from projectkit.nas.genes import Genes, levels, position_of, value_at
@@ -48,7 +50,7 @@ def probabilities(
     return {name: softmax(row) for name, row in logits.items()}
 
 
-def _propose(genes: Genes, known: History, rng: np.random.Generator, **options) -> Proposal:
+def _propose(genes: Genes, known: History, rng: np.random.Generator, **options: Any) -> Proposal:
     tables = probabilities(genes, known.seen, **options)
     return Proposal({name: in_bin(gene, rng.choice(len(tables[name]), p=tables[name]), rng) for name, gene in genes.items()})
 
@@ -77,21 +79,24 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return grown / grown.sum()
 
 
-def bins(gene) -> int:
+def bins(gene: BaseDistribution) -> int:
     """Into how many choices a gene is divided: its levels, or BINS."""
-    return min(levels(gene) or BINS, BINS) if ordered_range(gene) else levels(gene)
+    count = levels(gene)
+    if count is None:
+        return BINS
+    return min(count, BINS) if ordered_range(gene) else count
 
 
-def ordered_range(gene) -> bool:
+def ordered_range(gene: BaseDistribution) -> bool:
     """Whether the gene's values are a range, which can be divided; a list of choices cannot."""
     return not hasattr(gene, "choices")
 
 
-def bin_of(gene, value) -> int:
+def bin_of(gene: BaseDistribution, value: Any) -> int:
     """The choice that a value belongs to."""
     return min(int(position_of(gene, value) * bins(gene)), bins(gene) - 1)
 
 
-def in_bin(gene, index: int, rng: np.random.Generator):
+def in_bin(gene: BaseDistribution, index: int, rng: np.random.Generator) -> Any:
     """A uniform value of a choice."""
     return value_at(gene, (index + rng.random()) / bins(gene))

@@ -1,12 +1,16 @@
 """What a search has found, for people."""
 
 import collections
+from typing import TYPE_CHECKING
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from projectkit.nas.places import lost
 from projectkit.nas.types import parse
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 MEASURED = ("latency", "memory")  # objectives that only a device can tell
 WORDS = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed", TrialState.RUNNING: "running"}
@@ -25,7 +29,7 @@ def front(study: Study) -> list[FrozenTrial]:
     return sorted(trials, key=lambda trial: trial.values[0], reverse=True)
 
 
-def table(study: Study, objectives: tuple[str, ...]):
+def table(study: Study, objectives: tuple[str, ...]) -> "Table":
     """A rich table of `front`: each trial with its cost and its network. Latency is relative to the fixed network's, memory that
     of the runtime with the network."""
     from rich.table import Table

@@ -4,7 +4,7 @@ Everything is a function of the seed, the number of the trial and the trials bef
 it had not been; workers in other processes see one state; and two workers with one seed do not propose the same.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from projectkit.errors import ModelError
 from projectkit.nas import history
@@ -69,21 +69,22 @@ class OptunaSampler(BaseSampler):
     """
 
     def __init__(self, make: Callable[[int], BaseSampler], *, seed: int):
-        self._make, self._seed, self._of_trial = make, checked_seed(seed), {}
+        self._make, self._seed = make, checked_seed(seed)
+        self._of_trial: dict[int, BaseSampler] = {}
 
-    def before_trial(self, study, trial):
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         self._sampler(trial).before_trial(study, trial)
 
-    def infer_relative_search_space(self, study, trial):
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return self._sampler(trial).infer_relative_search_space(study, trial)
 
-    def sample_relative(self, study, trial, search_space):
+    def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
         return self._sampler(trial).sample_relative(study, trial, search_space)
 
-    def sample_independent(self, study, trial, param_name, param_distribution):
+    def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
         return self._sampler(trial).sample_independent(study, trial, param_name, param_distribution)
 
-    def after_trial(self, study, trial, state, values):
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         self._sampler(trial).after_trial(study, trial, state, values)
         self._of_trial.pop(trial._trial_id, None)
 

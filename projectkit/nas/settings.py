@@ -8,6 +8,7 @@ from typing import Any
 import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 
 from projectkit.devices import Estimated, read_device
 from projectkit.errors import DeviceError, ModelError, SearchError
@@ -81,7 +82,7 @@ class SearchSettings:
     device: str | None = None
     most_memory: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, table in (("strategy", SAMPLERS), ("pruner", PRUNERS)):
             if getattr(self, name) not in table:
                 raise SearchError(f"There is no {name} {getattr(self, name)!r}. Choose one of {', '.join(table)}.")
@@ -100,7 +101,7 @@ class SearchSettings:
         if self.patience < 0:
             raise SearchError(f"The patience is {self.patience} epochs; expected at least 0, which is none. Give patience = 4.")
         if self.device is not None:
-            self._check_device()
+            self._check_device(self.device)
         self._try_strategy()
 
     def sampler(self) -> BaseSampler:
@@ -112,21 +113,21 @@ class SearchSettings:
         return PRUNERS[self.pruner](epochs=self.recipe.epochs)
 
     @property
-    def directions(self) -> list[str]:
+    def directions(self) -> list[StudyDirection]:
         """One an objective."""
-        return [OBJECTIVES[name] for name in self.objectives]
+        return [StudyDirection[OBJECTIVES[name].upper()] for name in self.objectives]
 
     @property
     def measures_on_device(self) -> bool:
         """Whether more is asked of a device than the latency on this one."""
         return self.device is not None or "memory" in self.objectives or self.most_memory is not None
 
-    def _check_device(self) -> None:
-        if isinstance(read_device(self.device), Estimated):
-            raise SearchError(f"The device {self.device} is only estimated; a search measures. Give here, or an agent's address.")
+    def _check_device(self, device: str) -> None:
+        if isinstance(read_device(device), Estimated):
+            raise SearchError(f"The device {device} is only estimated; a search measures. Give here, or an agent's address.")
         if not {"latency", "memory"} & set(self.objectives) and self.most_memory is None:
             raise SearchError(
-                f"The device {self.device} would have nothing to do: no objective is measured. Add latency or memory to the "
+                f"The device {device} would have nothing to do: no objective is measured. Add latency or memory to the "
                 "objectives, or a limit most_memory."
             )
 

@@ -1,8 +1,8 @@
 """The search space as data: what each block may be, and how a trial chooses."""
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -16,7 +16,7 @@ CHOICES_OF_A_BLOCK = ("filters", "kernel", "stride", "depthwise", "activation", 
 class Chooser(Protocol):
     """What a space asks: Optuna's Trial and FixedTrial are such."""
 
-    def suggest_categorical(self, name: str, choices: tuple) -> Any: ...
+    def suggest_categorical(self, name: str, choices: tuple[Any, ...]) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Space:
     activation: tuple[str, ...] = ("relu", "swish")
     skip: tuple[bool, ...] = (False, True)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("depth", *CHOICES_OF_A_BLOCK):
             choices = getattr(self, name)
             if not isinstance(choices, tuple) or not choices or len(set(choices)) != len(choices):
@@ -85,7 +85,7 @@ class Space:
             raise ModelError(f"{architecture} is not in the space {self}. Repair it, or widen the space's choices.")
         return asked.asked
 
-    def _may_skip(self, before, fields: Mapping[str, Any]) -> bool:
+    def _may_skip(self, before: Sequence[Block], fields: Mapping[str, Any]) -> bool:
         return bool(before) and fields["stride"] == 1 and fields["filters"] == before[-1].filters
 
     def _chains(self, before: tuple[Block, ...], depth: int) -> Iterator[tuple[Block, ...]]:
@@ -103,12 +103,9 @@ class _Recorder:
     """Answers from a dict and keeps what was asked."""
 
     values: dict[str, Any]
-    asked: dict[str, Any] = None
+    asked: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self):
-        object.__setattr__(self, "asked", {})
-
-    def suggest_categorical(self, name, choices):
+    def suggest_categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
         self.asked[name] = self.values[name]
         return self.values[name]
 
@@ -117,5 +114,5 @@ def _gene(name: str, index: int) -> str:
     return f"{name}_{index}"
 
 
-def _ask(trial: Chooser, name: str, choices: tuple):
+def _ask(trial: Chooser, name: str, choices: tuple[Any, ...]) -> Any:
     return choices[0] if len(choices) == 1 else trial.suggest_categorical(name, choices)

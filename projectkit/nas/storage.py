@@ -91,7 +91,7 @@ def _journal(path: Path) -> BaseStorage:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
 
 
-class HealingLock:
+class HealingLock(JournalFileOpenLock):
     """The right to write to a journal; whoever gets it first cuts off a last line that is half-written because its writer was
     killed. Optuna would append to that line and make it garbage for everybody.
 
@@ -100,19 +100,17 @@ class HealingLock:
     """
 
     def __init__(self, path: Path):
-        self._path, self._lock = path, JournalFileOpenLock(str(path))
+        super().__init__(str(path))
+        self._journal = path
 
     def acquire(self) -> bool:
-        taken = self._lock.acquire()
+        taken = super().acquire()
         try:
-            _cut_torn_end(self._path)
+            _cut_torn_end(self._journal)
         except BaseException:
-            self._lock.release()
+            self.release()
             raise
         return taken
-
-    def release(self) -> None:
-        self._lock.release()
 
 
 def _check(path: Path) -> None:

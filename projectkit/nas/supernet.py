@@ -9,7 +9,7 @@ Yu and Huang, "Universally slimmable networks", 2019). Whether its ranking is th
 (Yu et al., "Evaluating the search phase of neural architecture search", 2020): compare it with the table.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from projectkit.types import Dataset, Recipe
 
 if TYPE_CHECKING:
     import tensorflow as tf
+    import tf_keras as keras
 
 EPSILON = 1e-3  # of batch normalization, as Keras has it
 Statistics = list[tuple["tf.Tensor", "tf.Tensor"]]
@@ -62,7 +63,8 @@ def build(space: Space, shape: Shape, classes: int, *, seed: int) -> Supernet:
     import tensorflow as tf
     import tf_keras as keras
 
-    most, kernel, weights = max(space.filters), max(space.kernel), {}
+    most, kernel = max(space.filters), max(space.kernel)
+    weights: dict[str, tf.Variable] = {}
 
     def add(name: str, shape: tuple[int, ...]) -> None:
         weights[name] = tf.Variable(keras.initializers.GlorotUniform(seed=seed * 1000 + len(weights))(shape), name=name)
@@ -121,7 +123,7 @@ def accuracies(net: Supernet, architectures: Iterable[Architecture], dataset: Da
     return np.array([np.mean(logits(net, each, val.x, calibrate=calibrate).argmax(axis=1) == val.y) for each in architectures])
 
 
-def subnetwork(net: Supernet, architecture: Architecture, *, calibrate: np.ndarray):
+def subnetwork(net: Supernet, architecture: Architecture, *, calibrate: np.ndarray) -> "keras.Model":
     """A keras.Model of its own with a copy of the inherited weights: to export, or to train on."""
     architecture = _inside(net, architecture)
     norms = _Norms()
@@ -140,11 +142,13 @@ class _Luck:
 
     rng: np.random.Generator
 
-    def suggest_categorical(self, name: str, choices: tuple) -> Any:
+    def suggest_categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
         return choices[self.rng.integers(len(choices))]
 
 
-def _step(net: Supernet, architecture: Architecture, x: np.ndarray, y: np.ndarray, optimizer) -> "tf.Tensor":
+def _step(
+    net: Supernet, architecture: Architecture, x: np.ndarray, y: np.ndarray, optimizer: "keras.optimizers.Optimizer"
+) -> "tf.Tensor":
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
@@ -211,7 +215,7 @@ def _normalize(x: "tf.Tensor", norm: list["tf.Tensor"], norms: _Norms) -> "tf.Te
     return tf.nn.batch_normalization(x, *norms.of(x), offset=shift, scale=scale, variance_epsilon=EPSILON)
 
 
-def _activation(name: str):
+def _activation(name: str) -> Callable[["tf.Tensor"], "tf.Tensor"]:
     import tensorflow as tf
 
     return {"relu": tf.nn.relu, "relu6": tf.nn.relu6, "swish": tf.nn.silu}[name]

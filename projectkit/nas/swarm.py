@@ -29,7 +29,9 @@ def swarm(
     return StrategySampler(propose, space, seed=seed)
 
 
-def _propose(genes: Genes, known: History, rng: np.random.Generator, *, particles: int, weights: tuple) -> Proposal:
+def _propose(
+    genes: Genes, known: History, rng: np.random.Generator, *, particles: int, weights: tuple[float, float, float]
+) -> Proposal:
     own = [trial for trial in known.seen if trial.number % particles == known.number % particles]
     if not own:
         x, target = rng.random((2, len(genes)))

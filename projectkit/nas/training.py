@@ -1,6 +1,7 @@
 """The evaluation that a real search uses: train, and look at the validation images."""
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.trial import Trial
@@ -8,6 +9,9 @@ from optuna.trial import Trial
 from projectkit.nas.network import build
 from projectkit.nas.types import Architecture
 from projectkit.types import Dataset, Recipe
+
+if TYPE_CHECKING:
+    import tf_keras as keras
 
 
 def train_and_validate(
@@ -31,8 +35,8 @@ def train_and_validate(
     one = len(trial.study.directions) == 1  # Optuna reports and prunes in no other studies
     accuracies: list[float] = []
 
-    def after_epoch(model) -> None:
-        accuracies.append(model.history.history["val_accuracy"][-1])
+    def after_epoch(model: "keras.Model") -> None:
+        accuracies.append(float(model.get_metrics_result()["accuracy"]))  # the last they have seen are the validation images
         epoch, accuracy = len(accuracies), accuracies[-1]
         if one:
             trial.report(accuracy, epoch)

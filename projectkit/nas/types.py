@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from projectkit.errors import ModelError
 
@@ -24,7 +26,7 @@ class Block:
     activation: str = "relu"
     skip: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("filters", "kernel", "stride"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -48,7 +50,7 @@ class Architecture:
 
     blocks: tuple[Block, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.blocks:
             raise ModelError("An architecture without blocks has nothing to compute with; expected at least one. Add a Block.")
 
@@ -69,7 +71,7 @@ class Cost:
     macs: int
 
 
-def parse(fields: dict) -> Architecture:
+def parse(fields: Mapping[str, Any]) -> Architecture:
     """The architecture that `dataclasses.asdict` made these fields of (so JSON can hold it). Raises ModelError when none did."""
     try:
         return Architecture(tuple(Block(**block) for block in fields["blocks"]))

@@ -1,7 +1,7 @@
 """The two strategies that learn nothing: every other has to be better than these."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,12 +31,14 @@ def grid(space: Genes | None = None, *, seed: int, continuous: int = LEVELS_OF_A
         raise ModelError("A grid was asked for without a space; expected every parameter beforehand. Give space.genes().")
     if continuous < 2:
         raise ModelError(f"A grid with {continuous} levels of a continuous parameter; expected at least 2. Give continuous=5.")
-    return _Grid(checked(space), checked_seed(seed), continuous)
+    checked(space)
+    return _Grid(space, checked_seed(seed), continuous)
 
 
 class _Grid(StrategySampler):
     def __init__(self, space: Genes, seed: int, continuous: int):
         super().__init__(self._next, space, seed=seed, several=True)
+        self._asked = space
         self._sizes = [levels(gene) or continuous for gene in space.values()]
         # i → start + i·stride visits every cell once when the stride has no divisor in common with their number.
         self._cells, rng = math.prod(self._sizes), generator(seed)
@@ -45,16 +47,17 @@ class _Grid(StrategySampler):
         while math.gcd(self._stride, self._cells) > 1:
             self._stride += 1
 
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values) -> None:
-        known = history.of(study, self._space, trial.number)
-        if next(self._open(self._space, replace(known, taken=(*known.taken, trial.params))), None) is None:
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        known = history.of(study, self._asked, trial.number)
+        if next(self._open(self._asked, replace(known, taken=(*known.taken, trial.params))), None) is None:
             try:
                 study.stop()
             except RuntimeError:  # the trial was asked for by hand: there is no loop to stop
                 return
 
     def _next(self, genes: Genes, known: History, rng: np.random.Generator) -> Proposal:
-        return Proposal(next(self._open(genes, known), None) or self._cell(genes, 0))
+        cell = next(self._open(genes, known), None)
+        return Proposal(self._cell(genes, 0) if cell is None else cell)
 
     def _open(self, genes: Genes, known: History) -> Iterator[Values]:
         tried = known.tried()

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -61,7 +62,7 @@ def work(
                 pulse.wait()
 
 
-def make_place(study: Study, attributes: dict | None = None) -> None:
+def make_place(study: Study, attributes: dict[str, Any] | None = None) -> None:
     """Adds a trial that waits for a worker."""
     study.add_trial(create_trial(state=TrialState.WAITING, system_attrs=attributes or {}))
 
@@ -76,7 +77,8 @@ def _take(study: Study, waiting: Sequence[FrozenTrial]) -> FrozenTrial | None:
 
 
 def _run(study: Study, run: Callable[[Trial], float | Sequence[float]], taken: FrozenTrial) -> None:
-    values, state = None, TrialState.FAIL
+    values: float | Sequence[float] | None = None
+    state: TrialState | None = TrialState.FAIL
     try:
         trial = Trial(study, taken._trial_id)
         trial.set_user_attr("worker", f"{socket.gethostname()}/{os.getpid()}")
@@ -118,7 +120,7 @@ class _Pulse:
         self._study, self._stale_after, self._interval = study, stale_after, stale_after / LOOKS
         self._held: int | None = None
         self._beats = 0
-        self._seen: dict[int, tuple[list | None, int]] = {}  # trial's id: its pulse, looks that found it unchanged
+        self._seen: dict[int, tuple[list[Any] | None, int]] = {}  # trial's id: its pulse, looks that found it unchanged
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._live, daemon=True)
 
@@ -126,7 +128,7 @@ class _Pulse:
         self._thread.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
 

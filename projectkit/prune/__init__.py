@@ -12,6 +12,7 @@ from projectkit import tensorflow_quietly  # noqa: F401 — before anything belo
 # isort: split
 from collections.abc import Mapping
 
+from projectkit.prune.contract import check_score
 from projectkit.prune.fpgm import fpgm
 from projectkit.prune.groups import groups
 from projectkit.prune.lfe import lfe
@@ -27,6 +28,7 @@ __all__ = [
     "Group",
     "Place",
     "Score",
+    "check_score",
     "compute",
     "fpgm",
     "groups",

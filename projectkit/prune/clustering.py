@@ -46,7 +46,7 @@ def prepare(
         )
     initialization = tfmot.clustering.keras.CentroidInitialization[STARTS[start]]
 
-    def wrap(layer):
+    def wrap(layer: keras.layers.Layer) -> keras.layers.Layer:
         if layer.name not in kernels:
             return layer
         # The public function knows no preserve_sparsity, else the two are one.

@@ -6,11 +6,15 @@ write(strip(aware), "sparse.tflite", precision="int8", compare=val.x)
 """
 
 import re
+from typing import TYPE_CHECKING
 
 import tf_keras as keras
 
 from projectkit.errors import ModelError
 from projectkit.models import copy
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 KEPT = ("zeros", "clusters", "both")
 
@@ -48,7 +52,7 @@ def preserve(model: keras.Model, aware: keras.Model, *, keep: str) -> keras.Mode
     return kept
 
 
-def _ranges(aware: keras.Model) -> dict:
+def _ranges(aware: keras.Model) -> "dict[str, tf.Variable]":
     """The ends of all ranges, by name; Keras counts the first layer up when it makes it again."""
     ends = [variable for variable in aware.variables if variable.name.endswith(("_min:0", "_max:0"))]
     return {re.sub(r"\bquantize_layer_\d+", "quantize_layer", variable.name): variable for variable in ends}

@@ -77,7 +77,7 @@ def cut(model: keras.Model, layer_name: str, data: Split, *, fixed: Mapping[str,
     head_nodes = [node for node in nodes if id(node) not in tail_ids]
 
     @tf.function(reduce_retracing=True)
-    def head(x):
+    def head(x: tf.Tensor) -> tf.Tensor:
         values = _run(head_nodes, {id(model.inputs[0]): x}, worn)
         return [values[key] for key in crossing]
 
@@ -109,7 +109,7 @@ def _refuse_bad_data(model: keras.Model, data: Split) -> None:
         )
 
 
-def mask_point(model: keras.Model, layer_name: str):
+def mask_point(model: keras.Model, layer_name: str) -> "keras.engine.node.Node":
     """The node of the Keras graph whose output the mask of `layer_name` multiplies: the last one of its batch normalization,
     activation and depthwise convolution that nothing else reads.
 
@@ -145,7 +145,7 @@ def _passes_on(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, FOLLOWERS)
 
 
-def _nodes(model: keras.Model) -> list:
+def _nodes(model: keras.Model) -> list["keras.engine.node.Node"]:
     """The calls of layers that make up `model`, each after those it reads."""
     if not hasattr(model, "_nodes_by_depth") or len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ModelError(
@@ -156,10 +156,12 @@ def _nodes(model: keras.Model) -> list:
     return [node for depth in depths for node in model._nodes_by_depth[depth] if not node.is_input]
 
 
-def _run(nodes: list, values: dict[int, tf.Tensor], worn: dict[int, np.ndarray]) -> dict[int, tf.Tensor]:
+def _run(
+    nodes: list["keras.engine.node.Node"], values: dict[int, tf.Tensor], worn: dict[int, np.ndarray]
+) -> dict[int, tf.Tensor]:
     """Calls the layers of `nodes` in inference mode; values by id of the symbolic tensor. Calling them leaves the model alone."""
 
-    def value(leaf):
+    def value(leaf: object) -> object:
         return values.get(id(leaf), leaf)
 
     for node in nodes:

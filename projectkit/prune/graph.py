@@ -7,12 +7,16 @@ Idea: Fang et al., "DepGraph: towards any structural pruning", 2023.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tf_keras as keras
 from tf_keras import layers
 
 from projectkit.errors import ModelError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # What lies along the last axes of each weight, counted from the right: the layer's input channels ("in"), its output
 # channels ("out"), input channels times depth multiplier ("wide"), or no channels ("").
@@ -84,7 +88,7 @@ class _Tracer:
         self.fixes: list[tuple[np.ndarray, str]] = []
         self.count = 0
 
-    def visit(self, node) -> None:
+    def visit(self, node: "keras.engine.node.Node") -> None:
         layer, output = node.layer, node.outputs
         channels = output.shape[-1]
         if channels is None:
@@ -97,7 +101,7 @@ class _Tracer:
         if _is_softmax(layer):
             self.fix(made, f"the softmax of {layer.name} weighs its channels against each other")
 
-    def _made(self, layer, given: list[np.ndarray], output) -> np.ndarray:
+    def _made(self, layer: keras.layers.Layer, given: list[np.ndarray], output: "tf.Tensor") -> np.ndarray:
         """The numbers of the output's channels."""
         kind, channels = type(layer), output.shape[-1]
         if kind is layers.InputLayer:
@@ -125,7 +129,7 @@ class _Tracer:
             self.fix(ids, f"{layer.name} has constants for each of its channels")
         return ids
 
-    def _merged(self, layer, given: list[np.ndarray]) -> np.ndarray:
+    def _merged(self, layer: keras.layers.Layer, given: list[np.ndarray]) -> np.ndarray:
         widest = max(given, key=len)
         for ids in given:
             if len(ids) == len(widest):
@@ -200,6 +204,6 @@ def _has_values_for_each_channel(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, layers.Normalization)
 
 
-def _described(model) -> str:
+def _described(model: object) -> str:
     kind = type(model).__name__
     return f"the model {model.name} ({kind})" if isinstance(model, keras.Model) else f"a {kind}"

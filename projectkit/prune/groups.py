@@ -30,23 +30,24 @@ def with_classes(model: keras.Model, channels: Channels) -> list[tuple[Group, np
         for role, numbers in _roles(layer, channels):
             for position, number in enumerate(numbers):
                 places[number].setdefault((role, layer.name), []).append(position)
-    alike: dict[tuple, list[int]] = {}  # classes that lie in the same layers equally often
+    # Classes that lie in the same layers equally often: how often in which (role, layer), and why they cannot go.
+    alike: dict[tuple[tuple[tuple[tuple[str, str], int], ...], str], list[int]] = {}
     for number, places_of_class in enumerate(places):
         if any(role == "producers" for role, _ in places_of_class):
             counts = tuple((place, len(positions)) for place, positions in places_of_class.items())
             alike.setdefault((counts, channels.fixed.get(number, "")), []).append(number)
-    names: Counter = Counter()
+    names = Counter[str]()
     found = []
-    for (counts, reason), numbers in alike.items():
+    for (counts, reason), those in alike.items():
         members: dict[str, list[Place]] = {"producers": [], "followers": [], "consumers": []}
         for role, name in (place for place, _ in counts):
-            positions = np.array([places[number][role, name] for number in numbers], np.int64)
-            members[role].append(Place(name, positions, _axes(model.get_layer(name), role)))
+            rows = np.array([places[number][role, name] for number in those], np.int64)
+            members[role].append(Place(name, rows, _axes(model.get_layer(name), role)))
         first = members["producers"][0]
         names[first.layer] += 1
         # A number, and not the place of the channels: that changes when other groups lose some.
         name = first.layer if names[first.layer] == 1 else f"{first.layer}:{names[first.layer]}"
-        found.append((Group(name, len(numbers), **{role: tuple(kept) for role, kept in members.items()}, reason=reason), numbers))
+        found.append((Group(name, len(those), **{role: tuple(kept) for role, kept in members.items()}, reason=reason), those))
     return [(group, np.array(numbers)) for group, numbers in found]
 
 

@@ -59,7 +59,7 @@ class Evaluator:
                 correct[some] += hits.numpy()
         return Outcomes(loss / images, correct / images)
 
-    def _many(self, masks, kept, labels):
+    def _many(self, masks: tf.Tensor, kept: list[tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Sums over the images: loss (m,) and right answers (m,)."""
         count = tf.shape(masks)[0]
         own = kept[0]
@@ -84,5 +84,5 @@ def evaluator(model: keras.Model, layer_name: str, data: Split, *, fixed: Mappin
     return Evaluator(cut(model, layer_name, data, fixed=fixed))
 
 
-def _in_batch(tensor, like):
+def _in_batch(tensor: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tensor, tf.concat([[-1], tf.shape(like)[1:]], 0))

@@ -18,6 +18,7 @@ from projectkit.prune.groups import groups
 from projectkit.prune.magnitude import l2
 from projectkit.prune.scores import Score
 from projectkit.prune.surgery import keep_best, remove
+from projectkit.prune.types import Place
 from projectkit.types import Dataset, Recipe, Split
 
 SCORE_IMAGES = 512  # of the training data, on which a score may look at the network's answers
@@ -178,7 +179,7 @@ def _step(
     return smaller, Step(channels, macs(smaller), parameters(smaller), before, after)
 
 
-def _zero(layer: keras.layers.Layer, place, gone: np.ndarray) -> None:
+def _zero(layer: keras.layers.Layer, place: Place, gone: np.ndarray) -> None:
     """Zeroes the weights that make the channels `gone` of a group, in one of its producers."""
     for weight, axis in place.axes:
         variable = getattr(layer, weight)

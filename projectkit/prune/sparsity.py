@@ -6,6 +6,7 @@ sparse = strip(growing)
 """
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tf_keras as keras
@@ -15,6 +16,9 @@ from projectkit.models import copy
 from projectkit.prune.weight_masks import kernels_of, refuse_sparsity
 from projectkit.types import Dataset, Recipe
 
+if TYPE_CHECKING:
+    from tensorflow_model_optimization.sparsity.keras import PruningSchedule
+
 FREQUENCY = 10  # TFMOT's own 100 steps are more than a small dataset has in an epoch
 
 
@@ -23,7 +27,7 @@ def steps(dataset: Dataset, recipe: Recipe) -> int:
     return recipe.epochs * -(-len(dataset.train) // recipe.batch_size)
 
 
-def constant(sparsity: float, *, begin: int = 0, frequency: int = FREQUENCY):
+def constant(sparsity: float, *, begin: int = 0, frequency: int = FREQUENCY) -> "PruningSchedule":
     """A TFMOT schedule: `sparsity` from step `begin` on, with the masks chosen anew every `frequency` steps."""
     import tensorflow_model_optimization as tfmot
 
@@ -32,7 +36,9 @@ def constant(sparsity: float, *, begin: int = 0, frequency: int = FREQUENCY):
     return tfmot.sparsity.keras.ConstantSparsity(sparsity, begin, frequency=frequency)
 
 
-def polynomial(sparsity: float, *, end: int, begin: int = 0, initial: float = 0.0, power: float = 3, frequency: int = FREQUENCY):
+def polynomial(
+    sparsity: float, *, end: int, begin: int = 0, initial: float = 0.0, power: float = 3, frequency: int = FREQUENCY
+) -> "PruningSchedule":
     """A TFMOT schedule from `initial` at step `begin` to `sparsity` at step `end`:
     s(t) = sparsity + (initial − sparsity) · (1 − (t − begin) / (end − begin))^power (Zhu and Gupta, "To prune, or not to prune",
     2017, equation 1). Masks change every `frequency` steps, and `end` moves back to the last such step: TFMOT prunes at no
@@ -55,7 +61,7 @@ def _refuse_steps(begin: int, end: int, frequency: int) -> None:
         )
 
 
-def prepare(model: keras.Model, schedule, *, layers: Collection[str] | None = None) -> keras.Model:
+def prepare(model: keras.Model, schedule: "PruningSchedule", *, layers: Collection[str] | None = None) -> keras.Model:
     """A new model that prunes itself by `schedule` while `fit` trains it; `model` stays as it was.
 
     Every layer has the same sparsity at every step ("layer-wise"). schedule: `constant`, `polynomial` or a
@@ -84,10 +90,10 @@ def prepare_two_of_four(model: keras.Model, *, layers: Collection[str] | None = 
     return _wrapped(model, fitting, pruning_schedule=constant(0.5), sparsity_m_by_n=(2, 4))
 
 
-def _wrapped(model: keras.Model, names: Collection[str], **options) -> keras.Model:
+def _wrapped(model: keras.Model, names: Collection[str], **options: Any) -> keras.Model:
     import tensorflow_model_optimization as tfmot
 
-    def wrap(layer):
+    def wrap(layer: keras.layers.Layer) -> keras.layers.Layer:
         return tfmot.sparsity.keras.prune_low_magnitude(layer, **options) if layer.name in names else layer
 
     try:
@@ -99,7 +105,7 @@ def _wrapped(model: keras.Model, names: Collection[str], **options) -> keras.Mod
     return growing
 
 
-def _pruning_layers(model: keras.Model) -> list:
+def _pruning_layers(model: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in model.layers if hasattr(layer, "pruning_vars")]
 
 
@@ -118,9 +124,12 @@ def strip(growing: keras.Model) -> keras.Model:
             "Train it with `fit`, for as many steps as the schedule needs."
         )
     inner = {layer.name: layer.layer for layer in layers}
-    plain = keras.models.clone_model(
-        growing, clone_function=lambda layer: type(own := inner.get(layer.name, layer)).from_config(own.get_config())
-    )
+
+    def unwrapped(layer: keras.layers.Layer) -> keras.layers.Layer:
+        own = inner.get(layer.name, layer)
+        return type(own).from_config(own.get_config())
+
+    plain = keras.models.clone_model(growing, clone_function=unwrapped)
     for layer in growing.layers:
         plain.get_layer(inner.get(layer.name, layer).name).set_weights(layer.get_weights())
     for name, kernel in kernels_of(plain, masks).items():

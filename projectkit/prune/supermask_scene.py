@@ -48,7 +48,9 @@ class Scene:
         return tuple(kernel.shape[0] for kernel in self.kernels)
 
 
-def prepare(dataset: Dataset, hidden: Sequence[int], *, seed: int = 0, matmul=np.matmul) -> Scene:
+def prepare(
+    dataset: Dataset, hidden: Sequence[int], *, seed: int = 0, matmul: Callable[[np.ndarray, np.ndarray], np.ndarray] = np.matmul
+) -> Scene:
     """The untrained network with layers of `hidden` units, drawn from `seed`, and the training and validation images."""
     full = Supermask(dataset.shape, seed, tuple(np.ones(units, bool) for units in hidden), len(dataset.classes))
     kernels = list(draw(full.units, seed))

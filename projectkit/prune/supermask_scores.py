@@ -105,7 +105,9 @@ def pgbp(
     return _by_layer(scene, theta)
 
 
-def _gradient(scene: Scene, theta: np.ndarray, rng, effort: Effort, score, images: int) -> np.ndarray:
+def _gradient(
+    scene: Scene, theta: np.ndarray, rng: np.random.Generator, effort: Effort, score: Callable[..., np.ndarray], images: int
+) -> np.ndarray:
     """(units of all layers,): the estimate from groups × samples masks."""
     groups, samples = effort.groups, effort.samples
     chosen = rng.integers(0, len(scene.train.y), (groups, images))

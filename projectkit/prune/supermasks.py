@@ -69,15 +69,16 @@ def cut(scene: Scene, scores: Scores, choices: Sequence[Sequence[float]]) -> tup
             f"finite number for each unit, {[(units,) for units in scene.units]}. Look at what the score returns."
         )
     orders = [np.argsort(-np.asarray(values), kind="stable") for values in scores]
-    best = None
+    best: tuple[np.ndarray, ...] = ()
+    accuracy = -1.0
     for choice in choices:
-        masks = [np.zeros(len(order), bool) for order in orders]
+        masks = tuple(np.zeros(len(order), bool) for order in orders)
         for mask, order, share in zip(masks, orders, choice, strict=True):
             mask[order[: max(1, int(len(order) * (1 - share)))]] = True
-        accuracy = float(judge(scene, scene.val, masks).accuracy)
-        if best is None or accuracy > best[0]:
-            best = accuracy, tuple(masks)
-    accuracy, masks = best
+        reached = float(judge(scene, scene.val, masks).accuracy)
+        if reached > accuracy:
+            accuracy, best = reached, masks
+    masks = best
     left = restrict(scene, masks).left
     whole = Supermask(scene.shape, scene.seed, left, scene.kernels[-1].shape[1])
     return Found(left, accuracy, whole.removed), masks
@@ -100,7 +101,8 @@ def iterative(
     """
     if not 0 < share < 1:
         raise ModelError(f"A round removes a share between 0 and 1 of each layer, got {share}. Give 0.2, for example.")
-    rng, rounds, scores = np.random.default_rng(seed), [], None
+    rng, scores = np.random.default_rng(seed), None
+    rounds: list[Found] = []
     # The full share goes from one layer at least, so that the number of rounds is bounded.
     choices = [choice for choice in product((0.0, share / 2, share), repeat=len(scene.units)) if share in choice]
     while max(scene.units) > 1 and (not rounds or rounds[-1].removed < 1 - least):

@@ -16,7 +16,7 @@ def taylor(model: keras.Model, layer_name: str, data: Split, *, seed: int = 0) -
     there = cut(model, layer_name, data)
 
     @tf.function(reduce_retracing=True)
-    def squares(kept, labels):
+    def squares(kept: list[tf.Tensor], labels: tf.Tensor) -> tf.Tensor:
         own = kept[0]
         gates = tf.ones([tf.shape(own)[0], there.channels])
         with tf.GradientTape() as tape:

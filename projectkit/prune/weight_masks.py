@@ -7,11 +7,15 @@ write(unmasked(sparse), "sparse.tflite", compare=val.x)
 
 import base64
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tf_keras as keras
 
 from projectkit.errors import ModelError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 Masks = dict[str, np.ndarray]
 
@@ -66,7 +70,7 @@ def masked(model: keras.Model, masks: Mapping[str, np.ndarray]) -> keras.Model:
                 "Make the masks from this model."
             )
 
-    def constrained(layer):
+    def constrained(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
         if layer.name in masks:
             config["kernel_constraint"] = KeepZeros(masks[layer.name])
@@ -86,14 +90,16 @@ class KeepZeros(keras.constraints.Constraint):
     def __init__(self, mask: np.ndarray):
         self.mask = np.asarray(mask, bool)
 
-    def __call__(self, kernel):
+    def __call__(self, kernel: "tf.Variable") -> "tf.Tensor":
         return kernel * self.mask.astype(np.float32)
 
-    def get_config(self) -> dict:  # as text: Keras turns an array in a layer's configuration into millions of numbers
-        return {"bits": base64.b64encode(np.packbits(self.mask)).decode(), "shape": list(self.mask.shape)}
+    def get_config(
+        self,
+    ) -> dict[str, object]:  # as text: Keras turns an array in a layer's configuration into millions of numbers
+        return {"bits": base64.b64encode(np.packbits(self.mask).tobytes()).decode(), "shape": list(self.mask.shape)}
 
     @classmethod
-    def from_config(cls, config: dict) -> "KeepZeros":
+    def from_config(cls, config: Mapping[str, Any]) -> "KeepZeros":
         bits = np.frombuffer(base64.b64decode(config["bits"]), np.uint8)
         return cls(np.unpackbits(bits, count=int(np.prod(config["shape"]))).reshape(config["shape"]))
 
@@ -101,7 +107,7 @@ class KeepZeros(keras.constraints.Constraint):
 def unmasked(model: keras.Model) -> keras.Model:
     """A plain copy of a `masked` model: the zeros are there, and nothing keeps them any more."""
 
-    def plain(layer):
+    def plain(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
         if isinstance(getattr(layer, "kernel_constraint", None), KeepZeros):
             config["kernel_constraint"] = None
@@ -117,7 +123,7 @@ def layer_sparsity(model: keras.Model) -> dict[str, float]:
     return {name: float(np.mean(kernel.numpy() == 0)) for name, kernel in kernels_of(model).items()}
 
 
-def kernels_of(model: keras.Model, layers: Collection[str] | None = None) -> dict[str, object]:
+def kernels_of(model: keras.Model, layers: Collection[str] | None = None) -> dict[str, "tf.Variable"]:
     """{layer: kernel variable} of the convolutions and fully connected layers, or of those named in `layers`.
 
     Depthwise kernels are not among them: they are few and every one of them counts, so that TFMOT does not prune them

@@ -4,6 +4,8 @@ import numpy as np
 
 from projectkit.errors import MeasureError
 
+Numbers = np.ndarray | float
+
 
 def integer_range(bits: int, *, symmetric: bool) -> tuple[int, int]:
     """The smallest and largest stored integer: [−2^(b−1), 2^(b−1) − 1], without the lowest one when symmetric, so that
@@ -13,7 +15,7 @@ def integer_range(bits: int, *, symmetric: bool) -> tuple[int, int]:
     return -(2 ** (bits - 1)) + int(symmetric), 2 ** (bits - 1) - 1
 
 
-def scale_and_zero_point(low, high, *, bits: int = 8, symmetric: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def scale_and_zero_point(low: Numbers, high: Numbers, *, bits: int = 8, symmetric: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """The grid that covers [low, high], widened to contain 0, which every network must represent exactly (padding, ReLU).
 
     low, high: numbers or (channels,) arrays. Returns scale (float64) and zero_point (int64) of the same shape; symmetric
@@ -34,7 +36,7 @@ def scale_and_zero_point(low, high, *, bits: int = 8, symmetric: bool = False) -
     return scale, zero_point
 
 
-def quantize(x: np.ndarray, scale, zero_point, *, bits: int = 8, symmetric: bool = False) -> np.ndarray:
+def quantize(x: np.ndarray, scale: Numbers, zero_point: Numbers, *, bits: int = 8, symmetric: bool = False) -> np.ndarray:
     """round(x / scale) + zero_point, clipped to the integer range: int8, or int16 above 8 bits. Halves round to even.
 
     scale and zero_point broadcast against the last axis of x: numbers (per tensor) or (channels,) arrays (per channel).
@@ -44,7 +46,7 @@ def quantize(x: np.ndarray, scale, zero_point, *, bits: int = 8, symmetric: bool
     return stored.astype(np.int8 if bits <= 8 else np.int16)
 
 
-def dequantize(stored: np.ndarray, scale, zero_point) -> np.ndarray:
+def dequantize(stored: np.ndarray, scale: Numbers, zero_point: Numbers) -> np.ndarray:
     """scale · (stored − zero_point), float32."""
     return (np.asarray(scale) * (stored.astype(np.int64) - zero_point)).astype(np.float32)
 

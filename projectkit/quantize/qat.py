@@ -7,12 +7,16 @@ write(aware, "qat.onnx", precision="int8", compare=val.x)
 """
 
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tf_keras as keras
 
 from projectkit.errors import ModelError
 from projectkit.models import copy
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 EMA_DECAY = 0.999  # of TFMOT's MovingAverageQuantizer
 MOST_ROUNDS = 12
@@ -69,7 +73,7 @@ def _set_ranges(aware: keras.Model, calibrate: np.ndarray) -> None:
             return
 
 
-def _values(variables: list) -> np.ndarray:
+def _values(variables: "list[tf.Variable]") -> np.ndarray:
     return np.array([variable.numpy() for variable in variables], np.float64)
 
 
@@ -91,6 +95,6 @@ def trained_weights(aware: keras.Model, model: keras.Model) -> keras.Model:
     return twin
 
 
-def _by_name(model: keras.Model) -> dict:
+def _by_name(model: keras.Model) -> "dict[str, tf.Variable]":
     """Variables by the name they had before TFMOT's wrappers put theirs in front of the layer's."""
     return {re.sub(r"^quant_", "", variable.name): variable for variable in model.variables}

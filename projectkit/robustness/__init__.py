@@ -1,4 +1,4 @@
-"""How a network bears images that were changed: attacks, defenses, corruptions.
+"""Robustness to adversarial and corrupted images: attacks, defenses, corruptions.
 
 robust = evaluate(model, x, y, partial(pgd, steps=40), 0.1)        # robust.value, robust.low, robust.high
 
@@ -16,6 +16,7 @@ from projectkit.robustness.attacks import ATTACKS, Attack
 from projectkit.robustness.ball import NORMS, distances, project
 from projectkit.robustness.boundary import boundary
 from projectkit.robustness.carlini_wagner import carlini_wagner
+from projectkit.robustness.contract import check_attack
 from projectkit.robustness.corruptions import COMMON, CORRUPTIONS, MNIST_C, SEVERITIES, Corruption, mean_corruption_error
 from projectkit.robustness.deepfool import deepfool
 from projectkit.robustness.evaluate import attacked, evaluate
@@ -57,6 +58,7 @@ __all__ = [
     "boundary",
     "carlini_wagner",
     "certify",
+    "check_attack",
     "deepfool",
     "defended",
     "distances",

@@ -51,13 +51,13 @@ def pgd_training(
     steps: of PGD, each of 2.5·ε/steps. An epoch costs steps + 1 ones of `train.fit`.
     Madry et al., "Towards deep learning models resistant to adversarial attacks", 2018, equation 2.1.
     """
-    from projectkit.robustness.hardened import Lesson, attacked_alone, climb, harden
+    from projectkit.robustness.perturbed_training import TrainingMethod, attacked_alone, fit_perturbed, pgd_on_cross_entropy
 
     refuse_epsilon(epsilon)
     refuse_counts(steps=steps)
-    attack = partial(climb, steps=steps, stride=2.5 / steps)
-    lesson = Lesson(f"pgd_training(epsilon={epsilon}, steps={steps})", epsilon, attack, attacked_alone)
-    return harden(model, dataset, recipe, lesson, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
+    attack = partial(pgd_on_cross_entropy, steps=steps, stride=2.5 / steps)
+    method = TrainingMethod(f"pgd_training(epsilon={epsilon}, steps={steps})", epsilon, attack, attacked_alone)
+    return fit_perturbed(model, dataset, recipe, method, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
 
 
 def fgsm_training(
@@ -78,14 +78,14 @@ def fgsm_training(
     memory are those of its beginning again, and the next one starts from there. The history keeps the fall.
     Wong, Rice, Kolter, "Fast is better than free: revisiting adversarial training", 2020, algorithm 3; they stop at a fall.
     """
-    from projectkit.robustness.hardened import Lesson, attacked_alone, climb, harden
+    from projectkit.robustness.perturbed_training import TrainingMethod, attacked_alone, fit_perturbed, pgd_on_cross_entropy
 
     refuse_epsilon(epsilon)
     if not 0 < step < math.inf:
         raise RobustnessError(f"Received a step of {step} ε; expected a finite number above 0. Give 1.25.")
-    attack = partial(climb, steps=1, stride=step)
-    lesson = Lesson(f"fgsm_training(epsilon={epsilon}, step={step})", epsilon, attack, attacked_alone, careful=True)
-    return harden(model, dataset, recipe, lesson, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
+    attack = partial(pgd_on_cross_entropy, steps=1, stride=step)
+    method = TrainingMethod(f"fgsm_training(epsilon={epsilon}, step={step})", epsilon, attack, attacked_alone, undo_collapse=True)
+    return fit_perturbed(model, dataset, recipe, method, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
 
 
 def free_training(
@@ -105,12 +105,14 @@ def free_training(
     `replays` steps of the optimizer a batch and costs as many of `train.fit`: give the recipe fewer of them.
     Shafahi et al., "Adversarial training for free!", 2019, algorithm 1.
     """
-    from projectkit.robustness.hardened import Lesson, attacked_alone, harden
+    from projectkit.robustness.perturbed_training import TrainingMethod, attacked_alone, fit_perturbed
 
     refuse_epsilon(epsilon)
     refuse_counts(replays=replays)
-    lesson = Lesson(f"free_training(epsilon={epsilon}, replays={replays})", epsilon, None, attacked_alone, replays=replays)
-    return harden(model, dataset, recipe, lesson, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
+    method = TrainingMethod(
+        f"free_training(epsilon={epsilon}, replays={replays})", epsilon, None, attacked_alone, replays=replays
+    )
+    return fit_perturbed(model, dataset, recipe, method, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
 
 
 def trades(
@@ -131,16 +133,16 @@ def trades(
     history, `accuracy` is that of the attacked images.
     Zhang et al., "Theoretically principled trade-off between robustness and accuracy", 2019, equation 5 and algorithm 1.
     """
-    from projectkit.robustness.hardened import Lesson, clean_and_smooth, climb_away, harden
+    from projectkit.robustness.perturbed_training import TrainingMethod, clean_and_smooth, fit_perturbed, pgd_on_divergence
 
     refuse_epsilon(epsilon)
     refuse_counts(steps=steps)
     if not 0 <= beta < math.inf:
         raise RobustnessError(f"Received beta {beta}; expected a finite weight of 0 or more. Give 6; 0 trains on clean images.")
-    attack = partial(climb_away, steps=steps, stride=2.5 / steps)
+    attack = partial(pgd_on_divergence, steps=steps, stride=2.5 / steps)
     name = f"trades(epsilon={epsilon}, beta={beta}, steps={steps})"
-    lesson = Lesson(name, epsilon, attack, partial(clean_and_smooth, beta=beta))
-    return harden(model, dataset, recipe, lesson, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
+    method = TrainingMethod(name, epsilon, attack, partial(clean_and_smooth, beta=beta))
+    return fit_perturbed(model, dataset, recipe, method, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
 
 
 def refuse_epsilon(epsilon: float) -> None:

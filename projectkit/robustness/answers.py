@@ -3,15 +3,20 @@
 import functools
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
 from projectkit.errors import RobustnessError
 from projectkit.types import Session
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tf_keras as keras
+
 BATCH = 256  # images that a Keras model sees at once
 
-Model = Session | Callable  # a Keras model is callable too
+Model = Session | Callable[..., Any]  # a Keras model is callable too
 
 
 def logits(model: Model, x: np.ndarray) -> np.ndarray:
@@ -21,8 +26,9 @@ def logits(model: Model, x: np.ndarray) -> np.ndarray:
     Raises RobustnessError for anything else, and for answers of another shape or that are not finite.
     """
     if is_keras(model):
-        parts = [np.asarray(_functions()[0](model, part), np.float32) for part in _batches(x)]
-        return checked_logits(np.concatenate(parts) if parts else np.zeros((0, model.output_shape[-1]), np.float32), len(x))
+        from projectkit import train
+
+        return checked_logits(train.logits(model, x, batch_size=BATCH), len(x))
     if hasattr(model, "run"):
         return checked_logits(model.run(x), len(x))
     if callable(model):
@@ -33,7 +39,9 @@ def logits(model: Model, x: np.ndarray) -> np.ndarray:
     )
 
 
-def gradient(model: Model, loss: Callable, x: np.ndarray, *labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def gradient(
+    model: Model, loss: Callable[..., "tf.Tensor"], x: np.ndarray, *labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How `loss` of the model changes with each image, in one pass: (gradients like x, losses (n,), logits (n, classes)).
 
     loss: (logits, *labels) -> (n,), made of TensorFlow operations, a number an image; labels: arrays of n rows.
@@ -46,7 +54,8 @@ def gradient(model: Model, loss: Callable, x: np.ndarray, *labels: np.ndarray) -
         )
     for some in labels:
         refuse_labels(some, model.output_shape[-1])
-    parts = [_functions()[1](model, loss, *part) for part in _batches(x, *labels)]
+    batches = ([array[start : start + BATCH] for array in (x, *labels)] for start in range(0, len(x), BATCH))
+    parts = [_slope()(model, loss, *batch) for batch in batches]
     slopes, losses, answers = (np.concatenate(column, dtype=np.float32) for column in zip(*parts, strict=True))
     checked_logits(answers, len(x))
     bad = int(np.count_nonzero(~np.isfinite(slopes).all(axis=(1, 2, 3))))
@@ -80,13 +89,13 @@ def probable_others(answers: np.ndarray, y: np.ndarray, count: int) -> np.ndarra
     return ranked[:, : min(count, answers.shape[1] - 1)]
 
 
-def is_keras(model: Model) -> bool:
+def is_keras(model: Model) -> TypeGuard["keras.Model"]:
     """Whether it is a Keras model; where Keras is not loaded nothing is one."""
     keras = sys.modules.get("tf_keras")
     return keras is not None and isinstance(model, keras.Model)
 
 
-def checked_logits(answers, count: int) -> np.ndarray:
+def checked_logits(answers: object, count: int) -> np.ndarray:
     """`answers` as an array. Raises RobustnessError unless they are (count, classes) finite numbers."""
     answers = np.asarray(answers, np.float32)
     if answers.ndim != 2 or len(answers) != count or answers.shape[1] < 2:
@@ -112,23 +121,15 @@ def refuse_labels(y: np.ndarray, classes: int) -> None:
         )
 
 
-def _batches(x: np.ndarray, *beside: np.ndarray) -> list:
-    """x, or tuples of x and what is beside it, in parts of at most BATCH."""
-    parts = [tuple(array[start : start + BATCH] for array in (x, *beside)) for start in range(0, len(x), BATCH)]
-    return parts if beside else [part for (part,) in parts]
-
-
 @functools.cache
-def _functions() -> tuple[Callable, Callable]:
-    """The two graphs, traced once a model and loss. TensorFlow remembers both weakly: a model that is gone is forgotten."""
+def _slope() -> Callable[..., tuple["tf.Tensor", ...]]:
+    """The graph of `gradient`, traced once a model and loss; TensorFlow forgets those of a model that is gone."""
     import tensorflow as tf
 
     @tf.function(reduce_retracing=True)
-    def answer(model, x):
-        return tf.cast(model(x, training=False), tf.float32)
-
-    @tf.function(reduce_retracing=True)
-    def slope(model, loss, x, *labels):
+    def slope(
+        model: "keras.Model", loss: Callable[..., "tf.Tensor"], x: "tf.Tensor", *labels: "tf.Tensor"
+    ) -> tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]:
         x = tf.convert_to_tensor(x)
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -136,7 +137,4 @@ def _functions() -> tuple[Callable, Callable]:
             losses = loss(answers, *labels)
         return tape.gradient(losses, x, unconnected_gradients="zero"), losses, answers
 
-    def on_tensors(function):
-        return lambda *arguments: function(*(tf.constant(a) if isinstance(a, np.ndarray) else a for a in arguments))
-
-    return on_tensors(answer), on_tensors(slope)
+    return lambda model, loss, *arrays: slope(model, loss, *map(tf.constant, arrays))

@@ -1,6 +1,7 @@
 """PGD without a step size to choose: it halves itself where the loss no longer rises."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +10,11 @@ from projectkit.robustness.answers import Model, gradient, logits, margins, prob
 from projectkit.robustness.ball import checked, project
 from projectkit.robustness.losses import cross_entropy, targeted_difference_of_logits_ratio
 from projectkit.robustness.pgd import refuse_counts
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Attempt = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # indices → points, and whether they fool
 
 MOMENTUM = 0.75  # the share of the new step; the rest goes on in the direction of the last one
 RISING = 0.75  # of the steps between two checkpoints that must have raised the loss
@@ -42,7 +48,7 @@ def apgd_targeted(
     if answers.shape[1] < 4:
         raise RobustnessError(f"Received a model of {answers.shape[1]} classes; expected at least 4 for this loss. Use apgd_ce.")
 
-    def towards(target: np.ndarray) -> Callable:
+    def towards(target: np.ndarray) -> Attempt:
         return lambda left: _ascend(
             model, x[left], epsilon, steps, targeted_difference_of_logits_ratio, (y[left], target[left]), rng
         )
@@ -50,7 +56,7 @@ def apgd_targeted(
     return _in_turn(x, [towards(target) for target in probable_others(answers, y, targets).T])
 
 
-def _in_turn(x: np.ndarray, attempts: list[Callable]) -> np.ndarray:
+def _in_turn(x: np.ndarray, attempts: list[Attempt]) -> np.ndarray:
     """Each attempt (indices -> points and whether they fool) on the images that none before it fooled."""
     best, left = x.copy(), np.arange(len(x))
     for attempt in attempts:
@@ -61,7 +67,15 @@ def _in_turn(x: np.ndarray, attempts: list[Callable]) -> np.ndarray:
     return best
 
 
-def _ascend(model, x, epsilon, steps, loss, labels, rng) -> tuple[np.ndarray, np.ndarray]:
+def _ascend(
+    model: Model,
+    x: np.ndarray,
+    epsilon: float,
+    steps: int,
+    loss: Callable[..., "tf.Tensor"],
+    labels: tuple[np.ndarray, ...],
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
     """(of each image the point of the largest loss, or the first that fools the model; whether it does)."""
     marks = _checkpoints(steps)
     start = x + rng.uniform(-epsilon, epsilon, x.shape).astype(np.float32)

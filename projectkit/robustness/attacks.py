@@ -1,4 +1,4 @@
-"""The attacks by the norm that they count in, which `evaluate` looks up here."""
+"""The attacks, grouped by the norm of epsilon; `evaluate` looks the norm up here."""
 
 from collections.abc import Mapping
 from typing import Protocol

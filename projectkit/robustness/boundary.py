@@ -41,7 +41,9 @@ def boundary(model: Model, x: np.ndarray, y: np.ndarray, epsilon: float, *, step
     return points
 
 
-def _proposals(x, points, aside, towards, rng) -> tuple[np.ndarray, np.ndarray]:
+def _proposals(
+    x: np.ndarray, points: np.ndarray, aside: np.ndarray, towards: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """(points at the distance of the old ones, `aside` of it away from them; those, moved by `towards` of it to x)."""
     back = points.astype(np.float64) - x
     length = np.sqrt(np.square(back).sum(axis=(1, 2, 3), keepdims=True))

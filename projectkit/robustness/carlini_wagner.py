@@ -1,5 +1,7 @@
 """The nearest image that fools the model, by an optimizer."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from projectkit.robustness.answers import Model, gradient, margins
@@ -49,7 +51,16 @@ def carlini_wagner(
     return best
 
 
-def _descend(model, x, y, start, weights, steps, rate, confidence):
+def _descend(
+    model: Model,
+    x: np.ndarray,
+    y: np.ndarray,
+    start: np.ndarray,
+    weights: np.ndarray,
+    steps: int,
+    rate: float,
+    confidence: float,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Adam in tanh space: yields after every step the images and the label's lead in them."""
     w, mean, square = start.copy(), np.zeros_like(start), np.zeros_like(start)
     for step in range(1, steps + 1):

@@ -42,7 +42,7 @@ def deepfool(
     return best
 
 
-def _to_nearest_border(model, x, y, classes) -> np.ndarray:
+def _to_nearest_border(model: Model, x: np.ndarray, y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """The shortest step of each image to a border of its linearized logits, like x."""
     own, heights, _ = gradient(model, logit, x, y)
     steps, lengths = [], []

@@ -1,4 +1,4 @@
-"""The only way from an attack to a number."""
+"""Robust accuracy under an attack. `evaluate` enforces the ball, whatever the attack gives."""
 
 import functools
 
@@ -41,13 +41,18 @@ def attacked(
     refuse_norm(norm, epsilon)
     if epsilon == 0:
         return x
-    x_adv = np.asarray(attack(model, x.copy(), y.copy(), epsilon))
+    return project(images_of(attack, attack(model, x.copy(), y.copy(), epsilon), x), x, epsilon, norm)
+
+
+def images_of(attack: Attack, result: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """What `attack` made of x, as an array. Raises RobustnessError unless it is finite floats of the shape of x."""
+    x_adv = np.asarray(result)
     if x_adv.shape != x.shape or x_adv.dtype.kind != "f" or not np.isfinite(x_adv).all():
         raise RobustnessError(
             f"{name_of(attack)} gave an array of shape {x_adv.shape} and type {x_adv.dtype}; expected finite floats of shape "
             f"{x.shape}. Return one image for each that was given."
         )
-    return project(x_adv, x, epsilon, norm)
+    return x_adv
 
 
 def share(metric: str, held: np.ndarray) -> Measurement:
@@ -56,7 +61,7 @@ def share(metric: str, held: np.ndarray) -> Measurement:
 
 
 def norm_of(attack: Attack) -> str:
-    """The norm that a member of ATTACKS counts in. Raises RobustnessError for a function that is none."""
+    """The norm of epsilon for a member of ATTACKS. Raises RobustnessError for a function that is none."""
     while isinstance(attack, functools.partial):
         attack = attack.func
     for norm, members in ATTACKS.items():

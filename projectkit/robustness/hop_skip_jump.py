@@ -41,7 +41,7 @@ def hop_skip_jump(
     return best
 
 
-def _normal(model, point, label, radius, count, rng) -> np.ndarray:
+def _normal(model: Model, point: np.ndarray, label: int, radius: float, count: int, rng: np.random.Generator) -> np.ndarray:
     """The direction into the wrong classes at one point (height, width, channels), of length 1: equation 16 there."""
     drawn = rng.standard_normal((count, *point.shape))
     drawn /= np.sqrt(np.square(drawn).sum(axis=(1, 2, 3), keepdims=True))
@@ -54,7 +54,7 @@ def _normal(model, point, label, radius, count, rng) -> np.ndarray:
     return normal / max(np.sqrt(np.square(normal).sum()), 1e-12)
 
 
-def _jump(model, point, y, normals, length) -> np.ndarray:
+def _jump(model: Model, point: np.ndarray, y: np.ndarray, normals: np.ndarray, length: np.ndarray) -> np.ndarray:
     """As far along the normals as the model stays fooled, of `length` and its halves; nowhere if none does."""
     result, left = point.copy(), np.arange(len(point))
     for halved in range(HALVINGS):

@@ -30,7 +30,7 @@ def jsma(model: Model, x: np.ndarray, y: np.ndarray, epsilon: float, *, targets:
     return best
 
 
-def _towards(model, x, y, target, pixels: int) -> np.ndarray:
+def _towards(model: Model, x: np.ndarray, y: np.ndarray, target: np.ndarray, pixels: int) -> np.ndarray:
     """x with at most `pixels` pixels changed, fewer where the model is fooled earlier."""
     point, unused = x.copy(), np.ones((len(x), x.shape[1] * x.shape[2]), bool)
     left = np.arange(len(x))

@@ -16,6 +16,7 @@ import numpy as np
 
 from projectkit.errors import RobustnessError
 from projectkit.robustness.answers import Model, gradient, logits, margins
+from projectkit.robustness.attacks import Attack
 from projectkit.robustness.ball import checked
 from projectkit.robustness.evaluate import attacked, share
 from projectkit.robustness.fgsm import fgsm
@@ -58,7 +59,7 @@ def signs_of_masking(
         raise RobustnessError(f"Received {len(x)} images, none classified rightly; expected some. Give images of its task.")
     x, y = x[right], y[right]
 
-    def led(attack, radius=epsilon) -> np.ndarray:
+    def led(attack: Attack, radius: float = epsilon) -> np.ndarray:
         return margins(logits(model, attacked(model, x, y, attack, radius, norm="linf")), y)
 
     climb = partial(pgd, step_size=STRIDE * epsilon, seed=seed)
@@ -107,7 +108,7 @@ def _more_steps(few: np.ndarray, many: np.ndarray) -> MaskingFinding:
 
 
 def _zero_gradients(slopes: np.ndarray) -> MaskingFinding:
-    flat = share("zero_gradients", ~slopes.any(axis=(1, 2, 3)))
+    flat = share("zero_gradients", np.asarray(~slopes.any(axis=(1, 2, 3))))
     suspicious = flat.low > TOLERATED
     tail = "there PGD moves nowhere" if suspicious else "PGD has a way to go"
     sentence = f"The gradient is exactly 0 for {flat.value:.1%} of the images: {tail}."

@@ -1,6 +1,7 @@
 """Many small steps along the sign of the gradient, each followed by a projection into the ball."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +9,9 @@ from projectkit.errors import RobustnessError
 from projectkit.robustness.answers import Model, gradient, margins
 from projectkit.robustness.ball import checked, project
 from projectkit.robustness.losses import cross_entropy
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def pgd(
@@ -19,7 +23,7 @@ def pgd(
     steps: int = 40,
     step_size: float | None = None,
     restarts: int = 1,
-    loss: Callable = cross_entropy,
+    loss: Callable[..., "tf.Tensor"] = cross_entropy,
     seed: int = 0,
 ) -> np.ndarray:
     """Projected gradient ascent in L∞ from a random point of the ball (Madry et al., "Towards deep learning models resistant to
@@ -70,7 +74,17 @@ def mim(
     return _climb(model, x, y, epsilon, x, steps, step_size, cross_entropy, decay)[0]
 
 
-def _climb(model, x, y, epsilon, start, steps, step_size, loss, decay=None) -> tuple[np.ndarray, np.ndarray]:
+def _climb(
+    model: Model,
+    x: np.ndarray,
+    y: np.ndarray,
+    epsilon: float,
+    start: np.ndarray,
+    steps: int,
+    step_size: float | None,
+    loss: Callable[..., "tf.Tensor"],
+    decay: float | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """(of each image the best point on the way, whether it fools the model)."""
     step = np.float32(2.5 * epsilon / steps if step_size is None else step_size)
     point = project(start, x, epsilon, "linf")

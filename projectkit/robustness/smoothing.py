@@ -91,7 +91,8 @@ def predict(model: Model, x: np.ndarray, *, sigma: float, n: int = 100, alpha: f
 
 def votes(model: Model, image: np.ndarray, sigma: float, count: int, rng: np.random.Generator) -> np.ndarray:
     """How often the model gives each class to `count` noisy copies of one image (height, width, channels): (classes,) int64."""
-    return sum(_histogram(logits(model, noisy)) for noisy in _noisy(image, sigma, count, rng))
+    counted = [_histogram(logits(model, noisy)) for noisy in _noisy(image, sigma, count, rng)]
+    return np.sum(counted, axis=0)
 
 
 def lower_bound(hits: int, n: int, alpha: float) -> float:
@@ -123,11 +124,11 @@ def noise_training(
     In the history, all numbers are those of noisy images. The arguments and errors are those of the adversarial trainings; with
     `warm_up`, sigma grows over that many epochs.
     """
-    from projectkit.robustness.hardened import Lesson, attacked_alone, harden, with_noise
+    from projectkit.robustness.perturbed_training import TrainingMethod, attacked_alone, fit_perturbed, with_noise
 
     _refuse_sigma(sigma)
-    lesson = Lesson(f"noise_training(sigma={sigma})", sigma, with_noise, attacked_alone, exam=with_noise)
-    return harden(model, dataset, recipe, lesson, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
+    method = TrainingMethod(f"noise_training(sigma={sigma})", sigma, with_noise, attacked_alone, validation_attack=with_noise)
+    return fit_perturbed(model, dataset, recipe, method, warm_up=warm_up, checkpoint=checkpoint, progress=progress)
 
 
 def _noisy(image: np.ndarray, sigma: float, count: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from projectkit.schedule.deploy import Proof, prove
 from projectkit.schedule.metrics import mean_interval
@@ -113,7 +114,7 @@ def _table(workload: Workload, proof: Proof) -> None:
     Console().print(table)
 
 
-def _document(settings: ScheduleSettings, costs: Costs, searched: Searched, proof: Proof) -> dict:
+def _document(settings: ScheduleSettings, costs: Costs, searched: Searched, proof: Proof) -> dict[str, Any]:
     calls = [
         dict(zip(("model", "file", "threads", "batch"), call, strict=True)) | {"seconds": seconds, "memory": costs.memory[call]}
         for call, seconds in sorted(costs.seconds.items())

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def deploy(workload: Workload, plan: Plan) -> Iterator[Deployment]:
         yield Deployment(workload, plan, processes)
 
 
-def _opening(workload: Workload, plan: Plan, tasks: tuple[int, ...], cores: list[int]) -> dict:
+def _opening(workload: Workload, plan: Plan, tasks: tuple[int, ...], cores: list[int]) -> dict[str, Any]:
     files = []
     for task in tasks:
         choice = plan.choices[task]

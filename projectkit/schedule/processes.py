@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from typing import Any
+from typing import IO, Any
 
 from projectkit.errors import ScheduleError
 
@@ -26,6 +26,13 @@ def pinned() -> str | None:
     return None if hasattr(os, "sched_setaffinity") else f"{sys.platform} does not let a process choose its cores"
 
 
+class Piped(subprocess.Popen[bytes]):
+    """A process that was started with pipes for its input and output."""
+
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+
+
 class Processes:
     """Worker processes by name. Every answer is a dict; all raise ScheduleError when one of them dies or refuses."""
 
@@ -34,7 +41,7 @@ class Processes:
         self.names = names
         command = [sys.executable, "-m", "projectkit.schedule.server"]
         self._children = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=_environment())
+            Piped(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=_environment())
             for errors in self._errors
         ]
         self._pool = ThreadPoolExecutor(len(names))

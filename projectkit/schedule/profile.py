@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def _side_by_side(workload: Workload, first: list[int], second: list[int], secon
             for _ in range(ROUNDS):
                 for place in (0, 1):
                     alone[place] += _time(processes, {place: calls[place]}, seconds, LEAST)[place][0]
-                window = max(seconds, CALLS_SIDE_BY_SIDE * max(np.mean(alone[0]), np.mean(alone[1])))
+                window = max(seconds, CALLS_SIDE_BY_SIDE * max(float(np.mean(alone[place])) for place in (0, 1)))
                 for place, samples in _time(processes, calls, window, 1).items():
                     both[place] += samples[0]
             slower[i, j], slower[j, i] = (float(np.mean(both[place]) / np.mean(alone[place])) for place in (0, 1))
@@ -96,7 +97,7 @@ def _side_by_side(workload: Workload, first: list[int], second: list[int], secon
 
 def _open(
     processes: Processes, place: int, workload: Workload, variants: list[tuple[int, int]], cores: list[int], batches: list[int]
-) -> dict:
+) -> dict[str, Any]:
     files = [
         {"path": workload.tasks[task].files[variant], "threads": len(cores), "batches": batches} for task, variant in variants
     ]

@@ -28,7 +28,7 @@ def find(workload: Workload, costs: Costs, *, optimizer: str = "exhaustive", sec
     played = found.played + len(naive)
     simple = (Found(plan, score, played) for plan, score in naive.values())
     best = min([*simple, Found(found.plan, found.score, played)], key=lambda one: one.score)
-    if best.score.over:
+    if best.score.over and workload.memory_cap is not None:
         raise ScheduleError(
             f"The smallest plan needs {best.score.memory / 1e6:.0f} MB, the cap is {workload.memory_cap / 1e6:.0f} MB. "
             "Raise memory_cap, or give smaller files."

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,14 +82,17 @@ def serve(
 
     rows: [model, arrival, begin, end] of each request, begin None for one that was never answered; memory: bytes at the end.
     """
-    queue = Queue(arrivals, deadlines, batches, order)
+    queue = Queue([np.array(times) for times in arrivals], deadlines, batches, order)
     rows: list[list[float | None]] = []
     while (comes := queue.next_arrival()) < limit:
         sleep_until(start + comes)
         begin = max(comes, time.perf_counter() - start)  # rounding must not make it begin before it came
         if begin >= limit:
             break
-        model, taken = queue.take(begin)
+        call = queue.take(begin)
+        if call is None:  # nobody waits yet
+            continue
+        model, taken = call
         models[model].call(len(taken))
         end = time.perf_counter() - start
         rows += [[model, arrival, begin, end] for arrival in taken]
@@ -109,7 +113,7 @@ def resident() -> int:
     return psutil.Process().memory_info().rss
 
 
-COMMANDS = {"open": open_models, "time": time_calls, "serve": serve}
+COMMANDS: Mapping[str, Callable[..., dict[str, Any]]] = {"open": open_models, "time": time_calls, "serve": serve}
 
 
 def main() -> None:

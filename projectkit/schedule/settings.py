@@ -133,7 +133,7 @@ def _check(given: Mapping[str, Any], kinds: Mapping[str, type], where: str, *, n
             raise ScheduleError(f"{where} says {name} = {value!r}, expected {IN_WORDS[kind]}.")
 
 
-def _list_of(kind: type, given: Mapping[str, Any], name: str, where: str) -> list:
+def _list_of(kind: type, given: Mapping[str, Any], name: str, where: str) -> list[Any]:
     values = given[name]
     if not values or not all(isinstance(value, kind) and not isinstance(value, bool) for value in values):
         raise ScheduleError(f"{where} says {name} = {values!r}, expected a list, each {IN_WORDS[kind]}, at least one.")

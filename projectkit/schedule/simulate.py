@@ -63,7 +63,8 @@ def simulate(workload: Workload, plan: Plan, costs: Costs, arrivals: Sequence[np
 def as_trace(rows: list[tuple[int, float, float, float]], *, memory: float, span: float) -> Trace:
     """The requests (task, arrival, begin, end) as arrays, in the order of their ends."""
     columns = np.array(sorted(rows, key=lambda row: row[3]), dtype=np.float64).reshape(-1, 4)
-    return Trace(columns[:, 0].astype(np.int64), *columns[:, 1:].T, memory=memory, span=span)
+    task, arrival, begin, end = columns.T
+    return Trace(task.astype(np.int64), arrival, begin, end, memory=memory, span=span)
 
 
 def _queue(workload: Workload, plan: Plan, tasks: tuple[int, ...], arrivals: Sequence[np.ndarray]) -> Queue:

@@ -20,7 +20,7 @@ def crop_flip(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     count, height, width, _ = x.shape
     padded = np.pad(x, ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)))
     down, right = rng.integers(0, 2 * MARGIN + 1, (2, count))
-    mirrored = rng.random(count) < 0.5
+    mirrored = np.less(rng.random(count), 0.5)
     moved = np.empty_like(x)
     for index in range(count):
         view = padded[index, down[index] : down[index] + height, right[index] : right[index] + width]

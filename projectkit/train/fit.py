@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tf_keras as keras
@@ -11,7 +13,15 @@ from projectkit.errors import ModelError
 from projectkit.train import checkpoint as checkpoints
 from projectkit.train.augment import AUGMENTATIONS
 from projectkit.train.history import History
+from projectkit.train.passes import Portions, pass_over, rows
 from projectkit.types import Dataset, Recipe
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    from tqdm import tqdm
+
+VALIDATION_BATCH = 256  # images
+Results = dict[str, float]  # of an epoch, by the names that History has
 
 
 def fit(
@@ -45,41 +55,50 @@ def run_epochs(
     recipe: Recipe,
     *,
     beside: np.ndarray | None = None,
-    lesson: str | None = None,
+    method: str | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = True,
     after_epoch: Callable[[keras.Model], None] | None = None,
+    around_epoch: Callable[[Callable[[], Results]], Results] | None = None,
 ) -> History:
-    """`fit` for a model that is compiled already and brings its own loss; it reports "loss" and "accuracy".
+    """`fit` for a model that is compiled already and brings its own loss; its metrics are "loss" and "accuracy".
 
-    beside: an array (n, …) with something more for each training image; the model's targets are (label, that) then. lesson: what
-    a checkpoint says besides recipe and dataset, so that no other kind of training goes on from it.
+    beside: an array (n, …) with something more for each training image; the model's targets are (label, that) then. method: what
+    a checkpoint says besides recipe and dataset, so that no other kind of training goes on from it. around_epoch: calls the epoch
+    that it is given and gives its results; it may put weights back.
     """
-    steps = _steps(recipe, dataset)
     model.optimizer.build(model.trainable_variables)
     history = History()
     if checkpoint is not None and Path(checkpoint).exists():
-        history = checkpoints.load(Path(checkpoint), model, recipe, dataset, lesson)
+        history = checkpoints.load(Path(checkpoint), model, recipe, dataset, method)
 
-    with _Bar(model.name, recipe.epochs * steps, len(history) * steps, progress) as bar:
+    targets = dataset.train.y if beside is None else (dataset.train.y, beside)
+    learn = pass_over(model, model.train_step, recipe.batch_size, like=(dataset.train.x, targets))
+    examine = pass_over(model, model.test_step, VALIDATION_BATCH, like=(dataset.val.x, dataset.val.y))
+    portions = Portions(recipe.batch_size)
+
+    def one_epoch(epoch: int) -> Results:
+        rng = np.random.default_rng((recipe.seed, epoch))
+        order = rng.permutation(len(dataset.train))
+        x = AUGMENTATIONS[recipe.augmentation](dataset.train.x[order], rng)
+        model.reset_metrics()
+        for portion in portions.of(len(order)):
+            learned = learn(x[portion], rows(targets, order[portion]))
+            bar.update(-(-(portion.stop - portion.start) // recipe.batch_size))
+        model.reset_metrics()
+        found = examine(dataset.val.x, dataset.val.y)
+        return {name: float(value) for name, value in learned.items()} | {f"val_{name}": float(found[name]) for name in found}
+
+    # Once, not before every epoch: TensorFlow forgets what it has prepared of a graph whenever its seed is set.
+    keras.utils.set_random_seed(recipe.seed * 10_000 + len(history))
+    steps = _steps(recipe, dataset)
+    with _bar(model.name, recipe.epochs * steps, len(history) * steps, progress) as bar:
         for epoch in range(len(history), recipe.epochs):
             started = time.perf_counter()
-            keras.utils.set_random_seed(recipe.seed * 10_000 + epoch)
-            rng = np.random.default_rng((recipe.seed, epoch))
-            order = rng.permutation(len(dataset.train))
-            result = model.fit(
-                AUGMENTATIONS[recipe.augmentation](dataset.train.x[order], rng),
-                dataset.train.y[order] if beside is None else (dataset.train.y[order], beside[order]),
-                batch_size=recipe.batch_size,
-                validation_data=(dataset.val.x, dataset.val.y),
-                validation_batch_size=256,
-                shuffle=False,
-                verbose=0,
-                callbacks=[bar],
-            )
-            last = {name: values[-1] for name, values in result.history.items()}
+            run = partial(one_epoch, epoch)
+            last = run() if around_epoch is None else around_epoch(run)
             history = history.then(**last, seconds=time.perf_counter() - started)
-            bar.show(last)
+            bar.set_postfix_str(f"loss {last['loss']:.3f}, validation accuracy {last['val_accuracy']:.1%}")
             if not np.all(np.isfinite([last["loss"], last["val_loss"]])):
                 raise ModelError(
                     f"{model.name}: the loss became {last['loss']} (validation {last['val_loss']}) in epoch {epoch + 1}. "
@@ -88,30 +107,15 @@ def run_epochs(
             if after_epoch is not None:
                 after_epoch(model)
             if checkpoint is not None:
-                checkpoints.save(Path(checkpoint), model, history, recipe, dataset, lesson)
+                checkpoints.save(Path(checkpoint), model, history, recipe, dataset, method)
     return history
 
 
-class _Bar(keras.callbacks.Callback):
+def _bar(title: str, total: int, done: int, visible: bool) -> "tqdm":
     """A progress bar over all steps of all epochs."""
+    from tqdm.auto import tqdm
 
-    def __init__(self, title: str, total: int, done: int, visible: bool):
-        from tqdm.auto import tqdm
-
-        super().__init__()
-        self._bar = tqdm(total=total, initial=done, desc=title, unit="step", disable=not visible, leave=True)
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._bar.close()
-
-    def on_train_batch_end(self, batch, logs=None) -> None:
-        self._bar.update(1)
-
-    def show(self, last: dict[str, float]) -> None:
-        self._bar.set_postfix_str(f"loss {last['loss']:.3f}, validation accuracy {last['val_accuracy']:.1%}")
+    return tqdm(total=total, initial=done, desc=title, unit="step", disable=not visible, leave=True)
 
 
 def refuse_nonsense(model: keras.Model, dataset: Dataset, recipe: Recipe) -> None:
@@ -165,12 +169,12 @@ def optimizer_for(recipe: Recipe, dataset: Dataset) -> keras.optimizers.Optimize
     return optimizers[recipe.optimizer](rate, weight_decay=recipe.weight_decay or None)
 
 
-def _loss(recipe: Recipe, classes: int):
+def _loss(recipe: Recipe, classes: int) -> "Callable[[tf.Tensor, tf.Tensor], tf.Tensor]":
     if not recipe.label_smoothing:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
 
-    def loss(labels, logits):
+    def loss(labels: "tf.Tensor", logits: "tf.Tensor") -> "tf.Tensor":
         import tensorflow as tf
 
         return smooth(tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), classes), logits)

@@ -1,6 +1,10 @@
 """What happened during training, epoch by epoch."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,7 @@ class History:
         """This history with one more epoch."""
         return History(**{name: (*getattr(self, name), float(epoch[name])) for name in self.__slots__})
 
-    def plot(self):
+    def plot(self) -> "Figure":
         """Draws loss and accuracy over the epochs; returns the matplotlib figure."""
         from matplotlib import pyplot
 

@@ -1,5 +1,7 @@
 """BatchEnsemble: members that share every kernel and differ by two vectors a layer."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from projectkit.errors import UncertaintyError
@@ -7,10 +9,13 @@ from projectkit.types import Dataset, Recipe
 from projectkit.uncertainty.forward import answers, images, keras_model, refuse_count, refuse_other_images
 from projectkit.uncertainty.probabilities import softmax
 
+if TYPE_CHECKING:
+    import tf_keras as keras
+
 BATCH = 64  # images at once, each as often as there are members
 
 
-def batch_ensemble_twin(model, *, members: int = 4, flipped: float = 0.5, seed: int = 0):
+def batch_ensemble_twin(model: "keras.Model", *, members: int = 4, flipped: float = 0.5, seed: int = 0) -> "keras.Model":
     """A Keras model like `model`, with its weights, that holds `members` networks (Wen, Tran and Ba, "BatchEnsemble", 2020).
 
     In each dense and convolutional layer member k has the kernel W ∘ r_k s_kᵀ (equation 1): its input is multiplied by r_k, its
@@ -29,7 +34,7 @@ def batch_ensemble_twin(model, *, members: int = 4, flipped: float = 0.5, seed: 
         raise UncertaintyError(f"Received the share {flipped} of flipped signs; expected one in [0, 1]. Give 0.5.")
     made = []
 
-    def twin(layer):
+    def twin(layer: "keras.layers.Layer") -> "keras.layers.Layer":
         if type(layer) not in (keras.layers.Dense, keras.layers.Conv2D):
             return layer.__class__.from_config(layer.get_config())
         made.append(layer)
@@ -47,7 +52,9 @@ def batch_ensemble_twin(model, *, members: int = 4, flipped: float = 0.5, seed: 
     return network
 
 
-def fit_batch_ensemble(model, dataset: Dataset, recipe: Recipe, *, members: int = 4, flipped: float = 0.5):
+def fit_batch_ensemble(
+    model: "keras.Model", dataset: Dataset, recipe: Recipe, *, members: int = 4, flipped: float = 0.5
+) -> "keras.Model":
     """A `batch_ensemble_twin` of `model`, its signs drawn by recipe.seed, trained by `recipe`; `model` stays as it was.
 
     A member sees each image in one epoch of `members` on average: give more epochs than to a single network, half as many again
@@ -60,7 +67,7 @@ def fit_batch_ensemble(model, dataset: Dataset, recipe: Recipe, *, members: int 
     return network
 
 
-def batch_ensemble(model, x: np.ndarray) -> np.ndarray:
+def batch_ensemble(model: "keras.Model", x: np.ndarray) -> np.ndarray:
     """The answers of each member of a `batch_ensemble_twin`: (members, n, classes).
 
     Raises UncertaintyError for another model and for NaN logits.

@@ -1,13 +1,18 @@
 """The statistics of batch normalization, for weights that no training has seen together."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tf_keras as keras
 
 BATCH = 128
 
 
-def statistics_of(model, x: np.ndarray) -> Callable[[], None]:
+def statistics_of(model: "keras.Model", x: np.ndarray) -> Callable[[], None]:
     """A function that sets the moving statistics of a Keras model to those of the images x, for its weights of that moment.
 
     Mean and variance are averaged over the batches with equal weight an image (Izmailov et al., "Averaging weights leads to wider
@@ -34,5 +39,5 @@ def statistics_of(model, x: np.ndarray) -> Callable[[], None]:
     return refresh if norms else lambda: None
 
 
-def _statistics(norms: list) -> list:
+def _statistics(norms: list["keras.layers.Layer"]) -> "list[tf.Variable]":
     return [variable for layer in norms for variable in (layer.moving_mean, layer.moving_variance)]

@@ -64,7 +64,7 @@ def raps(
     if not (0 <= penalty < math.inf and free >= 0):
         raise UncertaintyError(f"Received the penalty {penalty} from rank {free} on; expected both ≥ 0. Give 0.01 and 5.")
 
-    def nonconformity(p, luck):
+    def nonconformity(p: np.ndarray, luck: np.ndarray) -> np.ndarray:
         rank = np.argsort(np.argsort(-p, axis=1, kind="stable"), axis=1) + 1
         return _before(p, luck) + penalty * np.maximum(rank - free, 0)
 

@@ -1,13 +1,19 @@
 """Monte-Carlo dropout: the units that training drops at random are dropped at prediction, too."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from projectkit.errors import UncertaintyError
 from projectkit.uncertainty.forward import keras_model
 from projectkit.uncertainty.random_passes import random_passes
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tf_keras as keras
 
-def mc_dropout(model, x: np.ndarray, *, samples: int = 20, seed: int = 0) -> np.ndarray:
+
+def mc_dropout(model: "keras.Model", x: np.ndarray, *, samples: int = 20, seed: int = 0) -> np.ndarray:
     """`samples` passes with dropout on: (samples, n, classes), an approximate posterior (Gal and Ghahramani, "Dropout as a
     Bayesian approximation", 2016).
 
@@ -18,7 +24,7 @@ def mc_dropout(model, x: np.ndarray, *, samples: int = 20, seed: int = 0) -> np.
     return random_passes(_awake(keras_model(model, "mc_dropout")), x, samples, seed)
 
 
-def with_dropout(model, rate: float):
+def with_dropout(model: "keras.Model", rate: float) -> "keras.Model":
     """A copy of a Keras model, with its weights, that has dropout in front of every dense layer but one that sees the image.
 
     Train the copy: a network that was trained without dropout does not bear it. No dropout is put among convolutions, whose batch
@@ -56,11 +62,11 @@ def with_dropout(model, rate: float):
     return twin
 
 
-def without_dropout(model):
+def without_dropout(model: "keras.Model") -> "keras.Model":
     """A copy of a Keras model with its weights, whose dropout never drops anything."""
     import tf_keras as keras
 
-    def quiet(layer):
+    def quiet(layer: "keras.layers.Layer") -> "keras.layers.Layer":
         config = layer.get_config()
         return layer.__class__.from_config(config | {"rate": 0.0} if isinstance(layer, _kinds()) else config)
 
@@ -69,19 +75,19 @@ def without_dropout(model):
     return twin
 
 
-def _awake(model):
+def _awake(model: "keras.Model") -> "keras.Model":
     """A copy of `model` whose dropout drops in inference mode, too."""
     import tf_keras as keras
 
     class Awake(keras.layers.Layer):
-        def __init__(self, layer):
+        def __init__(self, layer: keras.layers.Layer):
             super().__init__(name=layer.name)
             self.layer = layer
 
-        def call(self, inputs):
+        def call(self, inputs: "tf.Tensor") -> "tf.Tensor":
             return self.layer(inputs, training=True)
 
-    def awake(layer):
+    def awake(layer: "keras.layers.Layer") -> "keras.layers.Layer":
         twin = layer.__class__.from_config(layer.get_config())
         return Awake(twin) if isinstance(layer, _kinds()) else twin
 

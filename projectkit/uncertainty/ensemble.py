@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,8 +11,11 @@ from projectkit.types import Dataset, Recipe
 from projectkit.uncertainty.forward import Model, keras_model, refuse_count
 from projectkit.uncertainty.plain import plain
 
+if TYPE_CHECKING:
+    import tf_keras as keras
 
-def fit_ensemble(model, dataset: Dataset, recipe: Recipe, *, members: int = 5) -> tuple:
+
+def fit_ensemble(model: "keras.Model", dataset: Dataset, recipe: Recipe, *, members: int = 5) -> tuple["keras.Model", ...]:
     """`members` networks of the architecture of `model`, which stays as it was (Lakshminarayanan, Pritzel and Blundell, "Simple
     and scalable predictive uncertainty estimation using deep ensembles", 2017).
 
@@ -46,7 +50,7 @@ def ensemble(models: Sequence[Model], x: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _drawn_anew(model, seed: int):
+def _drawn_anew(model: "keras.Model", seed: int) -> "keras.Model":
     """A model of the same architecture whose initial weights depend on `seed` only."""
     import tf_keras as keras
 

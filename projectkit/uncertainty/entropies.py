@@ -1,4 +1,4 @@
-"""Whose doubt is it: that of the image, or that of a network that has seen too little?"""
+"""Aleatoric and epistemic uncertainty: what comes from the image, and what from a network that has seen too little."""
 
 from dataclasses import dataclass
 

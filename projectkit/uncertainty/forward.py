@@ -1,6 +1,7 @@
 """The logits of whatever can be asked for them: a Keras model, an open session of projectkit.runtimes, a function."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,8 +9,11 @@ from projectkit.errors import UncertaintyError
 from projectkit.types import Session
 from projectkit.uncertainty.probabilities import two_axes
 
+if TYPE_CHECKING:
+    import tf_keras as keras
+
 # A keras.Model (its module is not imported here), an open Session, or (n, height, width, channels) -> logits (n, classes).
-Model = Callable | Session
+Model = Callable[..., Any] | Session
 
 
 def logits(model: Model, x: np.ndarray) -> np.ndarray:
@@ -30,7 +34,7 @@ def logits(model: Model, x: np.ndarray) -> np.ndarray:
     )
 
 
-def answers(values, count: int) -> np.ndarray:
+def answers(values: object, count: int) -> np.ndarray:
     """`values` as logits (count, classes), float64. Raises UncertaintyError for another shape and for NaN."""
     values = two_axes(np.asarray(values))
     if len(values) != count:
@@ -51,7 +55,7 @@ def images(x: np.ndarray) -> np.ndarray:
     return x.astype(np.float32)
 
 
-def keras_model(model, method: str):
+def keras_model(model: object, method: str) -> "keras.Model":
     """`model`, which must be a Keras model for `method`. Raises UncertaintyError for anything else."""
     import tf_keras as keras
 
@@ -63,7 +67,7 @@ def keras_model(model, method: str):
     return model
 
 
-def refuse_other_images(model, x: np.ndarray) -> None:
+def refuse_other_images(model: "keras.Model", x: np.ndarray) -> None:
     """Raises UncertaintyError unless the Keras model takes images of the size of x."""
     expected = tuple(model.input_shape[1:])
     if x.ndim != len(expected) + 1 or any(want not in (None, size) for want, size in zip(expected, x.shape[1:], strict=True)):
@@ -78,7 +82,7 @@ def refuse_count(what: str, count: int, at_least: int = 1) -> None:
         raise UncertaintyError(f"Received {count} {what}; expected a whole number of at least {at_least}. Give more.")
 
 
-def refuse_other(posterior, kind: type, give: str) -> None:
+def refuse_other(posterior: object, kind: type, give: str) -> None:
     """Raises UncertaintyError unless `posterior` is what the method's fitting function returns."""
     if not isinstance(posterior, kind):
         raise UncertaintyError(f"Received a {type(posterior).__name__}; expected a fitted {kind.__name__}. Give {give}.")

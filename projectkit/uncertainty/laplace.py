@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from projectkit.uncertainty.plain import predictive
 from projectkit.uncertainty.precisions import STRUCTURES, Precision
 from projectkit.uncertainty.probabilities import softmax
 from projectkit.uncertainty.scores import nll
+
+if TYPE_CHECKING:
+    import tf_keras as keras
 
 LARGEST = 3000  # weights of a last layer whose whole matrix is kept: 72 MB, and its spectrum takes seconds
 PRIORS = np.logspace(-4, 5, 91)
@@ -32,7 +36,7 @@ class Laplace:
 
 
 def fit_laplace(
-    model,
+    model: "keras.Model",
     dataset: Dataset,
     recipe: Recipe | None = None,
     *,
@@ -117,7 +121,7 @@ def _drawn(posterior: Laplace, samples: int, seed: int) -> np.ndarray:
     return noise.reshape(samples, *posterior.mean.shape)
 
 
-def _split(model) -> tuple[object, np.ndarray]:
+def _split(model: "keras.Model") -> tuple["keras.Model", np.ndarray]:
     """The model up to its last layer, and that layer's kernel and bias as one (d, c) matrix."""
     import tf_keras as keras
 
@@ -133,7 +137,7 @@ def _split(model) -> tuple[object, np.ndarray]:
     return keras.Model(model.inputs, head.input), np.vstack([kernel, bias])
 
 
-def _features(body, x: np.ndarray) -> np.ndarray:
+def _features(body: "keras.Model", x: np.ndarray) -> np.ndarray:
     """The features under the last layer and a 1 for the bias: (n, d) float64."""
     refuse_other_images(body, x)
     found = np.asarray(body.predict(x, batch_size=256, verbose=0), dtype=np.float64)

@@ -4,6 +4,7 @@ A structure is made of features (n, d) and probabilities (n, c) and stands for a
 row. The prior adds `prior` to its diagonal.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,10 @@ import numpy as np
 
 class Precision(Protocol):
     """One structure of the generalized Gauss-Newton matrix H. d: features with the bias, c: classes."""
+
+    @classmethod
+    def of(cls, features: np.ndarray, probs: np.ndarray) -> "Precision":
+        """The structure of features (n, d) and probabilities (n, c)."""
 
     def log_determinant(self, prior: float) -> float:
         """ln det(H + prior · I)."""
@@ -112,4 +117,4 @@ class Diagonal:
         return features**2 @ (1 / (self.values + prior))
 
 
-STRUCTURES = {"full": Full, "kronecker": Kronecker, "diagonal": Diagonal}
+STRUCTURES: Mapping[str, type[Precision]] = {"full": Full, "kronecker": Kronecker, "diagonal": Diagonal}

@@ -92,7 +92,7 @@ def two_axes(logits: np.ndarray) -> np.ndarray:
     return logits
 
 
-def _numbers(values, what: str, shape: str) -> np.ndarray:
+def _numbers(values: object, what: str, shape: str) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise UncertaintyError(f"Received {what} of type {array.dtype}; expected an array {shape} of numbers. Give floats.")

@@ -1,14 +1,19 @@
 """Runs a network that answers differently every time."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from projectkit.uncertainty.forward import answers, images, refuse_count, refuse_other_images
 from projectkit.uncertainty.probabilities import softmax
 
+if TYPE_CHECKING:
+    import tf_keras as keras
+
 BATCH = 256
 
 
-def random_passes(model, x: np.ndarray, samples: int, seed: int) -> np.ndarray:
+def random_passes(model: "keras.Model", x: np.ndarray, samples: int, seed: int) -> np.ndarray:
     """`samples` passes through a Keras model in inference mode, whose layers draw random numbers: (samples, n, classes).
 
     Equal seeds give equal answers; TensorFlow's global generator is seeded for that. Raises UncertaintyError for NaN logits.

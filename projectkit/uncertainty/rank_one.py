@@ -1,5 +1,7 @@
 """A dense or convolutional layer that several members share, up to a vector before its kernel and one behind."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
@@ -12,7 +14,7 @@ class RankOne(layers.Layer):
     shared: the config of a Dense or Conv2D layer. Its kernel is common to all; its bias is not used.
     """
 
-    def __init__(self, shared: dict, members: int, **options):
+    def __init__(self, shared: dict[str, Any], members: int, **options: Any):
         super().__init__(**options)
         self.members, self._config = members, shared
         self.use_bias, self._activation = shared["config"]["use_bias"], keras.activations.get(shared["config"]["activation"])
@@ -24,7 +26,7 @@ class RankOne(layers.Layer):
         """One for `members` members in the place of a Dense or Conv2D layer."""
         return cls(layers.serialize(layer), members, name=layer.name)
 
-    def build(self, input_shape) -> None:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.shared.build(input_shape)
         outputs = self.shared.kernel.shape[-1]
         self.before = self.add_weight("before", (self.members, input_shape[-1]), initializer="ones")
@@ -32,11 +34,11 @@ class RankOne(layers.Layer):
         self.bias = self.add_weight("bias", (self.members, outputs), initializer="zeros") if self.use_bias else None
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         member = tf.range(tf.shape(inputs)[0]) % self.members
         places = [1] * (inputs.shape.rank - 2)  # all places of an image have the same vectors
 
-        def of_its_member(vectors):
+        def of_its_member(vectors: tf.Variable) -> tf.Tensor:
             return tf.cast(tf.reshape(tf.gather(vectors, member), [-1, *places, vectors.shape[-1]]), inputs.dtype)
 
         outputs = of_its_member(self.behind) * self.shared(of_its_member(self.before) * inputs)
@@ -47,8 +49,8 @@ class RankOne(layers.Layer):
         self.shared.kernel.assign(layer.kernel)
         for vectors in (self.before, self.behind):
             vectors.assign(np.where(rng.random(vectors.shape) < flipped, -1.0, 1.0))
-        if self.use_bias:
+        if self.bias is not None:
             self.bias.assign(np.tile(layer.bias, (self.members, 1)))
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"shared": self._config, "members": self.members}

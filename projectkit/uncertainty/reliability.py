@@ -1,6 +1,7 @@
 """The reliability diagram: how often answers of each confidence are right."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,12 +44,12 @@ def plot_reliability(found: Reliability, axis: "Axes | None" = None, *, title: s
     some = found.count > 0
     left, width = found.edges[:-1][some], np.diff(found.edges)[some]
     accuracy, confidence = found.accuracy[some], found.confidence[some]
-    style = {"width": width, "align": "edge", "edgecolor": "white", "linewidth": 0.5}
-    axis.bar(left, accuracy, color=color, **style, label="accuracy")
+    draw = partial(axis.bar, left, width=width, align="edge", edgecolor="white", linewidth=0.5)
+    draw(accuracy, color=color, label="accuracy")
     missing = np.maximum(confidence - accuracy, 0)
-    axis.bar(left, missing, bottom=accuracy, color="tab:red", alpha=0.5, **style, label="too confident")
+    draw(missing, bottom=accuracy, color="tab:red", alpha=0.5, label="too confident")
     beyond = np.maximum(accuracy - confidence, 0)
-    axis.bar(left, beyond, bottom=accuracy - beyond, color="tab:green", **style, label="too modest")
+    draw(beyond, bottom=accuracy - beyond, color="tab:green", label="too modest")
     axis.stairs(found.count / found.count.sum(), found.edges, color="black", alpha=0.6, linewidth=1, label="share of examples")
     axis.plot([0, 1], [0, 1], ":", color="gray")
     axis.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy", aspect="equal")

@@ -1,13 +1,17 @@
 """Snapshot ensembles: one training run that visits several minima."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from projectkit.errors import UncertaintyError
 from projectkit.types import Dataset, Recipe
 from projectkit.uncertainty.forward import keras_model, refuse_count
 
+if TYPE_CHECKING:
+    import tf_keras as keras
 
-def fit_snapshots(model, dataset: Dataset, recipe: Recipe, *, cycles: int = 5) -> tuple:
+
+def fit_snapshots(model: "keras.Model", dataset: Dataset, recipe: Recipe, *, cycles: int = 5) -> tuple["keras.Model", ...]:
     """`cycles` copies of `model`, taken along a training of recipe.epochs in all; `ensemble` samples from them.
 
     In each cycle the learning rate falls from recipe.learning_rate to 0 by a cosine and jumps back (Huang et al., "Snapshot

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from projectkit.uncertainty.batch_statistics import statistics_of
 from projectkit.uncertainty.dropout import without_dropout
 from projectkit.uncertainty.forward import images, keras_model, logits, refuse_count, refuse_other
 from projectkit.uncertainty.probabilities import softmax
+
+if TYPE_CHECKING:
+    import tf_keras as keras
 
 IMAGES = 1024  # that each sample's batch normalization sees
 
@@ -30,7 +34,7 @@ class Swag:
     images: np.ndarray
 
 
-def fit_swag(model, dataset: Dataset, recipe: Recipe, *, rank: int = 20) -> Swag:
+def fit_swag(model: "keras.Model", dataset: Dataset, recipe: Recipe, *, rank: int = 20) -> Swag:
     """Trains a copy of `model`, which is trained already, by `recipe` at a constant learning rate, and takes its weights once an
     epoch (Maddox et al., "A simple baseline for Bayesian uncertainty in deep learning", 2019, algorithm 1).
 
@@ -74,7 +78,7 @@ def swag(posterior: Swag, x: np.ndarray, *, samples: int = 20, scale: float = 1.
     return np.stack(found)
 
 
-def averaged(posterior: Swag):
+def averaged(posterior: Swag) -> "keras.Model":
     """The network with the mean weights, and batch normalization computed for them: SWA (Izmailov et al., 2018)."""
     from projectkit import models
 
@@ -98,7 +102,8 @@ class _Moments:
     """Running mean and mean square of the weights, and the last deviations."""
 
     def __init__(self, rank: int):
-        self._rank, self._count, self.mean, self._square = rank, 0, 0.0, 0.0
+        self._rank, self._count = rank, 0
+        self.mean = self._square = np.zeros(())  # (p,) from the first weights on
         self.deviations: list[np.ndarray] = []
 
     def add(self, weights: np.ndarray) -> None:
@@ -112,11 +117,11 @@ class _Moments:
         return np.maximum(self._square - self.mean**2, 0.0)  # rounding could leave −1e-17
 
 
-def _end_to_end(model) -> np.ndarray:
+def _end_to_end(model: "keras.Model") -> np.ndarray:
     return np.concatenate([variable.numpy().ravel() for variable in model.trainable_variables]).astype(np.float64)
 
 
-def _assign(model, weights: np.ndarray) -> None:
+def _assign(model: "keras.Model", weights: np.ndarray) -> None:
     start = 0
     for variable in model.trainable_variables:
         size = math.prod(variable.shape)

@@ -2,6 +2,8 @@
 
 import math
 import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,18 +12,21 @@ from projectkit.types import Dataset, Recipe
 from projectkit.uncertainty.forward import keras_model
 from projectkit.uncertainty.random_passes import random_passes
 
+if TYPE_CHECKING:
+    import tf_keras as keras
+
 ESTIMATORS = ("reparameterization", "flipout")
 
 
 def variational_twin(
-    model,
+    model: "keras.Model",
     examples: int,
     *,
     estimator: str = "flipout",
     prior: float = 1.0,
     deviation: float = 0.01,
     kl_weight: float = 1.0,
-):
+) -> "keras.Model":
     """A Keras model like `model` whose kernels are normal distributions, with the model's weights as means.
 
     `deviation` is that of every weight before training. Biases and batch normalization stay numbers. estimator:
@@ -45,7 +50,7 @@ def variational_twin(
             raise UncertaintyError(f"Received {name} {value}; expected a finite number above 0. Give a larger one.")
     make, made = _layer_maker(estimator, kl_weight / examples, prior, deviation), []
 
-    def twin(layer):
+    def twin(layer: "keras.layers.Layer") -> "keras.layers.Layer":
         random = make(layer)
         if random is None:
             return layer.__class__.from_config(layer.get_config())
@@ -63,7 +68,7 @@ def variational_twin(
 
 
 def fit_variational(
-    model,
+    model: "keras.Model",
     dataset: Dataset,
     recipe: Recipe,
     *,
@@ -71,7 +76,7 @@ def fit_variational(
     prior: float = 1.0,
     deviation: float = 0.01,
     kl_weight: float = 1.0,
-):
+) -> "keras.Model":
     """A `variational_twin` of `model`, trained by `recipe` on dataset.train; `model` itself stays as it was.
 
     Its history's loss is the negative evidence bound an image. Raises as `variational_twin` and `train.fit` do.
@@ -85,7 +90,7 @@ def fit_variational(
     return network
 
 
-def variational(model, x: np.ndarray, *, samples: int = 20, seed: int = 0) -> np.ndarray:
+def variational(model: "keras.Model", x: np.ndarray, *, samples: int = 20, seed: int = 0) -> np.ndarray:
     """`samples` passes of a `variational_twin`, each with kernels of its own: (samples, n, classes).
 
     Raises UncertaintyError for a model without variational layers, and for NaN logits.
@@ -98,7 +103,7 @@ def variational(model, x: np.ndarray, *, samples: int = 20, seed: int = 0) -> np
     return random_passes(model, x, samples, seed)
 
 
-def divergence(model) -> float:
+def divergence(model: "keras.Model") -> float:
     """KL(q | prior) of all kernels of a `variational_twin` together, in nats: what its weights have learned from the data."""
     random = [layer for layer in model.layers if hasattr(layer, "kernel_posterior")]
     parts = [(layer.kernel_posterior.distribution, layer.kernel_prior.distribution) for layer in random]
@@ -111,7 +116,9 @@ def kl_divergence(mean: np.ndarray, deviation: np.ndarray, prior: float = 1.0) -
     return float(np.sum(0.5 * (ratio - 1) - np.log(np.asarray(deviation) / prior)))
 
 
-def _layer_maker(estimator: str, kl_share: float, prior: float, deviation: float):
+def _layer_maker(
+    estimator: str, kl_share: float, prior: float, deviation: float
+) -> Callable[["keras.layers.Layer"], "keras.layers.Layer"]:
     """layer -> its variational twin, None for a layer that has no kernel to vary."""
     import tensorflow as tf
     import tensorflow_probability as tfp
@@ -120,11 +127,13 @@ def _layer_maker(estimator: str, kl_share: float, prior: float, deviation: float
     names = {"reparameterization": "Reparameterization", "flipout": "Flipout"}
     dense, convolution = (getattr(tfp.layers, f"{kind}{names[estimator]}") for kind in ("Dense", "Convolution2D"))
 
-    def normal(dtype, shape, name, trainable, add_variable_fn):
+    def normal(
+        dtype: "tf.DType", shape: Sequence[int], name: str, trainable: bool, add_variable_fn: Callable[..., "tf.Variable"]
+    ) -> "tfp.distributions.Distribution":
         spread = tf.constant(prior, dtype)
         return tfp.distributions.Independent(tfp.distributions.Normal(tf.zeros(shape, dtype), spread), len(shape))
 
-    def make(layer):
+    def make(layer: "keras.layers.Layer") -> "keras.layers.Layer":
         if type(layer) not in (layers.Dense, layers.Conv2D) or getattr(layer, "groups", 1) != 1:
             return None
         options = {
@@ -147,7 +156,7 @@ def _layer_maker(estimator: str, kl_share: float, prior: float, deviation: float
     return make
 
 
-def _take_means(twin, layer, *, random: bool) -> None:
+def _take_means(twin: "keras.layers.Layer", layer: "keras.layers.Layer", *, random: bool) -> None:
     """Puts the weights of `layer` into its twin, a random one's kernel as the mean."""
     if not random:
         twin.set_weights(layer.get_weights())

@@ -6,8 +6,9 @@ from functools import partial
 import numpy as np
 import pytest
 
+from projectkit import models
 from projectkit.errors import RobustnessError
-from projectkit.robustness import ATTACKS, NORMS, distances, evaluate, logits
+from projectkit.robustness import ATTACKS, NORMS, check_attack, distances, evaluate, logits
 from projectkit.robustness.evaluate import attacked
 
 NORM = {name: norm for norm, members in ATTACKS.items() for name in members}
@@ -64,13 +65,75 @@ def test_fools_the_model_more_with_a_larger_radius(name, attack, trained, images
     assert all(one.n == COUNT and one.metric == "robust_accuracy" and one.low <= one.value <= one.high for one in robust)
 
 
-def test_model_images_and_labels_stay_as_they_were(attack, name, trained, images):
-    x, y = (array.copy() for array in images)
-    before = [weight.copy() for weight in trained.get_weights()]
-    attack(trained, x, y, RADII[NORM[name]][0])
-    assert np.array_equal(x, images[0]) and np.array_equal(y, images[1])
-    for after, weight in zip(trained.get_weights(), before, strict=True):
-        assert np.array_equal(after, weight)
+def test_keeps_the_promises_of_the_family(attack, name, trained, images):
+    bounded = NORM[name] != "l2"  # those look for the nearest image that fools the model
+    found = check_attack(attack, trained, *images, RADII[NORM[name]][0], bounded=bounded)
+    assert found.shape == images[0].shape
+
+
+def towards_grey(model, x, y, epsilon):
+    """A student's own attack: deterministic, within the ball and within [0, 1], and not clever."""
+    return x + np.clip(0.5 - x, -epsilon, epsilon)
+
+
+def unseeded(model, x, y, epsilon):
+    return np.clip(x + np.random.default_rng().uniform(-epsilon, epsilon, x.shape), 0, 1)
+
+
+def darkens(model, x, y, epsilon):
+    x *= 1 - epsilon
+    return x
+
+
+def relabels(model, x, y, epsilon):
+    y[:] = 0
+    return towards_grey(model, x, y, epsilon)
+
+
+def retrains(model, x, y, epsilon):
+    model.set_weights([0.9 * array for array in model.get_weights()])
+    return towards_grey(model, x, y, epsilon)
+
+
+def test_an_attack_of_ones_own_is_held_to_the_same_promises(trained, images):
+    found = check_attack(towards_grey, trained, *images, 0.1, norm="linf")
+    assert np.array_equal(found, towards_grey(None, *images, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("attack", "sentence"),
+    [
+        (lambda model, x, y, epsilon: x[:5], r"gave an array of shape \(5, .*expected finite floats of shape \(24, .*Return one"),
+        (lambda model, x, y, epsilon: (255 * x).astype(np.uint8), "type uint8; expected finite floats"),
+        (lambda model, x, y, epsilon: x * np.nan, "expected finite floats"),
+        (lambda model, x, y, epsilon: x + epsilon, r"gave pixels from .* to 1\.1; expected \[0, 1\].*Clip"),
+        (
+            lambda model, x, y, epsilon: np.clip(x + 2 * epsilon, 0, 1),
+            r"outside of the ball, at the distance 0\.2 .*Bring",
+        ),
+        (lambda model, x, y, epsilon: x.copy(), "gave every image as it was; expected changes"),
+        (darkens, r"darkens: received images and labels and changed them; expected .*Work on x\.copy"),
+        (relabels, "relabels: received images and labels and changed them"),
+        (retrains, "retrains: received a model and changed its weights; expected .*Change x only"),
+        (unseeded, r"unseeded: gave other images when called again, .*expected the same\. Draw from"),
+    ],
+    ids=["fewer images", "bytes", "NaN", "no images", "too far", "nothing", "images", "labels", "weights", "chance"],
+)
+def test_a_broken_promise_is_told(trained, images, attack, sentence):
+    with pytest.raises(RobustnessError, match=sentence):
+        check_attack(attack, models.copy(trained), *images, 0.1, norm="linf")
+
+
+def test_an_attack_that_looks_for_the_nearest_image_may_end_outside_of_the_ball(trained, images):
+    far = partial(towards_grey, epsilon=0.5)
+    check_attack(lambda model, x, y, epsilon: far(model, x, y), trained, *images, 0.1, norm="linf", bounded=False)
+
+
+def test_an_attack_can_be_checked_only_where_there_is_something_to_do(trained, images):
+    x, y = images
+    for labels, epsilon in ((y, 0.0), ((logits(trained, x).argmax(axis=1) + 1) % 10, 0.1)):
+        with pytest.raises(RobustnessError, match="expected a radius above 0 and an image that the model classifies rightly"):
+            check_attack(towards_grey, trained, x, labels, epsilon, norm="linf")
 
 
 @pytest.mark.parametrize("epsilon", [-0.1, float("nan")])

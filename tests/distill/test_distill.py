@@ -195,7 +195,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights_with_its_regressor(trained, d
     assert (history.loss, history.val_accuracy) == (expected.loss, expected.val_accuracy)
 
 
-def test_a_checkpoint_of_another_lesson_is_refused(trained, answers, digits, small, tmp_path):
+def test_a_checkpoint_of_another_method_is_refused(trained, answers, digits, small, tmp_path):
     path, recipe, first = tmp_path / "c.npz", replace(QUICK, epochs=1), answers[:256]
     distill(student(digits), first, small, recipe, checkpoint=path, progress=False)
     assert len(distill(student(digits), first, small, recipe, checkpoint=path, progress=False)) == 1
@@ -205,12 +205,12 @@ def test_a_checkpoint_of_another_lesson_is_refused(trained, answers, digits, sma
         (first + 1, LOSSES["hinton"]),
         (trained, LOSSES["hinton"]),
     ):
-        with pytest.raises(ModelError, match="written with lesson hinton"):
+        with pytest.raises(ModelError, match="written with method hinton"):
             distill(student(digits), teacher, small, recipe, loss=loss, checkpoint=path, progress=False)
-    with pytest.raises(ModelError, match=r"written with lesson hinton .*, this run has hinton .* warm-up 1"):
+    with pytest.raises(ModelError, match=r"written with method hinton .*, this run has hinton .* warm-up 1"):
         distill(student(digits), first, small, recipe, warm_up=1, checkpoint=path, progress=False)
     plain = replace(labelled(small), digest="small")
-    with pytest.raises(ModelError, match=r"written with lesson hinton.*this run has None"):
+    with pytest.raises(ModelError, match=r"written with method hinton.*this run has None"):
         train.fit(student(digits), plain, recipe, checkpoint=path, progress=False)
 
 

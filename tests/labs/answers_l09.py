@@ -87,7 +87,7 @@ WRONG = [
     (l09.im2col, (lambda x: columns(x, order=(2, 0, 1)),), "row, column, channel"),
     (l09.im2col, (lambda x: columns(x, by_column=True),), "along the rows"),
     (l09.im2col, (lambda x: columns(x)[:, :9],), r"expected \(6, 18\)"),
-    (l09.winograd_tile, (lambda tile, kernel: A.T @ ((G @ kernel @ G.T) @ (B.T @ tile @ B)) @ A,), "place by place"),
+    (l09.winograd_tile, (lambda tile, kernel: A.T @ ((G @ kernel @ G.T) @ (B.T @ tile @ B)) @ A,), "element by element"),
     (l09.strides, (lambda *a: strides(*a, size=1),), "4 bytes"),
     (l09.strides, (lambda *a: strides(*a, sorted_as_order=True),), "in the order of `shape`"),
     (l09.least_seconds, (lambda *a: bound(*a, combine=lambda one, other: one + other),), "larger"),

@@ -55,8 +55,8 @@ def won(inside, outside, *, tie=0.5):
     return np.mean(outside[:, None] > inside) + tie * np.mean(outside[:, None] == inside)
 
 
-def place_of(misfit, alpha, *, more=1, beyond=0):
-    return np.sort(misfit)[math.ceil((len(misfit) + more) * (1 - alpha) - 1e-9) - 1 + beyond]
+def place_of(scores, alpha, *, more=1, beyond=0):
+    return np.sort(scores)[math.ceil((len(scores) + more) * (1 - alpha) - 1e-9) - 1 + beyond]
 
 
 def sums(probs):

@@ -39,11 +39,13 @@ def images(count=20):
 def test_steps_that_cross_the_ball_end_in_the_worst_corner_of_a_linear_model(linear):
     import tensorflow as tf
 
-    from projectkit.robustness.hardened import climb
+    from projectkit.robustness.perturbed_training import pgd_on_cross_entropy
 
     model, weights, _ = linear
     x, y = images()
-    found = climb(model, tf.constant(x), tf.constant(y, tf.int32), 0.2, tf.constant([0, 1]), steps=3, stride=0.8).numpy()
+    found = pgd_on_cross_entropy(
+        model, tf.constant(x), tf.constant(y, tf.int32), 0.2, tf.constant([0, 1]), steps=3, stride=0.8
+    ).numpy()
     away = np.sign(weights[:, 1] - weights[:, 0]) * np.where(y == 0, 1, -1)[:, None]
     assert np.allclose(found, np.clip(x + 0.2 * away.reshape(x.shape), 0, 1), atol=1e-6)
 
@@ -51,10 +53,10 @@ def test_steps_that_cross_the_ball_end_in_the_worst_corner_of_a_linear_model(lin
 def test_a_small_step_starts_at_random_in_the_ball_and_never_leaves_it(linear):
     import tensorflow as tf
 
-    from projectkit.robustness.hardened import climb, climb_away
+    from projectkit.robustness.perturbed_training import pgd_on_cross_entropy, pgd_on_divergence
 
     x, y = images()
-    for attack in (climb, climb_away):
+    for attack in (pgd_on_cross_entropy, pgd_on_divergence):
         go = partial(attack, linear[0], tf.constant(x), tf.constant(y, tf.int32), 0.2, steps=1, stride=0.1)
         first, again, other = (go(tf.constant([0, step])).numpy() for step in (1, 1, 2))
         assert np.array_equal(first, again) and not np.array_equal(first, other)
@@ -64,7 +66,7 @@ def test_a_small_step_starts_at_random_in_the_ball_and_never_leaves_it(linear):
 def test_the_loss_of_trades_is_the_papers(linear):
     import tensorflow as tf
 
-    from projectkit.robustness.hardened import clean_and_smooth
+    from projectkit.robustness.perturbed_training import clean_and_smooth
 
     model, weights, bias = linear
     x, y = images()
@@ -107,10 +109,10 @@ def test_the_strength_grows_with_the_steps_of_the_warm_up(few):
 
 
 def test_an_epoch_that_loses_the_accuracy_under_attack_is_taken_back(few):
-    """An exam that breaks down after three epochs: the fourth leaves no trace in the weights, only in the history."""
-    three, _ = hardened_by(unchanged, few, epochs=3, careful=True, exam=breaking_down(after=99))
-    four, history = hardened_by(unchanged, few, epochs=4, careful=True, exam=breaking_down(after=3))
-    careless, _ = hardened_by(unchanged, few, epochs=4, exam=breaking_down(after=3))
+    """The accuracy breaks down after three epochs: the fourth leaves no trace in the weights, only in the history."""
+    three, _ = hardened_by(unchanged, few, epochs=3, undo_collapse=True, validation_attack=breaking_down(after=99))
+    four, history = hardened_by(unchanged, few, epochs=4, undo_collapse=True, validation_attack=breaking_down(after=3))
+    careless, _ = hardened_by(unchanged, few, epochs=4, validation_attack=breaking_down(after=3))
     assert history.val_accuracy[2] > 0.5 > history.val_accuracy[3] + 0.2
     assert all(np.array_equal(a, b) for a, b in zip(three, four, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(three, careless, strict=True))
@@ -124,7 +126,7 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(few, tmp_path
     attack = None if replays > 1 else noise
     whole, _ = hardened_by(attack, few, **way)
     with pytest.raises(tf.errors.InvalidArgumentError, match="power cut"):
-        hardened_by(attack, few, checkpoint=tmp_path / "c.npz", exam=cut_off(after=2), **way)
+        hardened_by(attack, few, checkpoint=tmp_path / "c.npz", validation_attack=cut_off(after=2), **way)
     rest, history = hardened_by(attack, few, checkpoint=tmp_path / "c.npz", **way)
     assert len(history) == 3
     assert all(np.array_equal(a, b) for a, b in zip(whole, rest, strict=True))
@@ -137,7 +139,7 @@ def test_a_checkpoint_of_another_training_is_refused(few, tmp_path):
     recipe = Recipe(epochs=1)
     train = partial(pgd_training, dataset=few, recipe=recipe, progress=False, checkpoint=file, steps=1)
     train(models.build("convnet", few, widths=(4, 8)), epsilon=0.1)
-    for epsilon, message in ((0.2, "was written with lesson"), (0.1, None)):
+    for epsilon, message in ((0.2, "was written with method"), (0.1, None)):
         again = partial(train, models.build("convnet", few, widths=(4, 8)), epsilon=epsilon)
         if message is None:
             assert len(again()) == 1
@@ -150,14 +152,16 @@ def test_a_replay_is_a_step_of_the_optimizer_and_its_change_starts_the_next_batc
     """Two replays of one batch are two steps, each of which moves the change by ε·sign and clips it to ε."""
     import tf_keras as keras
 
-    from projectkit.robustness.hardened import Lesson, Replayed, attacked_alone
+    from projectkit.robustness.perturbed_training import Replayed, TrainingMethod, attacked_alone
 
     model = models.build("convnet", few, widths=(4, 8))
-    hardened = Replayed(model, Lesson("replays", 0.1, None, attacked_alone, replays=2), ramp=0, recipe=Recipe(batch_size=64))
-    hardened.compile(optimizer=keras.optimizers.SGD(1e-12))
-    hardened.train_on_batch(few.train.x[:64], few.train.y[:64])
-    assert int(hardened.optimizer.iterations) == 2
-    change = next(variable for variable in hardened.variables if variable.name.startswith("change")).numpy()
+    trained = Replayed(
+        model, TrainingMethod("replays", 0.1, None, attacked_alone, replays=2), ramp=0, recipe=Recipe(batch_size=64)
+    )
+    trained.compile(optimizer=keras.optimizers.SGD(1e-12))
+    trained.train_on_batch(few.train.x[:64], few.train.y[:64])
+    assert int(trained.optimizer.iterations) == 2
+    change = next(variable for variable in trained.variables if variable.name.startswith("change")).numpy()
     assert set(np.unique(np.round(change, 6))) <= {np.float32(-0.1), np.float32(0.0), np.float32(0.1)}
     assert np.mean(np.abs(change) > 0.05) > 0.5
 
@@ -186,14 +190,14 @@ def test_options_out_of_range_are_refused(few, call, message):
         call(models.build("convnet", few, widths=(4, 8)), few, Recipe(epochs=1), progress=False)
 
 
-def hardened_by(attack, dataset, *, epochs, warm_up=0, checkpoint=None, **lesson):
+def hardened_by(attack, dataset, *, epochs, warm_up=0, checkpoint=None, **method):
     """(weights, history) of a small network, trained on what `attack` makes of the images."""
-    from projectkit.robustness.hardened import Lesson, attacked_alone, harden
+    from projectkit.robustness.perturbed_training import TrainingMethod, attacked_alone, fit_perturbed
 
     model = models.build("mlp", dataset, widths=(64,))
     recipe = Recipe(epochs=epochs, learning_rate=1e-2, schedule="constant")
-    lesson = Lesson("by hand", EPSILON, attack, attacked_alone, **lesson)
-    history = harden(model, dataset, recipe, lesson, warm_up=warm_up, checkpoint=checkpoint, progress=False)
+    method = TrainingMethod("by hand", EPSILON, attack, attacked_alone, **method)
+    history = fit_perturbed(model, dataset, recipe, method, warm_up=warm_up, checkpoint=checkpoint, progress=False)
     return model.get_weights(), history
 
 
@@ -202,31 +206,31 @@ def unchanged(network, x, labels, strength, seed):
 
 
 def noise(network, x, labels, strength, seed):
-    from projectkit.robustness.hardened import with_noise
+    from projectkit.robustness.perturbed_training import with_noise
 
     return with_noise(network, x, labels, strength, seed)
 
 
 def breaking_down(after):
-    """An exam that leaves the images of the first `after` epochs alone, and blackens them from then on."""
+    """A validation attack that leaves the images of the first `after` epochs alone, and blackens them from then on."""
     import tensorflow as tf
 
     exams = tf.Variable(0)
 
-    def exam(network, x, labels, strength, seed):
+    def validation_attack(network, x, labels, strength, seed):
         return x * tf.cast(exams.assign_add(1) <= after, tf.float32)
 
-    return exam
+    return validation_attack
 
 
 def cut_off(after):
-    """An exam that fails after so many epochs."""
+    """A validation attack that fails after so many epochs."""
     import tensorflow as tf
 
     exams = tf.Variable(0)
 
-    def exam(network, x, labels, strength, seed):
+    def validation_attack(network, x, labels, strength, seed):
         with tf.control_dependencies([tf.debugging.assert_less_equal(exams.assign_add(1), after, "power cut")]):
             return tf.identity(x)
 
-    return exam
+    return validation_attack

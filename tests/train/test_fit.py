@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import tf_keras as keras
 
 from projectkit import data, models, train
 from projectkit.errors import ModelError
+from projectkit.train import passes
+from projectkit.train.fit import optimizer_for
 from projectkit.types import Recipe
 
 
@@ -156,3 +159,63 @@ def test_what_is_done_after_an_epoch_stays_until_the_next(digits):
 def test_an_unknown_augmentation_is_refused(digits):
     with pytest.raises(ModelError, match="no augmentation 'spin'; known are none, crop_flip"):
         run(digits, Recipe(augmentation="spin"))
+
+
+def test_trains_as_keras_would_step_by_step(digits):
+    """The same batches in the same order, the last one smaller, give the same weights and the same history."""
+    recipe = Recipe(epochs=2, batch_size=100, weight_decay=1e-3, seed=4)
+    ours, history = run(digits, recipe, "convnet", widths=(8, 16))
+    theirs = models.build("convnet", digits, seed=1, widths=(8, 16))
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    theirs.compile(optimizer_for(recipe, digits), cross_entropy, metrics=["accuracy"])
+    for epoch in range(recipe.epochs):
+        order = np.random.default_rng((recipe.seed, epoch)).permutation(len(digits.train))
+        arrays = digits.train.x[order], digits.train.y[order]
+        val = (digits.val.x, digits.val.y)
+        found = theirs.fit(*arrays, batch_size=100, shuffle=False, validation_data=val, verbose=0).history
+        for name, values in found.items():
+            assert getattr(history, name)[epoch] == pytest.approx(values[0], rel=1e-3), name
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_a_step_is_made_a_graph_once_and_not_in_every_epoch(digits):
+    traced = []
+    inputs = keras.Input(digits.shape)
+    watched = keras.layers.Lambda(lambda x: (traced.append(1), x)[1])(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(10)(watched))
+    after = []
+    train.fit(model, digits, Recipe(epochs=3), progress=False, after_epoch=lambda _: after.append(len(traced)))
+    assert after[0] == after[1] == after[2]
+
+
+def test_where_an_epoch_is_cut_into_portions_changes_nothing(digits, monkeypatch):
+    recipe = Recipe(epochs=2, batch_size=50)
+    whole, history = run(digits, recipe)
+    monkeypatch.setattr(passes, "FIRST", 1)
+    monkeypatch.setattr(passes, "SHORT", 0.0)
+    cut, again = run(digits, recipe)
+    assert equal(whole, cut) and history.loss == again.loss
+
+
+def test_portions_are_whole_batches_of_all_rows_and_grow_until_they_take_a_while(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(passes, "perf_counter", lambda: clock[0])
+    portions, lengths = passes.Portions(batch_size=10), []
+    for count in (1005, 2005):
+        rows = []
+        for portion in portions.of(count):
+            rows += range(count)[portion]
+            lengths.append(portion.stop - portion.start)
+            clock[0] += 0.01 * lengths[-1] / 10  # ten milliseconds a batch
+        assert rows == list(range(count))
+    assert lengths == [80, 160, 320, 320, 125, *[320] * 6, 85]
+
+
+def test_dropout_draws_anew_in_every_epoch(digits):
+    """Only what is learned by chance differs: with a rate of 0 weights would stay, and every epoch's loss be the same."""
+    inputs = keras.Input(digits.shape)
+    x = keras.layers.Dropout(0.5)(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(10, trainable=False)(keras.layers.Dense(8, trainable=True)(x)))
+    history = train.fit(model, digits, Recipe(epochs=3, learning_rate=1e-12, schedule="constant"), progress=False)
+    assert len(set(history.loss)) == 3 and len(set(np.round(history.val_loss, 5))) == 1

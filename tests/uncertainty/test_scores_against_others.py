@@ -175,17 +175,17 @@ def test_brier_parts_equal_tensorflow_probability_where_there_are_two_forecasts(
 
 def test_detection_equals_scikit_learn():
     rng = np.random.default_rng(0)
-    known, strange = rng.normal(0, 1, 300), rng.normal(1, 1, 200)
-    for inside, outside in ((known, strange), (known.round(1), strange.round(1))):
+    inside_scores, outside_scores = rng.normal(0, 1, 300), rng.normal(1, 1, 200)
+    for inside, outside in ((inside_scores, outside_scores), (inside_scores.round(1), outside_scores.round(1))):
         truth, values = np.repeat([0, 1], [300, 200]), np.concatenate([inside, outside])
         assert uncertainty.auroc(inside, outside) == pytest.approx(metrics.roc_auc_score(truth, values), abs=1e-12)
         assert uncertainty.aupr(inside, outside) == pytest.approx(metrics.average_precision_score(truth, values), abs=1e-12)
-        # Known images are the positives here: they are accepted where they look least strange.
+        # Images inside are the positives here: those with the smallest scores are accepted.
         false, true, _ = metrics.roc_curve(1 - truth, -values, drop_intermediate=False)
         assert uncertainty.fpr95(inside, outside) == pytest.approx(false[true >= 0.95].min(), abs=1e-12)
 
 
-def test_novelties_equal_their_definitions():
+def test_out_of_distribution_scores_equal_their_definitions():
     probs, _, logits = drawn(50)
     entropies = stats.entropy(probs, axis=1)
     assert np.allclose(uncertainty.OOD_SCORES["entropy"](logits), entropies, atol=1e-12)

@@ -39,7 +39,8 @@ def zoom_blur(x: np.ndarray, strength: int, rng: np.random.Generator) -> np.ndar
     """The camera came nearer while it looked: the mean of enlargements from 1 up to the strength (ImageNet-C's)."""
     rows, columns = grid(x)
     zooms = np.linspace(1.0, (1.11, 1.16, 1.21, 1.26, 1.31)[strength], 9)
-    return sum(sample(x, rows / zoom, columns / zoom) for zoom in zooms) / len(zooms)
+    enlarged = (sample(x, rows / zoom, columns / zoom) for zoom in zooms)
+    return sum(enlarged, np.zeros_like(x)) / len(zooms)
 
 
 def _disk(radius: float) -> np.ndarray:

@@ -63,7 +63,7 @@ def entropy_split(rng: np.random.Generator) -> Arrays:
     total (8,)         the entropy of the mean over the networks
     aleatoric (8,)     the mean over the networks of the entropy
     epistemic (8,)     total − aleatoric
-    strangest ()       the number of the image with the most epistemic doubt, an integer
+    most_epistemic ()  the number of the image with the most epistemic uncertainty, an integer
     """
     logits = rng.normal(0.0, 1.0, (1, 8, 4)) * rng.uniform(0.5, 3.0, (1, 8, 1))
     logits = logits + rng.normal(0.0, 1.0, (5, 8, 4)) * rng.uniform(0.2, 3.0, (1, 8, 1))
@@ -73,13 +73,13 @@ def entropy_split(rng: np.random.Generator) -> Arrays:
 
 
 def detection(rng: np.random.Generator) -> Arrays:
-    """How strange a network finds 40 images `inside` its set (40,) and 30 images `outside` (30,), float64 with many ties.
+    """Out-of-distribution scores of 40 images `inside` the distribution (40,) and 30 `outside` (30,), float64 with many ties.
     Answers, each ():
 
-        auroc    the share of the 1200 pairs in which the outside image is the stranger, a tie counting one half
-        fpr95    the share of outside images that are at most as strange as t, the smallest of the inside values that at least
-                 95 % of the inside images do not exceed
-        recall   the share of outside images that are stranger than every image inside
+        auroc    the share of the 1200 pairs in which the outside image has the larger score, a tie counting one half
+        fpr95    the share of outside images with a score of at most t, the smallest of the inside scores that at least 95 % of
+                 the inside images do not exceed
+        recall   the share of outside images with a larger score than every image inside
     """
     return {
         "inside": np.round(np.abs(rng.normal(0.0, 1.0, 40)), 1),
@@ -89,13 +89,13 @@ def detection(rng: np.random.Generator) -> Arrays:
 
 def conformal(rng: np.random.Generator) -> Arrays:
     """Probabilities `probs` (59, 5) float64 of a calibration set, its `labels` (59,) int64, the share `alpha` () of misses to
-    allow, and the probabilities `new` (8, 5) of images without labels. How badly class c fits an image is
+    allow, and the probabilities `new` (8, 5) of images without labels. The nonconformity score of class c is
 
         simple     1 − p_c
         adaptive   the sum of the probabilities of c and of all classes that are more probable (no two are equal)
 
-    The threshold is the ⌈60 · (1 − alpha)⌉-th smallest of how badly the labels of the calibration set fit; a set holds all
-    classes that fit no worse than that. Answers:
+    The threshold is the ⌈60 · (1 − alpha)⌉-th smallest score of the calibration set's labels; a set holds all classes with at
+    most that score. Answers:
 
         simple_threshold (), adaptive_threshold ()
         simple_sets (8, 5), adaptive_sets (8, 5) integer   1 where class c is in the set of image i, else 0

@@ -28,10 +28,10 @@ def vector(logits: np.ndarray, y: np.ndarray) -> Affine:
     logits, y = labelled_logits(logits, y)
     classes = logits.shape[1]
 
-    def slope_of(residual):
+    def slope_of(residual: np.ndarray) -> np.ndarray:
         return np.concatenate([(residual * logits).sum(axis=0), residual.sum(axis=0)])
 
-    def unpack(flat):
+    def unpack(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.diag(flat[:classes]), flat[classes:]
 
     return _least_nll(logits, y, np.concatenate([np.ones(classes), np.zeros(classes)]), unpack, slope_of, np.zeros(2 * classes))
@@ -47,10 +47,10 @@ def matrix(logits: np.ndarray, y: np.ndarray, *, penalty: float = 0.0) -> Affine
     logits, y = labelled_logits(logits, y)
     classes = logits.shape[1]
 
-    def slope_of(residual):
+    def slope_of(residual: np.ndarray) -> np.ndarray:
         return np.concatenate([(residual.T @ logits).ravel(), residual.sum(axis=0)])
 
-    def unpack(flat):
+    def unpack(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return flat[:-classes].reshape(classes, classes), flat[-classes:]
 
     beside = (1 - np.eye(classes)).ravel() * penalty / (classes * (classes - 1))
@@ -59,14 +59,19 @@ def matrix(logits: np.ndarray, y: np.ndarray, *, penalty: float = 0.0) -> Affine
 
 
 def _least_nll(
-    logits: np.ndarray, y: np.ndarray, start: np.ndarray, unpack: Callable, slope_of: Callable, held: np.ndarray
+    logits: np.ndarray,
+    y: np.ndarray,
+    start: np.ndarray,
+    unpack: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    slope_of: Callable[[np.ndarray], np.ndarray],
+    held: np.ndarray,
 ) -> Affine:
     """The Affine with the least NLL + held · parameters², which is convex. slope_of: dNLL/d(new logits) → dNLL/d(parameters)."""
     from scipy.optimize import minimize
 
     happened, rows = np.eye(logits.shape[1])[y], np.arange(len(y))
 
-    def loss(flat):
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights, bias = unpack(flat)
         scaled = logits @ weights.T + bias
         shifted = scaled - scaled.max(axis=1, keepdims=True)

@@ -43,7 +43,7 @@ def fold(model: "keras.Model", calibrator: Temperature | Affine) -> "keras.Model
     return folded
 
 
-def _linear(calibrator, classes: int) -> tuple[np.ndarray, np.ndarray]:
+def _linear(calibrator: Temperature | Affine, classes: int) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(calibrator, Temperature):
         return np.eye(classes) / calibrator.value, np.zeros(classes)
     if not isinstance(calibrator, Affine):

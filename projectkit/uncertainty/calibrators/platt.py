@@ -35,7 +35,7 @@ def _curve(x: np.ndarray, positive: np.ndarray) -> np.ndarray:
     target = np.where(positive, (count + 1) / (count + 2), 1 / (len(x) - count + 2))
     columns = np.stack([x, np.ones_like(x)], axis=1)
 
-    def loss(curve):
+    def loss(curve: np.ndarray) -> tuple[float, np.ndarray]:
         z = columns @ curve
         return (np.logaddexp(0, z) - target * z).mean()
 

@@ -1,4 +1,4 @@
-"""Fields of a TOML table, each checked before it is used."""
+"""Fields of a TOML file that an instructor has written (rubrics, score sheets, schemes), each checked before it is used."""
 
 import math
 from collections.abc import Mapping
@@ -8,23 +8,25 @@ Table = Mapping[str, Any]  # of a TOML file; `text` and `kind` look at what is i
 
 
 class FieldError(Exception):
-    """What is wrong in a rubric; becomes a GradingError with the file's name."""
+    """What is wrong in the file; becomes a GradingError with the file's name."""
 
 
-def only(table: object, allowed: set[str], where: str) -> None:
-    """Raises FieldError unless `table` is a table with no other fields than those allowed."""
+def only(table: object, allowed: set[str], where: str) -> Table:
+    """The table. Raises FieldError unless it is one with no other fields than those allowed."""
     if not isinstance(table, dict):
         raise FieldError(f"{where} is not a table.")
     if set(table) - allowed:
-        raise FieldError(f"{where} has the unknown fields {', '.join(sorted(set(table) - allowed))}.")
+        unknown = ", ".join(sorted(set(table) - allowed))
+        raise FieldError(f"{where} has the unknown fields {unknown}, expected {', '.join(sorted(allowed))}.")
+    return table
 
 
 def text(table: Table, name: str, where: str) -> str:
-    """The field `name`. Raises FieldError unless it is a text that is not empty."""
+    """The field `name`. Raises FieldError unless it is a printable text that is not empty."""
     value = table.get(name)
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise FieldError(f"{where}: {name} is {value!r}, expected a text.")
-    return value
+    return value.strip()
 
 
 def kind(value: object, wanted: type, where: str) -> None:

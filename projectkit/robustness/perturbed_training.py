@@ -1,4 +1,4 @@
-"""A network that is trained on images which somebody changes first: what the trainings of this room share. Needs TensorFlow."""
+"""Training on perturbed images: what adversarial training and training on noise share. Needs TensorFlow."""
 
 from projectkit import tensorflow_quietly  # noqa: F401 — before anything below imports tf_keras
 
@@ -14,7 +14,7 @@ import tf_keras as keras
 
 from projectkit.errors import RobustnessError
 from projectkit.train import History
-from projectkit.train.fit import optimizer_for, refuse_nonsense, run_epochs
+from projectkit.train.fit import Results, optimizer_for, refuse_nonsense, run_epochs
 from projectkit.types import Dataset, Recipe
 
 WATCHED = 1000  # validation images that are attacked after every epoch
@@ -26,11 +26,11 @@ Objective = Callable[..., tuple[tf.Tensor, tf.Tensor]]  # (network, x, changed x
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TrainingMethod:
     """What a network learns from. name: tells one kind of training from another, in a checkpoint. strength: ε, or σ of noise.
 
-    attack: changes a batch; None where the training's own gradients do, over `replays` of it. careful: an epoch that loses FALL
-    of the accuracy under `exam` is taken back. exam: changes the validation images; PGD when None.
+    attack: changes a batch; None where the training's own gradients do, over `replays` of it. undo_collapse: an epoch that loses
+    FALL of the accuracy under `validation_attack` is taken back. validation_attack: changes the validation images; PGD when None.
     """
 
     name: str
@@ -38,121 +38,127 @@ class Lesson:
     attack: Attack | None
     objective: Objective
     replays: int = 1
-    careful: bool = False
-    exam: Attack | None = None
+    undo_collapse: bool = False
+    validation_attack: Attack | None = None
 
 
-def harden(
+def fit_perturbed(
     model: keras.Model,
     dataset: Dataset,
     recipe: Recipe,
-    lesson: Lesson,
+    method: TrainingMethod,
     *,
     warm_up: int,
     checkpoint: str | Path | None,
     progress: bool,
 ) -> History:
-    """Trains `model` in place by `lesson`. Raises RobustnessError and ModelError as its callers say."""
+    """Trains `model` in place by `method`. Raises RobustnessError and ModelError as its callers say."""
     refuse_nonsense(model, dataset, recipe)
     _refuse(dataset, recipe, warm_up)
-    batches = -(-len(dataset.train) // recipe.batch_size) * lesson.replays
-    kind = Hardened if lesson.attack is not None else Replayed
-    hardened = kind(model, lesson, ramp=warm_up * batches, recipe=recipe)
-    steps = replace(recipe, epochs=recipe.epochs * lesson.replays)  # what the learning rate's schedule spans
-    hardened.compile(optimizer=optimizer_for(steps, dataset))
+    batches = -(-len(dataset.train) // recipe.batch_size) * method.replays
+    kind = TrainedOnPerturbed if method.attack is not None else Replayed
+    trained = kind(model, method, ramp=warm_up * batches, recipe=recipe)
+    steps = replace(recipe, epochs=recipe.epochs * method.replays)  # what the learning rate's schedule spans
+    trained.compile(optimizer=optimizer_for(steps, dataset))
     return run_epochs(
-        hardened,
+        trained,
         replace(dataset, val=dataset.val.take(WATCHED)),
         recipe,
-        lesson=f"{lesson.name}, warm-up {warm_up}",
+        method=f"{method.name}, warm-up {warm_up}",
         checkpoint=checkpoint,
         progress=progress,
+        around_epoch=trained.undo_when_collapsed if method.undo_collapse else None,
     )
 
 
-class Hardened(keras.Model):
-    """Trains `network` by `lesson`, whose strength grows over the first `ramp` steps of the optimizer.
+class TrainedOnPerturbed(keras.Model):
+    """Trains `network` by `method`, whose strength grows over the first `ramp` steps of the optimizer.
 
     All that is random depends on the recipe's seed and the step alone, so that a run that was stopped goes on as it was.
     """
 
-    def __init__(self, network: keras.Model, lesson: Lesson, *, ramp: int, recipe: Recipe):
+    def __init__(self, network: keras.Model, method: TrainingMethod, *, ramp: int, recipe: Recipe):
         super().__init__(name=network.name)
-        self._network, self._lesson, self._ramp, self._seed = network, lesson, ramp, recipe.seed
-        self._exam = lesson.exam or partial(climb, steps=WATCH_STEPS, stride=2.5 / WATCH_STEPS)
-        self._held = tf.Variable(0.0, trainable=False, name="held")  # the accuracy in the exam after the last epoch that counts
+        self._network, self._method, self._ramp, self._seed = network, method, ramp, recipe.seed
+        self._validation_attack = method.validation_attack or partial(
+            pgd_on_cross_entropy, steps=WATCH_STEPS, stride=2.5 / WATCH_STEPS
+        )
+        # The accuracy under the validation attack after the last epoch that counts.
+        self._held = tf.Variable(0.0, trainable=False, name="held")
         self._loss_mean = keras.metrics.Mean(name="loss")
         self._hits = keras.metrics.Mean(name="accuracy")
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Set back to 0 by Keras before every epoch."""
+        """Set back to 0 before every epoch."""
         return [self._loss_mean, self._hits]
 
-    def train_step(self, data) -> dict[str, tf.Tensor]:
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One batch: the attack changes it, the network learns from it."""
         x, labels = data
         labels = tf.cast(labels, tf.int32)
-        changed = self._lesson.attack(self._network, x, labels, self._strength(), self._draw())
+        attack = self._method.attack
+        if attack is None:
+            raise RobustnessError(f"{self._method.name}: has no attack, expected one here. Train it by replaying batches.")
+        changed = attack(self._network, x, labels, self._strength(), self._draw())
         with tf.GradientTape() as tape:
-            loss, logits = self._lesson.objective(self._network, x, changed, labels)
+            loss, logits = self._method.objective(self._network, x, changed, labels)
             total = loss + regularization(self._network)
         self.optimizer.minimize(total, self._network.trainable_variables, tape=tape)
         return self._report(loss, logits, labels)
 
-    def test_step(self, data) -> dict[str, tf.Tensor]:
-        """Cross-entropy and accuracy under the exam's changes, at the whole strength."""
+    def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Cross-entropy and accuracy under the validation attack, at the whole strength."""
         x, labels = data
         labels = tf.cast(labels, tf.int32)
-        changed = self._exam(self._network, x, labels, self._lesson.strength, tf.constant([self._seed, 0]))
+        changed = self._validation_attack(self._network, x, labels, self._method.strength, tf.constant([self._seed, 0]))
         logits = answers(self._network, changed)
         return self._report(cross_entropy(labels, logits), logits, labels)
 
-    def fit(self, *arguments, **options) -> keras.callbacks.History:
-        """As Keras does; a careful lesson takes the epoch back when too much of the accuracy in the exam is lost."""
-        before = [variable.numpy() for variable in self._lasting()] if self._lesson.careful else []
-        history = super().fit(*arguments, **options)
-        accuracy = history.history["val_accuracy"][-1]
-        if before and accuracy < float(self._held) - FALL:
+    def undo_when_collapsed(self, epoch: Callable[[], Results]) -> Results:
+        """Takes the epoch back when too much of the accuracy under the validation attack is lost."""
+        before = [variable.numpy() for variable in self._lasting()]
+        results = epoch()
+        if results["val_accuracy"] < float(self._held) - FALL:
             for variable, value in zip(self._lasting(), before, strict=True):
                 variable.assign(value)
         else:
-            self._held.assign(accuracy)
-        return history
+            self._held.assign(results["val_accuracy"])
+        return results
 
-    def _lasting(self) -> list:
+    def _lasting(self) -> list[tf.Variable]:
         """What an epoch that is taken back gives back: all but the step, by which the learning rate falls."""
         step = self.optimizer.iterations
         return [*self._network.variables, *(variable for variable in self.optimizer.variables if variable is not step)]
 
     def _strength(self) -> tf.Tensor:
         if not self._ramp:
-            return tf.constant(self._lesson.strength, tf.float32)
+            return tf.constant(self._method.strength, tf.float32)
         share = tf.cast(self.optimizer.iterations + 1, tf.float32) / self._ramp
-        return self._lesson.strength * tf.minimum(share, 1.0)
+        return self._method.strength * tf.minimum(share, 1.0)
 
     def _draw(self) -> tf.Tensor:
         return tf.stack([tf.constant(self._seed, tf.int64), tf.cast(self.optimizer.iterations, tf.int64) + 1])
 
-    def _report(self, loss, logits, labels) -> dict[str, tf.Tensor]:
+    def _report(self, loss: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
         hits = tf.argmax(logits, axis=1, output_type=tf.int32) == labels
         self._loss_mean.update_state(loss, sample_weight=tf.shape(logits)[0])
         self._hits.update_state(tf.cast(hits, tf.float32))
-        return {metric.name: metric.result() for metric in self.metrics}
+        return self.get_metrics_result()
 
 
-class Replayed(Hardened):
+class Replayed(TrainedOnPerturbed):
     """Every batch several times in a row, the attack moving by the gradients that move the weights; it outlives the batch."""
 
-    def __init__(self, network: keras.Model, lesson: Lesson, *, ramp: int, recipe: Recipe):
-        super().__init__(network, lesson, ramp=ramp, recipe=recipe)
+    def __init__(self, network: keras.Model, method: TrainingMethod, *, ramp: int, recipe: Recipe):
+        super().__init__(network, method, ramp=ramp, recipe=recipe)
         self._change = tf.Variable(tf.zeros((recipe.batch_size, *network.input_shape[1:])), trainable=False, name="change")
 
-    def train_step(self, data) -> dict[str, tf.Tensor]:
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """A batch, replayed; the loss and accuracy reported are means over the replays."""
         x, labels = data
         labels = tf.cast(labels, tf.int32)
-        for _ in range(self._lesson.replays):
+        for _ in range(self._method.replays):
             report = self._replay(x, labels)
         return report
 
@@ -161,7 +167,7 @@ class Replayed(Hardened):
         changed = tf.clip_by_value(x + tf.clip_by_value(self._change[:count], -epsilon, epsilon), 0.0, 1.0)
         with tf.GradientTape() as tape:
             tape.watch(changed)
-            loss, logits = self._lesson.objective(self._network, x, changed, labels)
+            loss, logits = self._method.objective(self._network, x, changed, labels)
             total = loss + regularization(self._network)
         weights = self._network.trainable_variables
         uphill, *gradients = tape.gradient(total, [changed, *weights])
@@ -171,31 +177,37 @@ class Replayed(Hardened):
         return self._report(loss, logits, labels)
 
 
-def climb(network, x, labels, epsilon, seed, *, steps: int, stride: float) -> tf.Tensor:
+def pgd_on_cross_entropy(
+    network: keras.Model, x: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor, *, steps: int, stride: float
+) -> tf.Tensor:
     """PGD on the cross-entropy from a random point of the ball, in steps of `stride`·ε."""
     start = x + epsilon * tf.random.stateless_uniform(tf.shape(x), seed, -1.0, 1.0)
     return _ascended(lambda changed: cross_entropy(labels, answers(network, changed)), x, start, epsilon, steps, stride)
 
 
-def climb_away(network, x, labels, epsilon, seed, *, steps: int, stride: float) -> tf.Tensor:
+def pgd_on_divergence(
+    network: keras.Model, x: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor, *, steps: int, stride: float
+) -> tf.Tensor:
     """PGD on the divergence from the clean image's probabilities. It has no slope at x: the start is a little off."""
     clean = answers(network, x)
     start = x + 0.001 * tf.random.stateless_normal(tf.shape(x), seed)
     return _ascended(lambda changed: divergence(clean, answers(network, changed)), x, start, epsilon, steps, stride)
 
 
-def with_noise(network, x, labels, sigma, seed) -> tf.Tensor:
+def with_noise(network: keras.Model, x: tf.Tensor, labels: tf.Tensor, sigma: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """x + N(0, σ²), outside [0, 1] too."""
     return x + sigma * tf.random.stateless_normal(tf.shape(x), seed)
 
 
-def attacked_alone(network, x, changed, labels) -> tuple[tf.Tensor, tf.Tensor]:
+def attacked_alone(network: keras.Model, x: tf.Tensor, changed: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Cross-entropy of the changed images."""
     logits = answers(network, changed, training=True)
     return cross_entropy(labels, logits), logits
 
 
-def clean_and_smooth(network, x, changed, labels, *, beta: float) -> tuple[tf.Tensor, tf.Tensor]:
+def clean_and_smooth(
+    network: keras.Model, x: tf.Tensor, changed: tf.Tensor, labels: tf.Tensor, *, beta: float
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Cross-entropy of the clean images, and β times how far the changed ones' probabilities are from theirs."""
     clean, logits = answers(network, x, training=True), answers(network, changed, training=True)
     return cross_entropy(labels, clean) + beta * divergence(clean, logits), logits
@@ -222,13 +234,15 @@ def regularization(network: keras.Model) -> tf.Tensor:
     return tf.add_n([tf.zeros([]), *(tf.cast(loss, tf.float32) for loss in network.losses)])
 
 
-def _ascended(value: Callable, x, start, epsilon, steps: int, stride: float) -> tf.Tensor:
+def _ascended(
+    value: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, start: tf.Tensor, epsilon: tf.Tensor, steps: int, stride: float
+) -> tf.Tensor:
     """`steps` steps of sign ascent on value(changed), each followed by the projection into the ball and into [0, 1]."""
 
-    def project(changed):
+    def project(changed: tf.Tensor) -> tf.Tensor:
         return tf.clip_by_value(tf.clip_by_value(changed, x - epsilon, x + epsilon), 0.0, 1.0)
 
-    def step(changed):
+    def step(changed: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(changed)
             height = value(changed)
