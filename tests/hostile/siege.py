@@ -174,7 +174,7 @@ class World:
         self._stack.callback(os.environ.pop, SALT_VARIABLE)
         os.environ[SALT_VARIABLE] = salt
         package = Path(grading.__file__).parent
-        secret |= {"rubric": next((package / "rubrics").glob("*.toml")), "solutions": package / "exercises.py"}
+        secret |= {"rubric": next((package / "rubrics").glob("*.toml")), "solutions": next((package / "exercises").glob("l*.py"))}
         self._listeners = [socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)]
         self._listeners[1].bind(("127.0.0.1", 0))
         self._listeners += [socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)]
