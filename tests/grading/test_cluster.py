@@ -154,6 +154,7 @@ def test_no_cluster_is_said_in_a_sentence(course, tmp_path):
             Cluster(address)
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(not shutil.which("openssl"), reason="certificates are made with openssl, which is not installed")
 def test_a_cluster_with_certificates(course, cluster, tmp_path):
     """tls://, with the certificates that Dask's own configuration names; without them nobody gets in."""

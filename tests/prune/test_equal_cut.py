@@ -20,6 +20,7 @@ from projectkit.prune.pgbp import Climb, pgbp
 from projectkit.prune.schedules import layer_by_layer, ratio_for_macs
 from projectkit.types import Recipe
 
+pytestmark = pytest.mark.proof  # three networks, pruned four times each
 SEEDS = (0, 1, 2)
 METHODS = {
     "random": SCORES["random"],

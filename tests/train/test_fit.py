@@ -128,6 +128,7 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_keeps_no_checkpoint(di
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.proof
 def test_a_small_convolutional_network_passes_90_percent_on_the_shapes():
     """The half of the dataset's promise that needs TensorFlow; tests/data holds that a linear model stays below 60 %."""
     shapes = data.load("shapes")
