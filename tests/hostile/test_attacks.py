@@ -31,11 +31,24 @@ KNOWN = {
 ALWAYS = {"read_public_images_with_labels", "claim_a_latency"}
 
 
-# Where bubblewrap works, what is left without it is tried in `make proofs`.
-MODES = ["bubblewrap", pytest.param("fallback", marks=pytest.mark.proof if BUBBLEWRAP else ())]
+# Some of each family that are over at once, for `make test`; in `make proofs` all of them are tried, in both modes.
+SOME = (
+    *(
+        "kill_the_warm_process",
+        "read_memory_of_the_warm_process",
+        "find_memory_that_is_shared",
+        "leave_a_child",
+        "start_a_program",
+    ),
+    *("read_the_labels", "read_the_salt", "read_a_rubric", "read_reference_solutions", "write_beside_its_folder"),
+    *("overwrite_a_result", "connect_to_the_loopback", "prepare_a_model_with_a_mark", "find_an_earlier_model_in_memory"),
+    *("make_a_user_namespace", "mount_a_file_system", "read_the_keyring", "weaken_its_landlock", "call_by_the_numbers_of_x32"),
+    *("take_all_memory", "start_many_processes", "write_a_large_file", "crash"),
+    *("forge_the_end_of_its_job", "answer_for_the_next_submission", "give_a_pickle_as_outputs", "claim_an_accuracy"),
+)
 
 
-@pytest.fixture(scope="module", params=MODES)
+@pytest.fixture(scope="module", params=KNOWN)
 def mode(request):
     """The name of the mode and what came of all attacks in it, run once."""
     if request.param == "bubblewrap" and not BUBBLEWRAP:
@@ -43,6 +56,14 @@ def mode(request):
     return request.param, siege.run(request.param == "bubblewrap", "all")
 
 
+def test_attacks_of_every_family_gain_nothing():
+    outcomes = siege.run(BUBBLEWRAP, "all", SOME)["outcomes"]
+    assert {siege.attacks()[name][0] for name in SOME} == set(siege.FAMILIES) and set(outcomes) == set(SOME)
+    stopped = set(SOME) - _without_the_kernel("bubblewrap" if BUBBLEWRAP else "fallback")
+    assert stopped and not {name: outcomes[name] for name in stopped if outcomes[name]["gained"]}
+
+
+@pytest.mark.proof
 @pytest.mark.parametrize("name", siege.attacks())
 def test_the_attack_gains_nothing_and_the_next_submission_is_graded(mode, name):
     gained = mode[1]["outcomes"][name]["gained"]
@@ -52,6 +73,7 @@ def test_the_attack_gains_nothing_and_the_next_submission_is_graded(mode, name):
         assert not gained, mode[1]["outcomes"][name]
 
 
+@pytest.mark.proof
 def test_the_mode_is_the_one_that_was_asked_for(mode):
     assert mode[1]["kind"] == {"bubblewrap": sandbox.BUBBLEWRAP, "fallback": sandbox.NONE}[mode[0]]
 
