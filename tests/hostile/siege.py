@@ -293,7 +293,7 @@ def _heard(listener: socket.socket) -> bool:
 
 
 def run(bubblewrap: bool, layers: str, names: Collection[str] = ()) -> dict:
-    """A siege by the attacks `names`, or all, in a process of its own, with bubblewrap or with no sandbox at all, and the kernel's
+    """A siege by the attacks `names`, or all, in a process of its own, with bubblewrap or without any sandbox, and the kernel's
     `layers` (see above)."""
     path = os.environ["PATH"] if bubblewrap else ""
     done = subprocess.run(
