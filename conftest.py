@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Before NumPy is loaded, here and in whatever a test starts: OpenBLAS's threads wait for each other by spinning. Two test
+# processes with two threads each make products of small matrices thirty times as slow on two cores as with one thread each.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The check cells of the notebooks, which nbval runs in kernels of their own, say `from checks import …`.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent / "labs"), os.environ.get("PYTHONPATH")]))
 

@@ -30,7 +30,7 @@ WORK = f"work/{LAB}"
 DATASET, WIDTHS, IMAGES, EPOCHS, RAM = {  # RAM: bytes that the device has for activations
     "quick": ("digits", (48, 96, 192), 1077, 10, 1380),
     "full": ("mnist", (32, 64, 128), 20_000, 2, 11_200),
-    "smoke": ("digits", (48, 96, 192), 256, 1, 1380),  # for the tests of this notebook
+    "smoke": ("digits", (24, 48, 96), 256, 1, 1380),  # for the tests of this notebook
 }[scale.current()]
 
 dataset = data.load(DATASET)

@@ -22,10 +22,11 @@ from projectkit.types import Recipe
 LAB = "l11_multi_model"
 ME = "ada@example.edu"  # your e-mail address, as your course knows it
 WORK = f"work/{LAB}"
-DATASET, WIDTHS, EPOCHS, BLOCKS, LENGTH, SEEDS = {  # LENGTH: seconds of a run
-    "quick": ("digits", (48, 96, 192), 10, 4, 1.5, 10),
-    "full": ("mnist", (32, 64, 128), 3, 8, 3.0, 10),
-    "smoke": ("digits", (48, 96, 192), 1, 2, 0.3, 2),  # for the tests of this notebook
+# SIZE: pixels along an edge of the camera's images; SIMULATED and LENGTH: seconds of requests in a simulation and in a run
+DATASET, WIDTHS, EPOCHS, SIZE, SIMULATED, BLOCKS, LENGTH, SEEDS = {
+    "quick": ("digits", (48, 96, 192), 10, 192, 4.0, 4, 1.5, 10),
+    "full": ("mnist", (32, 64, 128), 3, 192, 4.0, 8, 3.0, 10),
+    "smoke": ("digits", (24, 48, 96), 1, 96, 1.0, 2, 0.3, 2),  # for the tests of this notebook
 }[scale.current()]
 
 dataset = data.load(DATASET)
@@ -58,11 +59,11 @@ def write_device_model(name, size, widths, precision="float32"):
 
 FILES = {
     "camera": (
-        write_device_model("camera_float32", 192, (48, 96, 192)),
-        write_device_model("camera_int8", 192, (48, 96, 192), "int8"),
+        write_device_model("camera_float32", SIZE, (48, 96, 192)),
+        write_device_model("camera_int8", SIZE, (48, 96, 192), "int8"),
     ),
-    "gesture": (write_device_model("gesture", 128, (32, 64)),),
-    "keyword": (write_device_model("keyword", 96, (16, 32)),),
+    "gesture": (write_device_model("gesture", SIZE * 2 // 3, (32, 64)),),
+    "keyword": (write_device_model("keyword", SIZE // 2, (16, 32)),),
 }
 NAMES = list(FILES)
 to_profile = schedule.Workload(tuple(schedule.Task(name, files, 1.0, 1.0) for name, files in FILES.items()), CORES)
@@ -252,7 +253,6 @@ check.fairness(fairness)
 one_thread = np.array([costs.seconds[task, 0, 1, 1] for task in range(3)])
 rates = np.array([1.2, 0.5, 0.15]) / one_thread  # requests a second
 limits = np.array([2.0, 1.0, 0.25]) * one_thread[0]
-SIMULATED = 4.0  # seconds of requests in a simulation
 workload = schedule.Workload(
     tuple(
         schedule.Task(name, FILES[name], rate, limit, "periodic" if name == "camera" else "poisson")

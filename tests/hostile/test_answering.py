@@ -48,12 +48,16 @@ SAYS = {
 }
 
 
-# There a process is started for each job: some kinds are enough.
-WITHOUT_FORK = ("a_crash_in_the_middle", "no_numbers_after_the_first", "more_than_fits", "questions_after_the_end", "silence")
-
-
-CASES = [(mode, kind) for mode in ("bubblewrap", "fallback") for kind in KINDS]
-CASES += [("without fork", kind) for kind in WITHOUT_FORK]
+SOME = ("a_crash_in_the_middle", "no_numbers_after_the_first", "more_than_fits", "questions_after_the_end", "silence")
+USUAL = "bubblewrap" if sandbox.protections().kind == sandbox.BUBBLEWRAP else "fallback"
+# All kinds in the mode that is usual here, some in the other (the rest in `make proofs`), and some without fork, where a process
+# is started for each job.
+CASES = [
+    pytest.param(mode, kind, marks=[] if mode == USUAL or kind in SOME else [pytest.mark.proof])
+    for mode in ("bubblewrap", "fallback")
+    for kind in KINDS
+]
+CASES += [("without fork", kind) for kind in SOME]
 
 
 @pytest.fixture(scope="module")
