@@ -4,6 +4,7 @@ is graded as if nothing had been. siege.py runs them; the table in grading/SECUR
 A siege with all attacks takes a minute, so that `make test` runs a few of each family, and `make proofs` all."""
 
 import contextlib
+import functools
 import itertools
 import os
 import platform
@@ -42,34 +43,33 @@ FEW = (
 )
 SIEGES = {"few": [name for name in FAMILY if name in FEW], "all": list(FAMILY)}
 CASES = [
-    pytest.param((mode, extent), name, marks=[pytest.mark.proof] if extent == "all" else [], id=f"{mode}-{extent}-{name}")
+    pytest.param(mode, extent, name, marks=[pytest.mark.proof] if extent == "all" else [])
     for extent, names in SIEGES.items()
     for mode in KNOWN
     for name in names
 ]
 
 
-@pytest.fixture(scope="module")
-def mode(request):
-    """The name of the mode and what came of the attacks in it, run once."""
-    name, extent = request.param
-    if name == "bubblewrap" and not BUBBLEWRAP:
+@functools.cache
+def outcomes_of(mode: str, extent: str) -> dict:
+    """What came of the attacks in this mode, run once."""
+    if mode == "bubblewrap" and not BUBBLEWRAP:
         pytest.skip("bubblewrap does not work here")
-    return name, siege.run(name == "bubblewrap", "all", SIEGES[extent])
+    return siege.run(mode == "bubblewrap", "all", SIEGES[extent])
 
 
-@pytest.mark.parametrize(("mode", "name"), CASES, indirect=["mode"])
-def test_the_attack_gains_nothing_and_the_next_submission_is_graded(mode, name):
-    gained = mode[1]["outcomes"][name]["gained"]
+@pytest.mark.parametrize(("mode", "extent", "name"), CASES)
+def test_the_attack_gains_nothing_and_the_next_submission_is_graded(mode, extent, name):
+    outcome = outcomes_of(mode, extent)["outcomes"][name]
     if name in ALWAYS:
-        assert gained, "it is stopped now: say so in SECURITY.md"
-    elif name not in KNOWN[mode[0]] and name not in _without_the_kernel(mode[0]):
-        assert not gained, mode[1]["outcomes"][name]
+        assert outcome["gained"], "it is stopped now: say so in SECURITY.md"
+    elif name not in KNOWN[mode] and name not in _without_the_kernel(mode):
+        assert not outcome["gained"], outcome
 
 
-@pytest.mark.parametrize("mode", [(mode, "few") for mode in KNOWN], indirect=True, ids=KNOWN)
+@pytest.mark.parametrize("mode", KNOWN)
 def test_the_mode_is_the_one_that_was_asked_for(mode):
-    assert mode[1]["kind"] == {"bubblewrap": sandbox.BUBBLEWRAP, "fallback": sandbox.NONE}[mode[0]]
+    assert outcomes_of(mode, "few")["kind"] == {"bubblewrap": sandbox.BUBBLEWRAP, "fallback": sandbox.NONE}[mode]
 
 
 @pytest.mark.skipif(not BUBBLEWRAP, reason="bubblewrap does not work here")
