@@ -86,7 +86,7 @@ def _run_in_child(job: JobHeader, inputs: np.ndarray, folder: Path, jobs: int, a
     log, printed = os.pipe()
     asked, asks = os.pipe()
     goes, go = os.pipe()
-    board = Board(job["board"])
+    board = Board(job["board"]) if job["rounds"] else None  # a job without questions shares no memory
     child = os.fork()
     if child == 0:
         code = 1
@@ -103,11 +103,11 @@ def _run_in_child(job: JobHeader, inputs: np.ndarray, folder: Path, jobs: int, a
                 cold.become(job, files, inputs, told, own)
 
             def ask(turn: bytes, answer: bytes = b"") -> bytes:
-                if turn == ANSWER:
+                if board is not None and turn == ANSWER:
                     board.write(answer)
                 write_all(asks, turn)
                 read_exactly(goes, len(GO))
-                if turn != ANSWER:
+                if board is None or turn != ANSWER:
                     return b""
                 with board.content() as question:
                     return bytes(question)
@@ -124,7 +124,8 @@ def _run_in_child(job: JobHeader, inputs: np.ndarray, folder: Path, jobs: int, a
     relay.run(_Turns(asked, go, jobs, answers, job, board))
     status = _end(child, own)
     relay.drain()
-    board.close()
+    if board is not None:
+        board.close()
     if not relay.started:  # nobody knows how much of the job was read: the parent has to start anew
         write_all(2, relay.log)
         raise SystemExit(70)
@@ -206,7 +207,7 @@ class _Relay:
 class _Turns:
     """Asks the grader for what a child asks for, turns and questions, and tells the child when it has them."""
 
-    def __init__(self, asked: int, go: int, jobs: int, answers: int, job: JobHeader, board: Board):
+    def __init__(self, asked: int, go: int, jobs: int, answers: int, job: JobHeader, board: Board | None):
         self._asked, self._go, self._jobs, self._answers, self._board = asked, go, jobs, answers, board
         self._turns, self._questions = ASKS * len(job["slots"]), job["rounds"]
         self.too_many = False
@@ -227,7 +228,7 @@ class _Turns:
             self._turns -= 1
         self.too_many = min(self._turns, self._questions) < 0
         if not self.too_many:
-            self._pass_question() if turn == ANSWER else self._pass_turn(turn)
+            self._pass_question(self._board) if self._board is not None and turn == ANSWER else self._pass_turn(turn)
             with contextlib.suppress(BrokenPipeError):  # it died in the meantime
                 write_all(self._go, GO)
         return time.monotonic() - start
@@ -236,10 +237,10 @@ class _Turns:
         write_frame(self._answers, {"turn": turn == TIME})
         read_exactly(self._jobs, len(GO))
 
-    def _pass_question(self) -> None:
-        with self._board.content() as answer:
+    def _pass_question(self, board: Board) -> None:
+        with board.content() as answer:
             write_frame(self._answers, {"answer": len(answer)}, answer)
-        self._board.receive(self._jobs, next_header(self._jobs)["question"])
+        board.receive(self._jobs, next_header(self._jobs)["question"])
 
     def close(self) -> None:
         for descriptor in (*self.open(), self._go):

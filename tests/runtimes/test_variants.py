@@ -60,7 +60,7 @@ def test_providers_are_tried_in_order(onnx):
 
 def test_without_the_package_the_interpreter_for_microcontrollers_is_not_here(tflite, monkeypatch):
     monkeypatch.setitem(sys.modules, "tflite_micro", None)
-    with pytest.raises(NotHere, match=r"not installed .*projectkit\[micro\]"):
+    with pytest.raises(NotHere, match=r"not installed .*projectkit-labs\[micro\]"):
         open_litert_micro(tflite)
 
 
