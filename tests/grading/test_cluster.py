@@ -158,7 +158,6 @@ def test_no_cluster_is_said_in_a_sentence(monkeypatch):
             Cluster(address)
 
 
-@pytest.mark.proof
 @pytest.mark.skipif(not shutil.which("openssl"), reason="certificates are made with openssl, which is not installed")
 def test_a_cluster_with_certificates(course, tmp_path, monkeypatch):
     """tls://, with the certificates that Dask's own configuration names; without them nobody gets in."""

@@ -1,6 +1,6 @@
-"""Runs every attack in one session of a real warm worker, and looks after each at what it did to the world around.
+"""Runs attacks in one session of a real warm worker, and looks after each at what it did to the world around.
 
-    python siege.py LAYERS [ATTACK …]    landlock,seccomp | landlock | seccomp | none | all the kernel has
+    python siege.py LAYERS [ATTACK …]        LAYERS: landlock | seccomp | none | all; ATTACK: every one when none is named
 
 prints JSON: the kind of sandbox, and for each attack what came of it. Which sandbox there is depends on PATH: without bwrap
 and unshare in it, there is none.
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -87,9 +87,8 @@ def kinds() -> list[str]:
     return [name for name in attacks() if not name.startswith("prepare_")]
 
 
-def besiege(layers: tuple[str, ...] | None, names: Collection[str] = ()) -> dict:
-    """The attacks `names`, or all, one after the other, on the same worker. `layers` of the kernel are left on; None: all that it
-    has."""
+def besiege(layers: tuple[str, ...] | None, names: Iterable[str]) -> dict:
+    """The attacks, one after the other, on the same worker. `layers` of the kernel are left on; None: all that it has."""
     with ExitStack() as stack:
         world = stack.enter_context(World())
         workers = stack.enter_context(Workers(1))
@@ -99,7 +98,7 @@ def besiege(layers: tuple[str, ...] | None, names: Collection[str] = ()) -> dict
         sibling = stack.enter_context(Workers(1))
         sibling.run(world.honest_job(), world.inputs)  # starts it
         world.aim["sibling"] = sibling._all[0]._process.popen.pid
-        outcomes = {name: asdict(_attack(name, world, workers, sibling)) for name in names or attacks()}
+        outcomes = {name: asdict(_attack(name, world, workers, sibling)) for name in names}
     return {"kind": sandbox.protections().kind, "outcomes": outcomes}
 
 
@@ -292,9 +291,9 @@ def _heard(listener: socket.socket) -> bool:
         return False
 
 
-def run(bubblewrap: bool, layers: str, names: Collection[str] = ()) -> dict:
-    """A siege by the attacks `names`, or all, in a process of its own, with bubblewrap or without any sandbox, and the kernel's
-    `layers` (see above)."""
+def run(bubblewrap: bool, layers: str, names: Iterable[str] = ()) -> dict:
+    """A siege in a process of its own, with bubblewrap or with no sandbox at all, the kernel's `layers` (see above), and the
+    attacks of these names, all when there are none."""
     path = os.environ["PATH"] if bubblewrap else ""
     done = subprocess.run(
         [sys.executable, __file__, layers, *names],
@@ -310,4 +309,4 @@ def run(bubblewrap: bool, layers: str, names: Collection[str] = ()) -> dict:
 
 if __name__ == "__main__":
     names = {"all": None, "none": (LIMITS,), "landlock": (LANDLOCK, LIMITS), "seccomp": (SECCOMP, LIMITS)}
-    print(json.dumps(besiege(names[sys.argv[1]], sys.argv[2:])))
+    print(json.dumps(besiege(names[sys.argv[1]], sys.argv[2:] or attacks())))

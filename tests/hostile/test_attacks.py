@@ -1,7 +1,10 @@
 """Every attack of a runtime that was taken over, on the real warm worker, in both sandbox modes; after each, the next submission
-is graded as if nothing had been. siege.py runs them; the table in grading/SECURITY.md says which protection stops which."""
+is graded as if nothing had been. siege.py runs them; the table in grading/SECURITY.md says which protection stops which.
+
+A siege with all attacks takes a minute, so that `make test` runs a few of each family, and `make proofs` all."""
 
 import contextlib
+import itertools
 import os
 import platform
 import sys
@@ -29,42 +32,33 @@ KNOWN = {
     "fallback": {"read_public_images_with_labels", "claim_a_latency", "start_many_threads", "write_many_files"},
 }
 ALWAYS = {"read_public_images_with_labels", "claim_a_latency"}
-
-
-# Some of each family that are over at once, for `make test`; in `make proofs` all of them are tried, in both modes.
-SOME = (
-    *(
-        "kill_the_warm_process",
-        "read_memory_of_the_warm_process",
-        "find_memory_that_is_shared",
-        "leave_a_child",
-        "start_a_program",
-    ),
-    *("read_the_labels", "read_the_salt", "read_a_rubric", "read_reference_solutions", "write_beside_its_folder"),
-    *("overwrite_a_result", "connect_to_the_loopback", "prepare_a_model_with_a_mark", "find_an_earlier_model_in_memory"),
-    *("make_a_user_namespace", "mount_a_file_system", "read_the_keyring", "weaken_its_landlock", "call_by_the_numbers_of_x32"),
-    *("take_all_memory", "start_many_processes", "write_a_large_file", "crash"),
-    *("forge_the_end_of_its_job", "answer_for_the_next_submission", "give_a_pickle_as_outputs", "claim_an_accuracy"),
+REAL = ("start_a_program", "write_beside_its_folder", "kill_the_warm_process")  # which only Landlock and seccomp stop
+FAMILY = {name: family for name, (family, _) in siege.attacks().items()}
+FEW = (
+    {name for _, names in itertools.groupby(FAMILY, FAMILY.get) for name in list(names)[:3]}
+    | ALWAYS
+    | set(REAL)
+    | {"find_memory_that_is_shared"}
 )
+SIEGES = {"few": [name for name in FAMILY if name in FEW], "all": list(FAMILY)}
+CASES = [
+    pytest.param((mode, extent), name, marks=[pytest.mark.proof] if extent == "all" else [], id=f"{mode}-{extent}-{name}")
+    for extent, names in SIEGES.items()
+    for mode in KNOWN
+    for name in names
+]
 
 
-@pytest.fixture(scope="module", params=KNOWN)
+@pytest.fixture(scope="module")
 def mode(request):
-    """The name of the mode and what came of all attacks in it, run once."""
-    if request.param == "bubblewrap" and not BUBBLEWRAP:
+    """The name of the mode and what came of the attacks in it, run once."""
+    name, extent = request.param
+    if name == "bubblewrap" and not BUBBLEWRAP:
         pytest.skip("bubblewrap does not work here")
-    return request.param, siege.run(request.param == "bubblewrap", "all")
+    return name, siege.run(name == "bubblewrap", "all", SIEGES[extent])
 
 
-def test_attacks_of_every_family_gain_nothing():
-    outcomes = siege.run(BUBBLEWRAP, "all", SOME)["outcomes"]
-    assert {siege.attacks()[name][0] for name in SOME} == set(siege.FAMILIES) and set(outcomes) == set(SOME)
-    stopped = set(SOME) - _without_the_kernel("bubblewrap" if BUBBLEWRAP else "fallback")
-    assert stopped and not {name: outcomes[name] for name in stopped if outcomes[name]["gained"]}
-
-
-@pytest.mark.proof
-@pytest.mark.parametrize("name", siege.attacks())
+@pytest.mark.parametrize(("mode", "name"), CASES, indirect=["mode"])
 def test_the_attack_gains_nothing_and_the_next_submission_is_graded(mode, name):
     gained = mode[1]["outcomes"][name]["gained"]
     if name in ALWAYS:
@@ -73,9 +67,17 @@ def test_the_attack_gains_nothing_and_the_next_submission_is_graded(mode, name):
         assert not gained, mode[1]["outcomes"][name]
 
 
-@pytest.mark.proof
+@pytest.mark.parametrize("mode", [(mode, "few") for mode in KNOWN], indirect=True, ids=KNOWN)
 def test_the_mode_is_the_one_that_was_asked_for(mode):
     assert mode[1]["kind"] == {"bubblewrap": sandbox.BUBBLEWRAP, "fallback": sandbox.NONE}[mode[0]]
+
+
+@pytest.mark.skipif(not BUBBLEWRAP, reason="bubblewrap does not work here")
+def test_a_few_attacks_are_real():
+    """They succeed where nothing stops them, and the next submission is graded."""
+    outcomes = siege.run(True, "none", REAL)["outcomes"]
+    assert set(outcomes) == set(REAL) and all(outcome["gained"] for outcome in outcomes.values())
+    assert not [name for name, outcome in outcomes.items() if "next submission" in outcome["gained"]]
 
 
 @pytest.mark.proof
@@ -84,7 +86,7 @@ def test_the_attacks_are_real():
     """In bubblewrap with Landlock and seccomp off, what only these stop does succeed, and the worker lives through it."""
     outcomes = siege.run(True, "none")["outcomes"]
     gained = {name for name, outcome in outcomes.items() if outcome["gained"]}
-    assert {"start_a_program", "write_beside_its_folder", "kill_the_warm_process"} <= gained
+    assert set(REAL) <= gained
     rows = table.rows(table.DOCUMENT.read_text("utf-8"))
     alone = {name for name, row in rows.items() if not row["stopped_by"] & {"bubblewrap", table.WORKER}}
     # On other machines a few fail for other reasons: no second core, no user namespaces within one.
