@@ -1,5 +1,6 @@
 """The notebooks: made from their sources, with holes that say what to do."""
 
+import os
 import re
 import subprocess
 import sys
@@ -91,6 +92,8 @@ def test_the_first_hole_stops_a_student_with_a_sentence(tmp_path):
     code = "\n".join(line for line in lines if not line.startswith("%"))
     script = tmp_path / "student.py"
     script.write_text("import matplotlib; matplotlib.use('Agg')\n" + code)
-    result = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path)
+    result = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PROJECTKIT_SCALE": "smoke"}
+    )
     assert result.returncode == 1
     assert result.stderr.strip().splitlines()[-1].startswith("NotImplementedError: Exercise 1: ")

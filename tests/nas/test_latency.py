@@ -45,7 +45,7 @@ def test_without_a_reference_there_is_nothing_to_measure_against(images, tmp_pat
         latency_ratio(REFERENCE, Artifact.of(tmp_path / "absent.tflite"), images, 10)
 
 
-@pytest.mark.parametrize("strategy", ["nsga2", "tpe"])
+@pytest.mark.parametrize("strategy", ["nsga2", pytest.param("tpe", marks=pytest.mark.proof)])
 def test_accuracy_and_latency_and_cost_at_once(strategy, digits, tmp_path):
     objectives = ("accuracy", "latency", "macs")
     settings = SearchSettings("both", SPACE, recipe=Recipe(epochs=1), objectives=objectives, strategy=strategy, trials=2)

@@ -121,7 +121,7 @@ def journal():
         yield str(Path(folder) / "study.journal")
 
 
-@pytest.mark.parametrize("storage", [journal, postgresql])
+@pytest.mark.parametrize("storage", [journal, pytest.param(postgresql, marks=pytest.mark.proof)])
 def test_four_workers_of_which_one_is_killed(storage, tmp_path):
     log = tmp_path / "log"
     with storage() as place:

@@ -13,6 +13,7 @@ from projectkit.prune.masks import evaluator
 from projectkit.prune.taylor import taylor
 from projectkit.types import Split
 
+LONG = {"resnet8", "dsconv"}  # "resnet" and "convnet" have no other wiring; a depthwise convolution has a test of its own
 BUILDS = {  # options, and layers of each kind
     "mlp": ({"widths": (20, 12)}, ("dense", "dense_1")),
     "convnet": ({"widths": (6, 8, 10)}, ("conv2d", "conv2d_2")),
@@ -22,7 +23,7 @@ BUILDS = {  # options, and layers of each kind
 }
 
 
-@pytest.fixture(scope="module", params=BUILDS)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=[pytest.mark.proof] if name in LONG else []) for name in BUILDS])
 def network(request, digits):
     """Every architecture with batch normalization that does something."""
     options, names = BUILDS[request.param]
