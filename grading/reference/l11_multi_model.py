@@ -11,8 +11,8 @@ RECIPES = {
     "quick": Recipe(epochs=20, batch_size=32, learning_rate=5e-3),
     "full": Recipe(epochs=4, batch_size=64, learning_rate=5e-3),
 }
-# At full scale the keyword network is small enough for 16-bit weights, and as fast on fast processors as on slow ones: what an int8
-# call costs besides the network, to quantize its input, does not shrink with it.
+# 16-bit weights are small enough at full scale, and the network is then as fast on fast processors as on slow ones: what an int8
+# call costs besides the network, to quantize its input, does not shrink with the network.
 KEYWORD = {"quick": "int8", "full": "float16"}
 
 
