@@ -26,7 +26,7 @@ WORK = f"work/{LAB}"
 DATASET, WIDTHS, EPOCHS, SIZE, SIMULATED, BLOCKS, LENGTH, SEEDS = {
     "quick": ("digits", (48, 96, 192), 10, 192, 4.0, 4, 1.5, 10),
     "full": ("mnist", (32, 64, 128), 3, 192, 4.0, 8, 3.0, 10),
-    "smoke": ("digits", (24, 48, 96), 1, 96, 1.0, 2, 0.3, 2),  # for the tests of this notebook
+    "smoke": ("digits", (32, 64, 128), 1, 96, 1.0, 2, 0.3, 2),  # for the tests of this notebook
 }[scale.current()]
 
 dataset = data.load(DATASET)
