@@ -77,6 +77,7 @@ METRICS = {
     "latency_p50": Metric("s", "Latency, median", "Latency p50"),
     "latency_p90": Metric("s", "Latency, 90th percentile", "Latency p90", ratio=False),
     "latency_ratio": Metric("", "Latency, relative to the baseline", "Latency ratio", ratio=False),
+    "io_time": Metric("s", "Time to convert input and output", "Input and output", column=False),
     "peak_memory": Metric("B", "Peak memory of the runtime", "Memory"),
     "peak_activations": Metric("B", "Peak memory of the activations", "Activations", column=False),
     "arena": Metric("B", "Arena on a microcontroller", "Arena (micro)", column=False),

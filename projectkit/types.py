@@ -115,7 +115,16 @@ class Session(Protocol):
     outputs: tuple[Tensor, ...]
 
     def run(self, x: np.ndarray) -> np.ndarray:
-        """x: (n, ...) float32 → the first output, (n, ...) float32."""
+        """x: (n, ...) float32 → the first output, (n, ...) float32. Sets, invokes and gets, chunk by chunk."""
+
+    def set_input(self, x: np.ndarray) -> None:
+        """Converts x (n, ...) float32 to what the file stores, and places it where the runtime reads it."""
+
+    def invoke(self) -> None:
+        """Computes the answers to the inputs that are set: what latency is measured of."""
+
+    def get_output(self) -> np.ndarray:
+        """The answers that the last `invoke` computed, (n, ...) float32."""
 
     def close(self) -> None:
         """Frees the runtime; the session cannot run afterwards."""

@@ -30,17 +30,16 @@ from projectkit.measure import (
     Symmetric,
     check_shapes,
     compressed_size,
-    interleave,
     latency_from,
     metrics_of,
     ratio_from,
+    time_openings,
     weights_digest,
 )
 from projectkit.measure.arena_child import measure_arena
 from projectkit.measure.memory_child import measure as measure_memory
-from projectkit.measure.quantiles import quantile_interval
-from projectkit.measure.timing import ROUNDS_MOST
-from projectkit.types import Artifact, Measurement, Session
+from projectkit.measure.timing import Opening
+from projectkit.types import Artifact, Measurement
 
 READING = {
     Graph: "reading the graph",
@@ -49,11 +48,12 @@ READING = {
     Symmetric: "reading the quantization",
 }
 SHAPED = (Graph, Lifetimes)  # what depends on the shapes that a file claims, which are checked first
-TIMES = ("latency_p50", "latency_p90")
+TIMES = ("latency_p50", "latency_p90", "io_time")
 TOO_MUCH_MEMORY = "needed more memory than is allowed"
 OUTPUT_BYTES = 64 * 1024**2
 
 MODULES = (
+    "scipy.special",
     "ai_edge_litert.interpreter",
     "ai_edge_litert.schema_py_generated",
     "onnxruntime",
@@ -79,8 +79,6 @@ def preload() -> None:
             importlib.import_module(module)
     with contextlib.suppress(ImportError):
         _run_a_first_model()
-    for q in (0.5, 0.9):  # of most timings, computed once for all children
-        quantile_interval(np.arange(ROUNDS_MOST), q)
 
 
 def _run_a_first_model() -> None:
@@ -173,7 +171,7 @@ class _Slot:
                 self.record["weights"] = weights_digest(self.artifact)
             for kind, step in READING.items():
                 self._optional(metrics_of(kind), step, functools.partial(self._counted, kind))
-            self._optional(TIMES, "timing", functools.partial(self._times, session))
+        self._optional(TIMES, "timing", self._times)
         self._optional(("energy",), "measuring energy", self._energy)
         self._optional(("compressed_size",), "compressing the file", self._compressed)
         self._optional(("arena",), "measuring the arena", self._arena)
@@ -209,25 +207,25 @@ class _Slot:
             self.record["missing"] |= {metric: reason for metric in needed}
         self._send()
 
-    def _times(self, session: Session) -> tuple[Measurement, ...]:
+    def _times(self) -> tuple[Measurement, ...]:
         """Latency alone, or in turn with the baseline, whose ratio is what relative checks use."""
         if self.baseline is None:
-            return latency_from(self._timed([session])[:, 0])
-        with closing(runtimes.open(Artifact.of(self.baseline), threads=1)) as baseline:
-            samples = self._timed([session, baseline])
-        self.record["ratios"]["latency_p50"] = _numbers(ratio_from(samples))
-        return latency_from(samples[:, 0])
+            return latency_from(self._timed([self.artifact]))
+        openings = self._timed([self.artifact, Artifact.of(self.baseline)])
+        self.record["ratios"]["latency_p50"] = _numbers(ratio_from(openings))
+        return latency_from(openings)
 
-    def _timed(self, sessions: list[Session]) -> np.ndarray:
-        """Seconds, (rounds, sessions), and how much of the time this process was off its core."""
+    def _timed(self, files: list[Artifact]) -> list[Opening]:
+        """The openings, and how much of the time this process was off its core."""
         with self._alone():
             wall, busy = time.perf_counter(), time.process_time()
-            samples = interleave(sessions, self.inputs, budget=self.job["limits"]["budget"])
+            opened = [functools.partial(runtimes.open, file, threads=1) for file in files]
+            [openings] = time_openings([opened], self.inputs, budget=self.job["limits"]["budget"])
             wall, busy = time.perf_counter() - wall, time.process_time() - busy
         self.record["timing"] = wall
         # One thread that had its core for itself was busy all the time.
         self.record["off_core"] = max(0.0, 1 - busy / wall)
-        return samples
+        return openings
 
     def _energy(self) -> tuple[Measurement, ...]:
         with self._alone():

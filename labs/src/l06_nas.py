@@ -10,7 +10,6 @@
 # %xmode Minimal
 import time
 import warnings
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from optuna.visualization import matplotlib as pictures
 from scipy.stats import kendalltau
 from scipy.stats import t as students_t
 
-from projectkit import data, export, measure, nas, runtimes, scale, submit, train
+from projectkit import data, export, measure, nas, scale, submit, train
 from projectkit.nas import supernet, table
 from projectkit.nas.genes import mutate, uniform
 from projectkit.types import Recipe
@@ -508,7 +507,7 @@ CHOICES = {  # larger images need to be made smaller before the mean
 SPACE = nas.Space(**CHOICES[DATASET], filters=(8, 16, 32), kernel=(3, 5), depthwise=(False, True), activation=("relu",))
 RECIPE = Recipe(epochs=EPOCHS, batch_size=32, learning_rate=0.01)
 MY_SEED = sum(ME.encode())
-fixed = runtimes.open(nas.write_reference(Path(WORK) / "reference.tflite", dataset.val.x, len(dataset.classes)))
+fixed = nas.write_reference(Path(WORK) / "reference.tflite", dataset.val.x, len(dataset.classes))
 
 
 def evaluate(architecture, trial):
@@ -520,8 +519,7 @@ def evaluate(architecture, trial):
     model = nas.build(architecture, dataset.shape, len(dataset.classes))
     history = train.fit(model, dataset, RECIPE, progress=False)
     file = export.write(model, f"{WORK}/{architecture.digest}.tflite", compare=dataset.val.x[:100])
-    with closing(runtimes.open(file.artifact)) as session:
-        latency = measure.compare_latency(session, fixed, dataset.val.x[:100], budget=0.1)
+    latency = measure.compare_latency(file.artifact, fixed, dataset.val.x[:100], budget=0.1)
     print(
         f"trial {trial.number:2}: {history.val_accuracy[-1]:.1%}, latency × {latency.value:.2f}, {trial.user_attrs['macs']:7,} MACs  {architecture}"
     )

@@ -10,7 +10,6 @@
 # %xmode Minimal
 import functools
 import itertools
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import optuna
 from checks import l07 as check
 from matplotlib import pyplot as plt
 
-from projectkit import data, distill, export, measure, models, nas, runtimes, scale, submit, train
+from projectkit import data, distill, export, measure, models, nas, scale, submit, train
 from projectkit.models.cost import macs
 from projectkit.nas import table
 from projectkit.types import Recipe
@@ -148,7 +147,7 @@ CHOICES = {  # larger images need to be made smaller before the mean
 }
 SPACE = nas.Space(**CHOICES[scale.current()], filters=(4, 16), depthwise=(False,), activation=("relu",), skip=(False,))
 every = list(SPACE.architectures())
-fixed = runtimes.open(nas.write_reference(Path(WORK) / "reference.tflite", dataset.val.x, classes))
+fixed = nas.write_reference(Path(WORK) / "reference.tflite", dataset.val.x, classes)
 known = {}  # (digest, seed) → what the training found, so that nothing is trained twice
 
 
@@ -167,8 +166,7 @@ def evaluate(architecture, trial):
     model = fresh(architecture, MY_SEED)
     model.set_weights(found["weights"])
     file = export.write(model, f"{WORK}/{architecture.digest}.tflite", compare=dataset.val.x[:100])
-    with closing(runtimes.open(file.artifact)) as session:
-        latency = measure.compare_latency(session, fixed, dataset.val.x[:100], budget=0.1)
+    latency = measure.compare_latency(file.artifact, fixed, dataset.val.x[:100], budget=0.1)
     print(f"trial {trial.number}: {found['curve'][-1]:.1%}, latency × {latency.value:.2f}  {architecture}")
     return found["curve"][-1], latency.value
 

@@ -10,7 +10,6 @@
 # %%
 # %xmode Minimal
 import time
-from contextlib import closing
 from functools import partial
 
 import numpy as np
@@ -67,8 +66,7 @@ def median_seconds(call, rounds=15):
 
 def latency_ratio(artifact, baseline, x):
     """(ratio of the median latencies, and its interval as a text), both files timed in turn."""
-    with closing(runtimes.open(artifact)) as one, closing(runtimes.open(baseline)) as other:
-        found = measure.compare_latency(one, other, x, budget=0.5)
+    found = measure.compare_latency(artifact, baseline, x, budget=0.5)
     return found.value, f"{found.value:.2f} [{found.low:.2f}–{found.high:.2f}]"
 
 

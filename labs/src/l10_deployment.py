@@ -11,8 +11,9 @@
 # %xmode Minimal
 import itertools
 import re
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -80,16 +81,19 @@ check.ratios(ratios)
 # %%
 def timed(cases, budget=0.2):
     """name -> (ratio to the first, its interval), of {name: (artifact, threads, variant)}; what cannot run here is printed with the reason."""
-    with ExitStack() as stack:
-        sessions = {}
-        for name, (artifact, threads, variant) in cases.items():
-            try:
-                sessions[name] = stack.enter_context(closing(runtimes.open(artifact, threads=threads, variant=variant)))
-            except ProjectkitError as reason:
-                print(f"{name}: missing: {str(reason).removeprefix(f'{artifact.path}: ')}")
-        samples = measure.interleave(list(sessions.values()), validation.x, budget=budget)
-    intervals = [measure.ratio_from(samples[:, [column, 0]]) for column in range(len(sessions))]
-    return {name: (ratio, own.low, own.high) for name, ratio, own in zip(sessions, ratios(samples), intervals)}
+    opened = {}
+    for name, (artifact, threads, variant) in cases.items():
+        opened[name] = partial(runtimes.open, artifact, threads=threads, variant=variant)
+        try:
+            opened[name]().close()
+        except ProjectkitError as reason:
+            print(f"{name}: missing: {str(reason).removeprefix(f'{artifact.path}: ')}")
+            del opened[name]
+    first = next(iter(opened.values()))
+    # Each case is timed in turn with the first, and both are opened anew several times; `ratios` compares the calls of one opening.
+    groups = measure.time_openings([[first, case] for case in opened.values()], validation.x, budget=budget)
+    found = [measure.over_openings("latency_ratio", [ratios(one.calls)[1] for one in openings]) for openings in groups]
+    return {name: (ratio.value, ratio.low, ratio.high) for name, ratio in zip(opened, found)}
 
 
 files = {"LiteRT float32": float32, "LiteRT int8": int8, "ONNX float32": onnx_float32, "ONNX int8": onnx_int8}

@@ -7,12 +7,13 @@ not an opened session, because memory can only be seen by a process that has not
 from projectkit.measure.arena import arena, read_arena
 from projectkit.measure.compression import compressed_size
 from projectkit.measure.counting import read_graph
-from projectkit.measure.energy_meter import energy
+from projectkit.measure.energy_meter import compare_energy, energy
 from projectkit.measure.energy_readers import readers
 from projectkit.measure.formatting import format_interval, format_value
 from projectkit.measure.fusions import fusions
 from projectkit.measure.graph import Graph, Layer
 from projectkit.measure.html_page import page
+from projectkit.measure.intervals import student_interval
 from projectkit.measure.lifetimes import Buffer, Lifetimes, live_bytes, plan, read_lifetimes
 from projectkit.measure.litert_shapes import check_shapes
 from projectkit.measure.machine import device
@@ -26,7 +27,16 @@ from projectkit.measure.quality import accuracy
 from projectkit.measure.quantiles import quantile_interval
 from projectkit.measure.symmetric import Symmetric, read_symmetric
 from projectkit.measure.terminal_table import table
-from projectkit.measure.timing import compare_latency, interleave, latency, latency_from, ratio_from
+from projectkit.measure.timing import (
+    Opening,
+    compare_latency,
+    interleave,
+    latency,
+    latency_from,
+    over_openings,
+    ratio_from,
+    time_openings,
+)
 from projectkit.measure.weights import weights_digest
 
 __all__ = [
@@ -36,6 +46,7 @@ __all__ = [
     "Graph",
     "Layer",
     "Lifetimes",
+    "Opening",
     "Operator",
     "OperatorTime",
     "Patterns",
@@ -45,6 +56,7 @@ __all__ = [
     "arena",
     "check_shapes",
     "compare",
+    "compare_energy",
     "compare_latency",
     "compressed_size",
     "device",
@@ -58,6 +70,7 @@ __all__ = [
     "live_bytes",
     "metrics_of",
     "operator_times",
+    "over_openings",
     "page",
     "pareto",
     "peak_memory",
@@ -72,6 +85,8 @@ __all__ = [
     "read_patterns",
     "read_symmetric",
     "readers",
+    "student_interval",
     "table",
+    "time_openings",
     "weights_digest",
 ]

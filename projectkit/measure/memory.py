@@ -5,12 +5,12 @@ import json
 import signal
 import subprocess
 import sys
-from statistics import median
 from typing import TypedDict
 
 import numpy as np
 
 from projectkit.errors import ArtifactError, NotHere
+from projectkit.measure.intervals import student_interval
 from projectkit.types import Artifact, Measurement
 
 CHILDREN = 3
@@ -27,18 +27,19 @@ class Answer(TypedDict, total=False):
 
 
 def peak_memory(artifact: Artifact, x: np.ndarray, *, threads: int = 1, budget: float = 1.0) -> tuple[Measurement]:
-    """(peak_memory,) in bytes of resident memory: median, least and most of three child processes.
+    """(peak_memory,) in bytes of resident memory: mean over three child processes, with its 95 % interval over them.
 
     A child loads NumPy and the runtime, notes its resident memory, opens the file, runs the first example of x (n, ...) and
     reports the peak minus that note. Where the system cannot reset its peak mark (anything but Linux), and the model stays
-    below what loading the runtime took, the interval runs from the resident memory after the run to the old mark.
+    below what loading the runtime took, the interval begins with that of the resident memory after the run and ends with that of
+    the old mark.
     `budget` is not used: a peak takes one run. Raises NotHere where no child process can be started or its memory be read,
     ArtifactError when the model cannot be opened or run.
     """
     answers = [_child(artifact, np.ascontiguousarray(x[:1], dtype=np.float32), threads) for _ in range(CHILDREN)]
-    values = [least for least, _ in answers]
-    highest = max(most for _, most in answers)
-    return (Measurement("peak_memory", median(values), min(values), highest, CHILDREN),)
+    value, low, _ = student_interval([least for least, _ in answers])
+    _, _, high = student_interval([most for _, most in answers])
+    return (Measurement("peak_memory", value, max(0.0, low), max(high, value), CHILDREN),)
 
 
 def _child(artifact: Artifact, example: np.ndarray, threads: int) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """Everything there is to measure of a model file, in one call."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ from projectkit.errors import ArtifactError, NotHere
 from projectkit.measure.arena import arena
 from projectkit.measure.compression import compressed_size
 from projectkit.measure.counting import read_graph
-from projectkit.measure.energy_meter import energy
+from projectkit.measure.energy_meter import compare_energy, energy
 from projectkit.measure.graph import Graph
 from projectkit.measure.lifetimes import Lifetimes, read_lifetimes
 from projectkit.measure.machine import device
@@ -18,7 +19,7 @@ from projectkit.measure.memory import peak_memory
 from projectkit.measure.patterns import Patterns, read_patterns
 from projectkit.measure.quality import accuracy
 from projectkit.measure.symmetric import Symmetric, read_symmetric
-from projectkit.measure.timing import interleave, latency, latency_from, ratio_from
+from projectkit.measure.timing import latency, latency_from, ratio_from, time_openings
 from projectkit.metrics import PROFILE_METRICS
 from projectkit.runtimes import open as open_model
 from projectkit.types import Artifact, Measurement, Profile, Split
@@ -37,6 +38,7 @@ class Meter(Protocol):
 
 
 METERS: Mapping[str, Meter] = {"latency": latency, "peak_memory": peak_memory, "arena": arena, "energy": energy}
+IN_TURN = ("latency", "energy")
 # What is read from a file: the metrics of the file are attributes of these.
 READERS: Mapping[type, Callable[[Artifact], object]] = {
     Graph: read_graph,
@@ -70,28 +72,32 @@ def compare(
     budget: float = 1.0,
     baseline: Artifact | None = None,
 ) -> list[Profile]:
-    """Profiles of several artifacts whose latencies are comparable: all are timed in one loop, one call each a round.
+    """Profiles of several artifacts whose latencies are comparable: all are opened and timed in turn, several times.
 
-    `data` may be inputs without labels, (n, ...): the accuracy is missing then. `budget`: seconds of timing per artifact. Raises
-    what `profile` raises.
+    `data` may be inputs without labels, (n, ...): the accuracy is missing then. `budget`: seconds of timing per artifact.
+    `baseline`: each artifact is timed alternately with it alone, without the company of the others. Raises what `profile` raises.
     """
     x, labels = (data.x, data.y) if isinstance(data, Split) else (data, None)
-    timed = [*artifacts, baseline] if baseline else list(artifacts)
-    with ExitStack() as stack:
-        sessions = [stack.enter_context(closing(open_model(artifact, threads=threads))) for artifact in timed]
-        qualities = [[] if labels is None else [accuracy(session.run(x), labels)] for session in sessions[: len(artifacts)]]
-        samples = interleave(sessions, x, budget=budget) if artifacts else np.empty((0, 0))
+    groups = [[partial(open_model, one, threads=threads) for one in (artifact, baseline) if one] for artifact in artifacts]
+    qualities = [[] if labels is None else [_accuracy(artifact, x, labels, threads)] for artifact in artifacts]
+    energies, no_energy = _energies(artifacts, x, threads, budget)
+    timed = time_openings(groups, x, budget=budget) if groups else []
     profiles = []
-    for index, artifact in enumerate(artifacts):
-        measured = [*qualities[index], *latency_from(samples[:, index])]
+    for artifact, quality, openings, joules in zip(artifacts, qualities, timed, energies, strict=True):
+        measured = [*quality, *latency_from(openings), *joules]
         if baseline:
-            measured.append(ratio_from(samples[:, [index, -1]]))
+            measured.append(ratio_from(openings))
         counted, uncounted = counts(artifact)
         metered, missing = _metered(artifact, x, threads, budget)
         missing |= {"accuracy": "no labels were given, only inputs"} if labels is None else {}
         values = {value.metric: value for value in (*measured, *counted, *metered)}
-        profiles.append(Profile(artifact, device(), values, uncounted | missing))
+        profiles.append(Profile(artifact, device(), values, uncounted | missing | no_energy))
     return profiles
+
+
+def _accuracy(artifact: Artifact, x: np.ndarray, labels: np.ndarray, threads: int) -> Measurement:
+    with closing(open_model(artifact, threads=threads)) as session:
+        return accuracy(session.run(x), labels)
 
 
 def counts(artifact: Artifact) -> tuple[list[Measurement], dict[str, str]]:
@@ -113,12 +119,22 @@ def counts(artifact: Artifact) -> tuple[list[Measurement], dict[str, str]]:
     return [Measurement.exact(metric, number) for metric, number in numbers.items()], missing
 
 
+def _energies(
+    artifacts: Sequence[Artifact], x: np.ndarray, threads: int, budget: float
+) -> tuple[list[list[Measurement]], dict[str, str]]:
+    """(the energy of each file, all of them in turn; why it is missing)"""
+    try:
+        return [[found] for found in compare_energy(artifacts, x, threads=threads, budget=budget)], {}
+    except NotHere as reason:
+        return [[] for _ in artifacts], {"energy": str(reason)}
+
+
 def _metered(artifact: Artifact, x: np.ndarray, threads: int, budget: float) -> tuple[list[Measurement], dict[str, str]]:
-    """(values, missing) of every meter but latency, which `compare` takes from its own interleaved samples."""
+    """(values, missing) of every meter but those of IN_TURN, for which `compare` has the files take turns."""
     values: list[Measurement] = []
     missing: dict[str, str] = {}
     for name, meter in METERS.items():
-        if name == "latency":
+        if name in IN_TURN:
             continue
         try:
             values += meter(artifact, x, threads=threads, budget=budget)

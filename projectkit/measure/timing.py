@@ -1,130 +1,203 @@
-"""Latency: batch 1, warmed up, on pinned threads, with intervals; several models are timed in turn, never one after another.
+"""Latency: the time a runtime takes to answer one example, warmed up, over several openings of the file.
 
-A machine's speed drifts (frequency, temperature, neighbours) by more than most models differ. Timing A and B alternately
-lets the drift fall on both, so that their ratio stands still while their milliseconds do not. What stays: where a session's
-buffers happen to lie in memory. Two sessions of the same small file differ by up to about 1 %, and no interval shows that.
+What is timed is `Session.invoke`: the input is converted and set before the clock starts, the output is read after it has
+stopped, and what these two take is a metric of its own, io_time.
+
+Three things change a time besides the model, and each is met:
+* A machine's speed drifts (frequency, temperature, neighbours) by more than most models differ. A model and its baseline are
+  timed alternately, so that the drift falls on both and their ratio stands still while their milliseconds do not.
+* Whoever ran before leaves its data in the caches and its threads asleep. Untimed calls come before each sample.
+* Where an opening happens to place its weights and buffers in memory changes its time, for as long as it is open. So the file is
+  opened anew several times, at places that differ, and the intervals are over openings, not over calls.
 """
 
 import gc
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from projectkit.errors import MeasureError
-from projectkit.measure.quantiles import quantile_interval
+from projectkit.measure.intervals import student_interval
 from projectkit.runtimes import open as open_model
 from projectkit.types import Artifact, Measurement, Session
 
-ROUNDS_LEAST, ROUNDS_MOST = 50, 1000  # 50 give the 90th percentile an interval; 1000 a median narrower than sessions differ
+OPENINGS, OPENINGS_LEAST = 8, 3  # an interval over fewer is too wide to be of use, or cannot be had
+ROUNDS_LEAST, ROUNDS_MOST = 8, 250  # of an opening
+UNTIMED = 2  # calls before a sample
 EXAMPLES = 64  # different inputs in turn: a single one would favour whatever its values favour
 RESOLUTION_SHARE = 0.01  # a sample lasts at least 100 ticks of the timer
-RESAMPLES = 1000
+OPENING_SHARE = 0.5  # of the budget, which openings may take before there are fewer
+DISPLACEMENT = 2**16  # bytes, at most, by which the place of an opening differs from that of the one before
 
 
-def latency(artifact: Artifact, x: np.ndarray, *, threads: int = 1, budget: float = 1.0) -> tuple[Measurement, Measurement]:
-    """(latency_p50, latency_p90) in seconds per inference of one example, measured for about `budget` seconds.
+@dataclass(frozen=True, slots=True, eq=False)
+class Opening:
+    """What was timed while the files were open once. calls: (rounds, files) seconds of `invoke` a call; io: (rounds, files)
+    seconds of `set_input` and `get_output` of one example."""
 
-    x: (n, ...) float32 inputs, taken in turn. The intervals are those of `quantile_interval`. What is timed is
-    `Session.run`: floats in, floats out, the quantization of input and output included.
+    calls: np.ndarray
+    io: np.ndarray
+
+
+Open = Callable[[], Session]
+
+
+def latency(
+    artifact: Artifact, x: np.ndarray, *, threads: int = 1, budget: float = 1.0
+) -> tuple[Measurement, Measurement, Measurement]:
+    """(latency_p50, latency_p90, io_time) in seconds per inference of one example, measured for about `budget` seconds.
+
+    x: (n, ...) float32 inputs, taken in turn. Values and intervals are those of `latency_from`.
     """
-    with closing(open_model(artifact, threads=threads)) as session:
-        return latency_from(interleave([session], x, budget=budget)[:, 0])
+    return latency_from(time_openings([[partial(open_model, artifact, threads=threads)]], x, budget=budget)[0])
 
 
-def compare_latency(session: Session, baseline: Session, x: np.ndarray, *, budget: float = 1.0, seed: int = 0) -> Measurement:
-    """latency_ratio: median latency of `session` / median latency of `baseline`, timed A B, B A, A B, …
+def compare_latency(
+    artifact: Artifact, baseline: Artifact, x: np.ndarray, *, threads: int = 1, budget: float = 1.0
+) -> Measurement:
+    """latency_ratio: latency of `artifact` / latency of `baseline`, timed A B, B A, A B, …
 
-    Below 1 the session is faster. `budget` seconds for each of the two; the interval is that of `ratio_from`.
+    Below 1 the artifact is faster. x: (n, ...) float32 inputs; `budget` seconds for each of the two; the interval is that of
+    `ratio_from`.
     """
-    return ratio_from(interleave([session, baseline], x, budget=budget), seed=seed)
+    pair = [partial(open_model, one, threads=threads) for one in (artifact, baseline)]
+    return ratio_from(time_openings([pair], x, budget=budget)[0])
+
+
+def time_openings(groups: Sequence[Sequence[Open]], x: np.ndarray, *, budget: float = 1.0) -> list[list[Opening]]:
+    """What was timed in several openings of each group of files, each given by a function that opens it.
+
+    Files of a group are open at the same time and timed alternately; the groups, each one file or a file and its baseline, take
+    turns, so that no group has another's company. x: (n, ...) inputs; every file of a round gets the same example. About `budget`
+    seconds a file, for OPENINGS openings; where opening takes so long that these would need more than that, fewer, but at least
+    OPENINGS_LEAST, and the intervals are wider. Raises MeasureError for no files, inputs or seconds, and what opening or running
+    a file raises.
+    """
+    files = sum(len(group) for group in groups)
+    if not files or not len(x) or not budget > 0:
+        raise MeasureError(f"latency: got {files} files, {len(x)} inputs, {budget} s; needs at least one of each.")
+    examples = [np.ascontiguousarray(x[index : index + 1]) for index in range(min(len(x), EXAMPLES))]
+    random, found = np.random.default_rng(), [list[Opening]() for _ in groups]
+    for turn in range(OPENINGS):
+        start = time.perf_counter()
+        inside = 0.0
+        for which in random.permutation(len(groups)).tolist():
+            opening, timed = _one_opening(groups[which], examples, budget / OPENINGS, random)
+            found[which].append(opening)
+            inside += timed
+        outside = time.perf_counter() - start - inside
+        if turn + 1 >= max(OPENINGS_LEAST, OPENING_SHARE * budget * files / outside):
+            break
+    return found
 
 
 def interleave(sessions: Sequence[Session], x: np.ndarray, *, budget: float = 1.0) -> np.ndarray:
-    """Seconds per inference, (rounds, sessions): every round times each session once.
+    """Seconds per inference, (rounds, sessions), of one opening: every round times each session once.
 
-    Rounds come in pairs, one in random order and one in the reverse (A B, B A): what a model leaves in the caches slows or
-    speeds the next one, so that each has to follow every other. x: (n, ...) inputs; all sessions of a round get the same
-    example. About `budget` seconds per session, but at least 50 and at most 1000 rounds. Where one call is too short for the
-    timer, a sample is the mean of several calls, so that the timer's resolution stays below 1 % of it.
+    x: (n, ...) inputs, of which a round takes one; about `budget` seconds per session. One opening says nothing of how much
+    openings differ: `time_openings` does.
     """
     if not len(sessions) or not len(x) or not budget > 0:
         raise MeasureError(f"latency: got {len(sessions)} sessions, {len(x)} inputs, {budget} s; needs at least one of each.")
     examples = [np.ascontiguousarray(x[index : index + 1]) for index in range(min(len(x), EXAMPLES))]
+    return _alternate(sessions, examples, budget, np.random.default_rng()).calls
+
+
+def latency_from(openings: Sequence[Opening], column: int = 0) -> tuple[Measurement, Measurement, Measurement]:
+    """(latency_p50, latency_p90, io_time) in seconds of the file `column`, with 95 % intervals as `over_openings` says: of each
+    opening the median and the 90th percentile of its calls, and the median of its conversions."""
+    calls, io = [one.calls[:, column] for one in openings], [one.io[:, column] for one in openings]
+    return (
+        over_openings("latency_p50", [np.median(samples) for samples in calls]),
+        over_openings("latency_p90", [np.quantile(samples, 0.9) for samples in calls]),
+        over_openings("io_time", [np.median(samples) for samples in io]),
+    )
+
+
+def ratio_from(openings: Sequence[Opening], column: int = 0, baseline: int = -1) -> Measurement:
+    """latency_ratio: latency of the file `column` / that of `baseline`, timed in turn, with its 95 % interval by `over_openings`.
+
+    The ratio of an opening is the quotient of the two medians of its calls.
+    """
+    medians = [np.median(one.calls, axis=0) for one in openings]
+    return over_openings("latency_ratio", [one[column] / one[baseline] for one in medians])
+
+
+def over_openings(metric: str, values: Sequence[float]) -> Measurement:
+    """The geometric mean of one positive value an opening, with its 95 % interval and n = openings.
+
+    The interval is `student_interval` of the logarithms: openings are independent draws, while calls within one are not. Raises
+    MeasureError for fewer than two values.
+    """
+    if len(values) < 2 or not min(values) > 0:
+        raise MeasureError(f"{metric}: got {len(values)} openings, expected two or more with times above 0.")
+    value, low, high = (math.exp(one) for one in student_interval(np.log(values)))
+    return Measurement(metric, value, min(low, value), max(high, value), len(values))
+
+
+def _one_opening(
+    group: Sequence[Open], examples: list[np.ndarray], budget: float, random: np.random.Generator
+) -> tuple[Opening, float]:
+    """What was timed, and the seconds that it took without opening and closing."""
+    displacement = [np.empty(size, np.uint8) for size in random.integers(1, DISPLACEMENT, 4)]
+    sessions: dict[int, Session] = {}
+    with ExitStack() as stack:
+        for which in random.permutation(len(group)).tolist():
+            sessions[which] = stack.enter_context(closing(group[which]()))
+            displacement.append(np.empty(random.integers(1, DISPLACEMENT), np.uint8))
+        start = time.perf_counter()
+        opening = _alternate([sessions[which] for which in range(len(group))], examples, budget, random)
+        return opening, time.perf_counter() - start
+
+
+def _alternate(sessions: Sequence[Session], examples: list[np.ndarray], budget: float, random: np.random.Generator) -> Opening:
+    """Rounds for about `budget` seconds a session. They come in pairs, one in random order and one in the reverse (A B, B A), so
+    that each has to follow every other. Where a call is too short for the timer, a sample is the mean of several."""
     costs = [_warm_up(session, examples, budget / 10) for session in sessions]
-    calls = [max(1, math.ceil(_resolution() / (RESOLUTION_SHARE * cost))) for cost in costs]
-    a_round = sum(cost * count for cost, count in zip(costs, calls, strict=True))
+    # As many for each, so that reading the clock weighs the same.
+    calls = max(1, math.ceil(_resolution() / (RESOLUTION_SHARE * min(costs))))
+    a_round = sum(costs) * (calls + UNTIMED)
     rounds = int(min(max(budget * len(sessions) / a_round, ROUNDS_LEAST), ROUNDS_MOST))
-    samples = np.empty((rounds, len(sessions)))
-    random, order = np.random.default_rng(0), np.arange(len(sessions))
+    opening = Opening(np.empty((rounds, len(sessions))), np.empty((rounds, len(sessions))))
+    order = np.arange(len(sessions))
     with _no_garbage_collection():
         for index in range(rounds):
             order = random.permutation(len(sessions)) if index % 2 == 0 else order[::-1]
             for which in order.tolist():
-                samples[index, which] = _time(sessions[which], examples[index % len(examples)], calls[which])
-    return samples
-
-
-def latency_from(samples: np.ndarray) -> tuple[Measurement, Measurement]:
-    """(latency_p50, latency_p90) of `samples` (n,) in seconds, with their 95 % intervals from order statistics."""
-
-    def quantile(metric: str, q: float) -> Measurement:
-        low, high = quantile_interval(samples, q)
-        return Measurement(metric, float(np.quantile(samples, q)), low, high, len(samples))
-
-    return quantile("latency_p50", 0.5), quantile("latency_p90", 0.9)
-
-
-def ratio_from(samples: np.ndarray, *, seed: int = 0) -> Measurement:
-    """latency_ratio: median of the first column / median of the second of `samples` (rounds, 2), with its 95 % interval.
-
-    The interval is a percentile bootstrap over blocks of consecutive rounds (H. R. Künsch, "The jackknife and the bootstrap
-    for general stationary observations", Annals of Statistics 17, 1989): a round keeps its pair together and a block its
-    neighbours, because samples close in time resemble each other. The block length is of the order rounds^(1/3).
-    """
-    rounds = len(samples)
-    if samples.ndim != 2 or samples.shape[1] != 2 or rounds < ROUNDS_LEAST:
-        raise MeasureError(f"latency_ratio: got samples of shape {samples.shape}, expected (rounds ≥ {ROUNDS_LEAST}, 2).")
-    length = 2 * math.ceil(rounds ** (1 / 3) / 2)  # even: A B and B A stay together
-    starts = np.random.default_rng(seed).integers(0, rounds - length + 1, size=(RESAMPLES, rounds // length))
-    ratios = _medians(samples[:, 0], starts, length) / _medians(samples[:, 1], starts, length)
-    value = float(np.median(samples[:, 0]) / np.median(samples[:, 1]))
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    return Measurement("latency_ratio", value, min(float(low), value), max(float(high), value), rounds)
-
-
-def _medians(samples: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
-    """Medians (resamples,) of the blocks of `length` that begin at starts (resamples, blocks).
-
-    As numpy.median of every resample, but on ranks, which fit into 16 bits, and with one pivot: ten times as fast, and a
-    grader does this for every submission.
-    """
-    order = np.argsort(samples, kind="stable")
-    ranks = np.empty(len(samples), np.min_scalar_type(len(samples)))
-    ranks[order] = np.arange(len(samples))
-    drawn = np.lib.stride_tricks.sliding_window_view(ranks, length)[starts].reshape(len(starts), -1)
-    middle = drawn.shape[1] // 2  # an even number: the length is even
-    drawn.partition(middle, axis=1)
-    ranked = samples[order]
-    return (ranked[drawn[:, :middle].max(axis=1)] + ranked[drawn[:, middle]]) / 2
+                example = examples[index % len(examples)]
+                opening.calls[index, which], opening.io[index, which] = _time(sessions[which], example, calls, UNTIMED)
+    return opening
 
 
 def _warm_up(session: Session, examples: list[np.ndarray], seconds: float) -> float:
     """Runs until the first slow calls (allocation, caches, frequency) are over; the usual seconds a call."""
+    session.run(examples[0])  # says what is wrong with a file that cannot run
     times: list[float] = []
     stop = time.perf_counter() + seconds
     while len(times) < 5 or (time.perf_counter() < stop and len(times) < ROUNDS_MOST):
-        times.append(_time(session, examples[len(times) % len(examples)], 1))
+        times.append(_time(session, examples[len(times) % len(examples)], 1, 0)[0])
     return float(np.median(times[len(times) // 2 :]))
 
 
-def _time(session: Session, example: np.ndarray, calls: int) -> float:
+def _time(session: Session, example: np.ndarray, calls: int, untimed: int) -> tuple[float, float]:
+    """(seconds of a call, seconds of setting the input and reading the output)"""
+    began = time.perf_counter_ns()
+    session.set_input(example)
+    is_set = time.perf_counter_ns()
+    for _ in range(untimed):
+        session.invoke()
     start = time.perf_counter_ns()
     for _ in range(calls):
-        session.run(example)
-    return (time.perf_counter_ns() - start) * 1e-9 / calls
+        session.invoke()
+    done = time.perf_counter_ns()
+    session.get_output()
+    end = time.perf_counter_ns()
+    return (done - start) * 1e-9 / calls, (is_set - began + end - done) * 1e-9
 
 
 def _resolution() -> float:

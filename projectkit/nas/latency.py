@@ -1,8 +1,6 @@
 """How fast an architecture is on this device: its file against a fixed network's, timed in turn."""
 
-import functools
 import tempfile
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +28,12 @@ def latency_ratio(
     still where seconds would not. images: (n, height, width, channels) float32. What the weights are does not matter for the
     time, so nothing has to be trained. Raises ExportError when the architecture cannot be exported.
     """
-    from projectkit import measure, runtimes
+    from projectkit import measure
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{architecture.digest}{Path(reference.path).suffix}"
         artifact = write_untrained(architecture, path, images, classes)
-        opened = functools.partial(runtimes.open, threads=threads)
-        with closing(opened(artifact)) as session, closing(opened(reference)) as baseline:
-            return measure.compare_latency(session, baseline, images, budget=budget)
+        return measure.compare_latency(artifact, reference, images, threads=threads, budget=budget)
 
 
 def write_untrained(

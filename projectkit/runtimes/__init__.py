@@ -50,7 +50,7 @@ VARIANTS: Mapping[str, Mapping[str, Opener]] = {
 
 
 def open(artifact: Artifact, *, threads: int = 1, variant: str | None = None) -> Session:
-    """Opens `artifact` on `threads` threads (pinned: the runtime never uses more).
+    """Opens `artifact` on `threads` threads; the runtime never uses more. They are not tied to cores.
 
     variant: a key of VARIANTS[artifact.format], how it is run; the format's usual runtime when None.
 

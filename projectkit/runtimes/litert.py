@@ -7,7 +7,8 @@ import numpy as np
 
 from projectkit.errors import ArtifactError
 from projectkit.quiet import quiet
-from projectkit.runtimes.tensors import check_signature, closed, first_line, run_in_chunks
+from projectkit.runtimes.session import RuntimeSession
+from projectkit.runtimes.tensors import check_signature, first_line
 from projectkit.types import Artifact, Tensor
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ class Detail(TypedDict):
     quantization: tuple[float, int]  # scale, zero point
 
 
-class LiteRTSession:
-    """A loaded .tflite file. The batch axis is resized to what `run` gets."""
+class LiteRTSession(RuntimeSession):
+    """A loaded .tflite file. The batch axis is resized to what it gets."""
 
     def __init__(self, artifact: Artifact, threads: int, xnnpack: bool):
         self._path = artifact.path
@@ -47,19 +48,18 @@ class LiteRTSession:
         self._output_index = self._interpreter.get_output_details()[0]["index"]
         self._batch = batch
 
-    def run(self, x: np.ndarray) -> np.ndarray:
-        if self._interpreter is None:
-            raise closed(self._path)
-        return run_in_chunks(self._call, x, self.inputs[0], self.outputs[0], self._path)
-
-    def _call(self, stored: np.ndarray) -> np.ndarray:
+    def _set(self, stored: np.ndarray) -> None:
         if len(stored) != self._batch:
             self._resize(len(stored))
         self._interpreter.set_tensor(self._input_index, stored)
+
+    def _invoke(self) -> None:
         self._interpreter.invoke()
+
+    def _get(self) -> np.ndarray:
         return self._interpreter.get_tensor(self._output_index)
 
-    def close(self) -> None:
+    def _free(self) -> None:
         self._interpreter = None
 
 

@@ -20,7 +20,8 @@ from projectkit.errors import ArtifactError, NotHere
 from projectkit.install_hint import install_hint
 from projectkit.quiet import quiet
 from projectkit.runtimes.litert import describe
-from projectkit.runtimes.tensors import closed, first_line, run_in_chunks
+from projectkit.runtimes.session import RuntimeSession
+from projectkit.runtimes.tensors import first_line
 from projectkit.types import Artifact
 
 MOST = 2**30  # bytes of an arena; a model that takes more than 1 GiB is none for a microcontroller
@@ -43,7 +44,7 @@ class Arena:
     tail: int
 
 
-class LiteRTMicroSession:
+class LiteRTMicroSession(RuntimeSession):
     """A loaded .tflite file, with a batch of 1 as a microcontroller has it, on one thread."""
 
     def __init__(self, artifact: Artifact):
@@ -61,18 +62,16 @@ class LiteRTMicroSession:
                 "Export it as int8 or float32, of operators that it has kernels for."
             ) from error
 
-    def run(self, x: np.ndarray) -> np.ndarray:
-        if self._interpreter is None:
-            raise closed(self._path)
-        return run_in_chunks(self._call, x, self.inputs[0], self.outputs[0], self._path)
+    _batch_at_most = 1
 
-    def _call(self, stored: np.ndarray) -> np.ndarray:
-        outputs = []
-        for example in stored:
-            self._interpreter.set_input(example[None], 0)
-            self._interpreter.invoke()
-            outputs.append(self._interpreter.get_output(0))
-        return np.concatenate(outputs)
+    def _set(self, stored: np.ndarray) -> None:
+        self._interpreter.set_input(stored, 0)
+
+    def _invoke(self) -> None:
+        self._interpreter.invoke()
+
+    def _get(self) -> np.ndarray:
+        return self._interpreter.get_output(0)
 
     def arena(self) -> Arena:
         """What the model takes of the arena. Raises NotHere when the package does not say."""
@@ -84,7 +83,7 @@ class LiteRTMicroSession:
             raise NotHere("this version of tflite-micro does not print what it has allocated")
         return Arena(**found)
 
-    def close(self) -> None:
+    def _free(self) -> None:
         self._interpreter = None
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from projectkit.errors import ArtifactError, NotHere
-from projectkit.runtimes.tensors import check_signature, closed, first_line, run_in_chunks
+from projectkit.runtimes.session import RuntimeSession
+from projectkit.runtimes.tensors import check_signature, first_line
 from projectkit.types import Artifact, Tensor
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ LEVELS = {  # of the optimization of the graph; each does what the one before it
 CPU = "CPUExecutionProvider"
 
 
-class OnnxSession:
-    """A loaded .onnx file."""
+class OnnxSession(RuntimeSession):
+    """A loaded .onnx file. Inputs and outputs are bound, so that a call copies neither."""
 
     def __init__(self, artifact: Artifact, threads: int, level: str, providers: Sequence[str]):
         import onnxruntime
@@ -52,6 +53,7 @@ class OnnxSession:
         self.inputs = tuple(self._tensor(value) for value in self._session.get_inputs())
         self.outputs = tuple(self._tensor(value) for value in self._session.get_outputs())
         check_signature(self.inputs, self.outputs, artifact.path)
+        self._binding = self._session.io_binding()
 
     def _tensor(self, value: "onnxruntime.NodeArg") -> Tensor:
         if value.type not in DTYPES:
@@ -59,16 +61,19 @@ class OnnxSession:
         shape = tuple(size if isinstance(size, int) else -1 for size in value.shape[1:])
         return Tensor(value.name, shape, DTYPES[value.type])
 
-    def run(self, x: np.ndarray) -> np.ndarray:
-        if self._session is None:
-            raise closed(self._path)
-        return run_in_chunks(self._call, x, self.inputs[0], self.outputs[0], self._path)
+    def _set(self, stored: np.ndarray) -> None:
+        self._bound = stored  # the binding holds its address only
+        self._binding.bind_cpu_input(self.inputs[0].name, stored)
+        self._binding.bind_output(self.outputs[0].name)  # anew: its size follows that of the input
 
-    def _call(self, stored: np.ndarray) -> np.ndarray:
-        return self._session.run([self.outputs[0].name], {self.inputs[0].name: stored})[0]
+    def _invoke(self) -> None:
+        self._session.run_with_iobinding(self._binding)
 
-    def close(self) -> None:
-        self._session = None
+    def _get(self) -> np.ndarray:
+        return self._binding.copy_outputs_to_cpu()[0]
+
+    def _free(self) -> None:
+        self._session = self._binding = None
 
 
 def open_onnx(artifact: Artifact, *, threads: int = 1, level: str = "all", providers: Sequence[str] = (CPU,)) -> OnnxSession:

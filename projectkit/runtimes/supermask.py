@@ -18,14 +18,13 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from projectkit.errors import ArtifactError
-from projectkit.runtimes.tensors import closed, run_in_chunks
+from projectkit.runtimes.session import RuntimeSession
 from projectkit.types import Artifact, Tensor
 
 MARK, VERSION = b"SMSK", 1
@@ -159,7 +158,7 @@ def _check_sizes(shape: tuple[int, ...], hidden: tuple[int, ...], classes: int, 
         raise ArtifactError(f"draws {weights:,} weights, expected at most {WEIGHTS_AT_MOST:,}. Take fewer hidden units.")
 
 
-class SupermaskSession:
+class SupermaskSession(RuntimeSession):
     """A loaded .supermask file: the dense sub-network, drawn from its seed."""
 
     def __init__(self, artifact: Artifact, threads: int):
@@ -167,17 +166,21 @@ class SupermaskSession:
         supermask = read_supermask(artifact)
         self.inputs: tuple[Tensor, ...] = (Tensor("image", supermask.shape, "float32"),)
         self.outputs: tuple[Tensor, ...] = (Tensor("logits", (supermask.classes,), "float32"),)
-        self._kernels: list[np.ndarray] | None = kept_kernels(supermask)
+        self._kernels = kept_kernels(supermask)
         self._threads = _limit(threads)
 
-    def run(self, x: np.ndarray) -> np.ndarray:
-        if self._kernels is None:
-            raise closed(self._path)
-        with self._threads():
-            return run_in_chunks(partial(logits, self._kernels), x, self.inputs[0], self.outputs[0], self._path)
+    def _set(self, stored: np.ndarray) -> None:
+        self._stored = stored
 
-    def close(self) -> None:
-        self._kernels = None
+    def _invoke(self) -> None:
+        with self._threads():
+            self._logits = logits(self._kernels, self._stored)
+
+    def _get(self) -> np.ndarray:
+        return self._logits
+
+    def _free(self) -> None:
+        self._kernels = []
 
 
 def open_supermask(artifact: Artifact, *, threads: int = 1) -> SupermaskSession:

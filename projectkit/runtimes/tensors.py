@@ -1,14 +1,11 @@
-"""What both runtimes share: checking what goes in, running it in chunks, using a file's own scale and zero point."""
+"""Tensors of any runtime: checking what goes in, and converting by a file's own scale and zero point."""
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 
 from projectkit.errors import ArtifactError
 from projectkit.types import Tensor
-
-CHUNK = 64  # examples a call; bounds the memory of activations while amortizing the call
 
 
 def check_signature(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], path: str) -> None:
@@ -18,31 +15,6 @@ def check_signature(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], pat
     for tensor in (inputs[0], outputs[0]):
         if np.dtype(tensor.dtype).kind not in "fiu":
             raise ArtifactError(f"{path}: tensor {tensor.name!r} holds {tensor.dtype}; expected numbers. Export it again.")
-
-
-def run_in_chunks(
-    call: Callable[[np.ndarray], np.ndarray], x: np.ndarray, source: Tensor, target: Tensor, path: str
-) -> np.ndarray:
-    """x: (n, ...) reals → the answers to them, (n, ...) float32; `call` maps what the file stores to what the file stores.
-
-    `source` and `target` describe the file's input and output. Raises ArtifactError when x does not fit, when the runtime
-    fails, or when an answer is missing.
-    """
-    x = check_input(x, source.shape, path)
-    outputs = []
-    for start in range(0, len(x), CHUNK):
-        chunk = to_stored(x[start : start + CHUNK], source)
-        try:
-            output = call(chunk)
-        except MemoryError:
-            raise
-        except Exception as error:  # onnxruntime's own exceptions share no public base class
-            raise ArtifactError(f"{path}: the runtime failed on {len(chunk)} inputs ({first_line(error)}).") from error
-        if np.ndim(output) == 0 or len(output) != len(chunk):
-            count = len(output) if np.ndim(output) else "a single number"
-            raise ArtifactError(f"{path}: {len(chunk)} inputs gave {count} as outputs; export with a free batch axis.")
-        outputs.append(output)
-    return to_real(outputs[0] if len(outputs) == 1 else np.concatenate(outputs), target)
 
 
 def check_input(x: np.ndarray, shape: tuple[int, ...], path: str) -> np.ndarray:
@@ -60,7 +32,7 @@ def to_stored(x: np.ndarray, tensor: Tensor) -> np.ndarray:
     limits = _integer_limits(tensor.dtype)
     if limits is None:
         return x.astype(tensor.dtype, copy=False)
-    # In place, because this is part of every latency: a tiny int8 model takes no longer than five passes over its input.
+    # In place: a tiny int8 model takes no longer than five passes over its input.
     stored = np.divide(x, tensor.scale or 1.0, dtype=np.float32)
     np.rint(stored, out=stored)
     stored += tensor.zero_point
@@ -85,11 +57,6 @@ def _integer_limits(dtype: str) -> tuple[float, float] | None:
         return None
     limits = np.iinfo(dtype)
     return float(limits.min), float(limits.max)
-
-
-def closed(path: str) -> ArtifactError:
-    """What to raise when a closed session is asked to run."""
-    return ArtifactError(f"{path}: this session is closed and cannot run. Open the file again.")
 
 
 def first_line(error: Exception) -> str:

@@ -92,6 +92,23 @@ def test_is_right_about_the_digits(session, artifact, digits):
     assert right > RIGHT.get(artifact.format, 0.9)
 
 
+def test_set_invoke_get_is_what_run_does(session, kind, digits):
+    for count in (1,) if kind[2] == "micro" else (1, 3, 1):
+        session.set_input(digits.test.x[:count])
+        session.invoke()
+        session.invoke()  # again on the same inputs
+        np.testing.assert_allclose(session.get_output(), session.run(digits.test.x[:count]), atol=1e-5)
+
+
+def test_there_is_no_output_before_the_inputs_were_used(session, digits):
+    session.run(digits.test.x[:1])
+    session.set_input(digits.test.x[:1])
+    with pytest.raises(ArtifactError, match="no answers yet"):
+        session.get_output()
+    with pytest.raises(ArtifactError, match="expects inputs of shape"):
+        session.set_input(digits.test.x[0])
+
+
 @pytest.mark.parametrize("batches", [[130], [64, 66], [1] * 130, [7, 120, 3]], ids=str)
 def test_the_batch_does_not_matter(session, digits, batches):
     x = digits.test.x[:130]

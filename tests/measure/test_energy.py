@@ -2,7 +2,6 @@
 
 import os
 import time
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -111,21 +110,43 @@ def test_readers_say_what_is_absent(tmp_path):
     assert any("INA3221" in reason for reason in absent) and not any("RAPL" in reason for reason in absent)
 
 
-def test_energy_of_an_inference_is_the_counters_step_over_the_inferences(tmp_path):
-    """A counter that gains a millijoule at every inference, so that each inference takes one."""
-    counter = [0.0]
+class Counted:
+    """A session whose every inference moves a counter on by some joules."""
 
-    class Counting:
-        def run(self, x):
-            counter[0] += 1e-3
-            return session.run(x)
+    def __init__(self, session, counter, joules):
+        self._session, self._counter, self._joules = session, counter, joules
+        self.run, self.set_input, self.close = session.run, session.set_input, session.close
 
+    def invoke(self):
+        self._counter[0] += self._joules
+        self._session.invoke()
+
+
+def test_energy_of_an_inference_is_what_it_adds_to_the_idle_machine_s(tmp_path):
+    """A counter that gains 5 W by itself, and one or three millijoules at every inference of the two files."""
+    counter, start = [0.0], time.perf_counter()
     artifact = Artifact.of(saved(tmp_path, "m.onnx", linear_onnx()))
-    with closing(open_model(artifact)) as session:
-        source = Reader("replayed", "cpu", "J", lambda: counter[0])
-        measured = energy_of(Counting(), np.zeros((3, 8, 8, 1), np.float32), [source], seconds=0.02)
-        assert (measured.value, measured.low, measured.high) == pytest.approx((1e-3, 1e-3, 1e-3))
-        assert measured.n == 5
-        still = Reader("RAPL package-0", "cpu", "J", lambda: 7.0)
-        with pytest.raises(NotHere, match="stood still"):
-            energy_of(session, np.zeros((1, 8, 8, 1), np.float32), [still], seconds=0.01)
+    order = []
+
+    def opened(name, joules):
+        order.append(name)
+        return Counted(open_model(artifact), counter, joules)
+
+    source = Reader("replayed", "cpu", "J", lambda: counter[0] + 5 * (time.perf_counter() - start))
+    x = np.zeros((3, 8, 8, 1), np.float32)
+    files = [lambda: opened("a", 1e-3), lambda: opened("b", 3e-3)]
+    one, three = energy_of(files, x, [source], seconds=0.02, idle=0.02)
+    assert (one.value, three.value) == pytest.approx((1e-3, 3e-3), rel=0.05)
+    assert one.low <= one.value <= one.high and one.n == 6
+    assert "".join(order) == "abba" * 3
+
+
+def test_meters_that_show_nothing_are_a_reason(tmp_path):
+    artifact, x = Artifact.of(saved(tmp_path, "m.onnx", linear_onnx())), np.zeros((1, 8, 8, 1), np.float32)
+    still = Reader("RAPL package-0", "cpu", "J", lambda: 7.0)
+    with pytest.raises(NotHere, match="stood still"):
+        energy_of([lambda: open_model(artifact)], x, [still], seconds=0.01, idle=0.01)
+    readings = iter(range(10**6))  # a joule at every reading: over the idle time as much as over the work
+    busy = Reader("RAPL package-0", "cpu", "J", lambda: float(next(readings)))
+    with pytest.raises(NotHere, match="no more power than the idle"):
+        energy_of([lambda: open_model(artifact)], x, [busy], seconds=0.05, idle=0.001)

@@ -43,9 +43,13 @@ class Memory:
         self._done(self._cuda.cudaMemcpyAsync(self._blocks[name][0], array.ctypes.data, array.nbytes, kind, self.stream))
 
     def read(self, name: str, array: np.ndarray) -> None:
-        """Copies the block `name` to `array`, and waits until everything queued before is done."""
+        """Copies the block `name` to `array`, when everything queued before is done."""
         kind = self._cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
         self._done(self._cuda.cudaMemcpyAsync(array.ctypes.data, self._blocks[name][0], array.nbytes, kind, self.stream))
+        self.wait()
+
+    def wait(self) -> None:
+        """Until everything that was queued is done."""
         self._done(self._cuda.cudaStreamSynchronize(self.stream))
 
     def close(self) -> None:

@@ -3,16 +3,17 @@
 import numpy as np
 
 from projectkit.errors import ArtifactError
+from projectkit.runtimes.session import RuntimeSession
 from projectkit.runtimes.tensorrt.builder import build_engine
 from projectkit.runtimes.tensorrt.cuda import Memory
 from projectkit.runtimes.tensorrt.engine_info import EngineInfo, parse_layer_info
 from projectkit.runtimes.tensorrt.lines import package
 from projectkit.runtimes.tensorrt.options import Build
-from projectkit.runtimes.tensors import check_signature, closed, run_in_chunks
+from projectkit.runtimes.tensors import check_signature
 from projectkit.types import Artifact, Tensor
 
 
-class TensorRTSession:
+class TensorRTSession(RuntimeSession):
     """An engine of an .onnx file, built for this GPU."""
 
     def __init__(self, artifact: Artifact, build: Build):
@@ -28,37 +29,34 @@ class TensorRTSession:
         self.inputs = tuple(self._tensor(name) for name in inputs)
         self.outputs = tuple(self._tensor(name) for name in names if name not in inputs)
         check_signature(self.inputs, self.outputs, artifact.path)
-        self._most = self._engine.get_tensor_profile_shape(self.inputs[0].name, 0)[2][0]
+        self._batch_at_most = self._engine.get_tensor_profile_shape(self.inputs[0].name, 0)[2][0]
 
     def _tensor(self, name: str) -> Tensor:
         shape, dtype = self._engine.get_tensor_shape(name), self._trt.nptype(self._engine.get_tensor_dtype(name))
         return Tensor(name, tuple(int(size) for size in tuple(shape)[1:]), np.dtype(dtype).name)
 
-    def run(self, x: np.ndarray) -> np.ndarray:
-        if self._context is None:
-            raise closed(self._path)
-        return run_in_chunks(self._call, x, self.inputs[0], self.outputs[0], self._path)
-
-    def _call(self, stored: np.ndarray) -> np.ndarray:
-        """In pieces as large as the engine was built for."""
-        parts = [self._infer(stored[start : start + self._most]) for start in range(0, len(stored), self._most)]
-        return np.concatenate(parts)
-
-    def _infer(self, stored: np.ndarray) -> np.ndarray:
+    def _set(self, stored: np.ndarray) -> None:
         source, stored = self.inputs[0], np.ascontiguousarray(stored)
         self._context.set_input_shape(source.name, stored.shape)
         self._context.set_tensor_address(source.name, self._memory.block(source.name, stored.nbytes))
-        answers = {}
+        self._answers = {}
         for tensor in self.outputs:
-            answers[tensor.name] = np.empty(tuple(self._context.get_tensor_shape(tensor.name)), tensor.dtype)
-            address = self._memory.block(tensor.name, answers[tensor.name].nbytes)
+            self._answers[tensor.name] = np.empty(tuple(self._context.get_tensor_shape(tensor.name)), tensor.dtype)
+            address = self._memory.block(tensor.name, self._answers[tensor.name].nbytes)
             self._context.set_tensor_address(tensor.name, address)
         self._memory.write(source.name, stored)
+        self._memory.wait()
+
+    def _invoke(self) -> None:
         if not self._context.execute_async_v3(self._memory.stream):
-            raise ArtifactError(f"{self._path}: TensorRT refused to run {len(stored)} inputs of shape {stored.shape[1:]}.")
+            source = self.inputs[0]
+            raise ArtifactError(f"{self._path}: TensorRT refused to run inputs of shape {source.shape}.")
+        self._memory.wait()
+
+    def _get(self) -> np.ndarray:
         first = self.outputs[0].name
-        self._memory.read(first, answers[first])
-        return answers[first]
+        self._memory.read(first, self._answers[first])
+        return self._answers[first]
 
     @property
     def device_memory(self) -> int:
@@ -93,7 +91,7 @@ class TensorRTSession:
         self._context = self._engine.create_execution_context()  # one without a profiler
         return times
 
-    def close(self) -> None:
+    def _free(self) -> None:
         if self._context is not None:
             self._context = self._engine = None
             self._memory.close()

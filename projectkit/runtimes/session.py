@@ -1,0 +1,88 @@
+"""What the sessions of all runtimes share: inputs are converted and set, the runtime computes, outputs are read and converted."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from projectkit.errors import ArtifactError
+from projectkit.runtimes.tensors import check_input, first_line, to_real, to_stored
+from projectkit.types import Tensor
+
+CHUNK = 64  # examples a call; bounds the memory of activations while amortizing the call
+
+
+class RuntimeSession(ABC):
+    """An opened model file. A runtime fills in `_set`, `_invoke` and `_get`, which know only what the file stores."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    _path: str
+    _is_open = True
+    _batch_at_most = CHUNK
+    _is_answered = False  # whether the answers are those to the inputs that are set
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """x: (n, ...) reals → the answers to them, (n, ...) float32, in chunks.
+
+        Raises ArtifactError when x does not fit, when the runtime fails, when an answer is missing, or once it is closed.
+        """
+        self._check_open()
+        x = check_input(x, self.inputs[0].shape, self._path)
+        step = min(CHUNK, self._batch_at_most)
+        outputs = [self._answer(x[start : start + step]) for start in range(0, len(x), step)]
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    def set_input(self, x: np.ndarray) -> None:
+        """Converts x (n, ...) reals to what the file stores, and places it where the runtime reads it."""
+        self._check_open()
+        self._is_answered = False
+        x = check_input(x, self.inputs[0].shape, self._path)
+        if len(x) > self._batch_at_most:
+            raise ArtifactError(f"{self._path}: got {len(x)} inputs at once, takes at most {self._batch_at_most}. Call run.")
+        self._set(to_stored(x, self.inputs[0]))
+
+    def invoke(self) -> None:
+        """Computes the answers to the inputs that are set, and leaves them where the runtime writes them."""
+        self._invoke()
+        self._is_answered = True
+
+    def get_output(self) -> np.ndarray:
+        """The answers that the last `invoke` computed, (n, ...) float32. Raises ArtifactError before it."""
+        if not self._is_answered:
+            raise ArtifactError(f"{self._path}: there are no answers yet. Call set_input, then invoke, then get_output.")
+        return to_real(self._get(), self.outputs[0])
+
+    def close(self) -> None:
+        """Frees the runtime; the session cannot run afterwards."""
+        self._is_open = self._is_answered = False
+        self._free()
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise ArtifactError(f"{self._path}: this session is closed and cannot run. Open the file again.")
+
+    def _answer(self, x: np.ndarray) -> np.ndarray:
+        try:
+            self._set(to_stored(x, self.inputs[0]))
+            self._invoke()
+            output = self._get()
+        except (MemoryError, ArtifactError):
+            raise
+        except Exception as error:  # onnxruntime's own exceptions share no public base class
+            raise ArtifactError(f"{self._path}: the runtime failed on {len(x)} inputs ({first_line(error)}).") from error
+        if np.ndim(output) == 0 or len(output) != len(x):
+            count = len(output) if np.ndim(output) else "a single number"
+            raise ArtifactError(f"{self._path}: {len(x)} inputs gave {count} as outputs; export with a free batch axis.")
+        return to_real(output, self.outputs[0])
+
+    @abstractmethod
+    def _set(self, stored: np.ndarray) -> None: ...
+
+    @abstractmethod
+    def _invoke(self) -> None: ...
+
+    @abstractmethod
+    def _get(self) -> np.ndarray: ...
+
+    @abstractmethod
+    def _free(self) -> None: ...
