@@ -65,9 +65,11 @@ class LiteRTMicroSession(RuntimeSession):
     _batch_at_most = 1
 
     def _set(self, stored: np.ndarray) -> None:
-        self._interpreter.set_input(stored, 0)
+        self._stored = stored
 
     def _invoke(self) -> None:
+        # Here and not in _set, because the arena gives the input's place to later tensors.
+        self._interpreter.set_input(self._stored, 0)
         self._interpreter.invoke()
 
     def _get(self) -> np.ndarray:
