@@ -39,8 +39,8 @@ def test_the_peers_are_timed_as_we_time():
 
     text = (ROOT / "benchmarks" / "peers" / "lab_checks.py").read_text("utf-8")
     constants = dict(re.findall(r"^(BUDGET) = ([0-9.]+)", text, re.MULTILINE))
-    names, values = re.search(r"^(ROUNDS_LEAST.*) = ([0-9, ]+)$", text, re.MULTILINE).groups()
+    names, values = re.search(r"^(OPENINGS.*) = ([0-9, ]+)$", text, re.MULTILINE).groups()
     constants |= dict(zip(names.split(", "), values.split(", "), strict=True))
     assert float(constants["BUDGET"]) == Limits().budget
-    for name in ("ROUNDS_LEAST", "ROUNDS_MOST", "EXAMPLES"):
+    for name in ("OPENINGS", "ROUNDS_LEAST", "ROUNDS_MOST", "EXAMPLES", "UNTIMED"):
         assert int(constants[name]) == getattr(timing, name)

@@ -28,9 +28,9 @@ def compare_energy(artifacts: Sequence[Artifact], x: np.ndarray, *, threads: int
     """The energy of each file in joules per inference of one example: mean over BLOCKS blocks with its 95 % interval.
 
     The files take turns, A B, B A, …, and a block opens its file anew and runs the examples of x (n, ...) one at a time for
-    `budget` seconds, but at least BLOCK_SECONDS. What is counted is everything that the meter covers (processor packages, or on a Jetson
-    the whole board) over that time, less the power of the idle machine just before the block times its seconds. The runtimes here
-    run on the CPU, so that a GPU's meter says nothing of the model. Raises NotHere with what this machine lacks.
+    `budget` seconds, but at least BLOCK_SECONDS. What is counted is everything that the meter covers (processor packages, or on
+    a Jetson the whole board) over that time, less the power of the idle machine just before the block times its seconds. The
+    runtimes here run on the CPU, so that a GPU's meter says nothing of the model. Raises NotHere with what this machine lacks.
     """
     found, absent = readers()
     sources = _covering_cpu(found)

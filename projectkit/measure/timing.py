@@ -6,7 +6,7 @@ stopped, and what these two take is a metric of its own, io_time.
 Three things change a time besides the model, and each is met:
 * A machine's speed drifts (frequency, temperature, neighbours) by more than most models differ. A model and its baseline are
   timed alternately, so that the drift falls on both and their ratio stands still while their milliseconds do not.
-* Whoever ran before leaves its data in the caches and its threads asleep. Untimed calls come before each sample.
+* Whoever ran before leaves its data in the caches and its threads asleep. An untimed call comes before each sample.
 * Where an opening happens to place its weights and buffers in memory changes its time, for as long as it is open. So the file is
   opened anew several times, at places that differ, and the intervals are over openings, not over calls.
 """
@@ -27,8 +27,8 @@ from projectkit.runtimes import open as open_model
 from projectkit.types import Artifact, Measurement, Session
 
 OPENINGS, OPENINGS_LEAST = 8, 3  # an interval over fewer is too wide to be of use, or cannot be had
-ROUNDS_LEAST, ROUNDS_MOST = 8, 250  # of an opening
-UNTIMED = 2  # calls before a sample
+ROUNDS_LEAST, ROUNDS_MOST = 5, 250  # of an opening
+UNTIMED = 1  # call before a sample: with it, a model takes beside another what it takes alone; more change nothing
 EXAMPLES = 64  # different inputs in turn: a single one would favour whatever its values favour
 RESOLUTION_SHARE = 0.01  # a sample lasts at least 100 ticks of the timer
 OPENING_SHARE = 0.5  # of the budget, which openings may take before there are fewer

@@ -26,7 +26,7 @@ PROBES = {
     "ood": '[scale.quick.ood]\ndataset = "shapes"\n',
 }
 # Not from a reader, a meter or the answers: the file's own size, the two ends of one timing, and a ratio of two timings.
-MEASURED_OTHERWISE = {"size", "compressed_size", "latency_p50", "latency_p90", "latency_ratio"}
+MEASURED_OTHERWISE = {"size", "compressed_size", "latency_p50", "latency_p90", "latency_ratio", "io_time"}
 
 
 @pytest.fixture(params=METRICS)

@@ -135,7 +135,7 @@ def test_a_heavier_model_is_slower(tmp_path):
     light, heavy = square(tmp_path, 8, 1), square(tmp_path, 1024, 6)  # 512 against 5 million multiplications
     with closing(open_model(light)) as a, closing(open_model(heavy)) as b:
         samples = interleave([a, b, a], x, budget=0.05)
-        assert samples.shape[1] == 3 and 8 <= len(samples) <= 250 and (samples > 0).all()
+        assert samples.shape[1] == 3 and 5 <= len(samples) <= 250 and (samples > 0).all()
     assert compare_latency(heavy, light, x, budget=0.1).low > 1 > compare_latency(light, heavy, x, budget=0.1).high
     assert latency(heavy, x, budget=0.1)[0].low > latency(light, x, budget=0.1)[0].high
     assert gc.isenabled()
@@ -169,7 +169,7 @@ def test_files_are_opened_anew_and_each_sample_follows_untimed_calls(tmp_path):
     assert "get_output" in told and told.count("set_input") == told.count("get_output")
     rounds = "".join({"set_input": "s", "invoke": "i", "get_output": "g"}.get(name, " ") for name in told)
     timed = [sample for sample in rounds.replace(" ", "").split("g") if sample.count("i") > 1]
-    assert len(timed) >= sum(len(one.calls) for one in found) and all(sample.startswith("siii") for sample in timed)
+    assert len(timed) >= sum(len(one.calls) for one in found) and all(sample.startswith("sii") for sample in timed)
 
 
 def test_groups_do_not_keep_company(tmp_path):
