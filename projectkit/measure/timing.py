@@ -27,6 +27,7 @@ from projectkit.runtimes import open as open_model
 from projectkit.types import Artifact, Measurement, Session
 
 OPENINGS, OPENINGS_LEAST = 8, 3  # an interval over fewer is too wide to be of use, or cannot be had
+SLICE = 0.125  # seconds a file that an opening is timed at most: where there is more time, there are more openings
 ROUNDS_LEAST, ROUNDS_MOST = 5, 250  # of an opening
 UNTIMED = 1  # call before a sample: with it, a model takes beside another what it takes alone; more change nothing
 EXAMPLES = 64  # different inputs in turn: a single one would favour whatever its values favour
@@ -74,8 +75,8 @@ def time_openings(groups: Sequence[Sequence[Open]], x: np.ndarray, *, budget: fl
 
     Files of a group are open at the same time and timed alternately; the groups, each one file or a file and its baseline, take
     turns, so that no group has another's company. x: (n, ...) inputs; every file of a round gets the same example. About `budget`
-    seconds a file, for OPENINGS openings; where opening takes so long that these would need more than that, fewer, but at least
-    OPENINGS_LEAST, and the intervals are wider. Raises MeasureError for no files, inputs or seconds, and what opening or running
+    seconds a file, for OPENINGS openings or one in SLICE; where opening takes so long that these would need more than that,
+    fewer, but at least OPENINGS_LEAST, and the intervals are wider. Raises MeasureError for no files, inputs or seconds, and what opening or running
     a file raises.
     """
     files = sum(len(group) for group in groups)
@@ -83,15 +84,17 @@ def time_openings(groups: Sequence[Sequence[Open]], x: np.ndarray, *, budget: fl
         raise MeasureError(f"latency: got {files} files, {len(x)} inputs, {budget} s; needs at least one of each.")
     examples = [np.ascontiguousarray(x[index : index + 1]) for index in range(min(len(x), EXAMPLES))]
     random, found = np.random.default_rng(), [list[Opening]() for _ in groups]
-    for turn in range(OPENINGS):
+    count = max(OPENINGS, round(budget / SLICE))
+    spent = 0.0  # on opening and closing
+    for turn in range(count):
         start = time.perf_counter()
         inside = 0.0
         for which in random.permutation(len(groups)).tolist():
-            opening, timed = _one_opening(groups[which], examples, budget / OPENINGS, random)
+            opening, timed = _one_opening(groups[which], examples, budget / count, random)
             found[which].append(opening)
             inside += timed
-        outside = time.perf_counter() - start - inside
-        if turn + 1 >= max(OPENINGS_LEAST, OPENING_SHARE * budget * files / outside):
+        spent += time.perf_counter() - start - inside
+        if turn + 1 >= OPENINGS_LEAST and spent > OPENING_SHARE * budget * files:
             break
     return found
 

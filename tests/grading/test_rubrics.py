@@ -25,6 +25,7 @@ LABS = sorted(path.stem for path in RUBRICS.glob("*.toml"))
 SCALES = ("quick", "full")
 KEPT = Path(__file__).parent / "references"
 CHANCE = 0.2  # both datasets have ten classes; an untrained network is right on 5 to 15 % of the images
+SPREAD = 0.05  # of one file's latency ratio, largest over smallest in 12 processes: measure.aa.*.processes_* in benchmarks
 AGAIN = "Run `make references` and commit what it builds."
 
 
@@ -51,6 +52,15 @@ def test_a_rubric_is_proven_by_its_kept_reference(lab, tmp_path):
     assert not stale(KEPT / f"{lab}.zip", lab, tmp_path / "kept")
     shutil.copy(KEPT / f"{lab}.zip", folder / "reference.zip")
     prove(lab, "quick", folder, tmp_path)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("lab", LABS)
+def test_the_points_of_a_latency_are_no_draw(lab, scale):
+    """Between floor and target lies more than what measuring again changes."""
+    for check in load_rubric(lab, scale).checks:
+        if check.metric == "latency_p50":
+            assert np.log(check.floor / check.target) >= 2 * SPREAD, check.id
 
 
 @pytest.mark.proof
