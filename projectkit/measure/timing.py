@@ -76,8 +76,8 @@ def time_openings(groups: Sequence[Sequence[Open]], x: np.ndarray, *, budget: fl
     Files of a group are open at the same time and timed alternately; the groups, each one file or a file and its baseline, take
     turns, so that no group has another's company. x: (n, ...) inputs; every file of a round gets the same example. About `budget`
     seconds a file, for OPENINGS openings or one in SLICE; where opening takes so long that these would need more than that,
-    fewer, but at least OPENINGS_LEAST, and the intervals are wider. Raises MeasureError for no files, inputs or seconds, and what opening or running
-    a file raises.
+    fewer, but at least OPENINGS_LEAST, and the intervals are wider. Raises MeasureError for no files, inputs or seconds, and
+    what opening or running a file raises.
     """
     files = sum(len(group) for group in groups)
     if not files or not len(x) or not budget > 0:
@@ -85,7 +85,7 @@ def time_openings(groups: Sequence[Sequence[Open]], x: np.ndarray, *, budget: fl
     examples = [np.ascontiguousarray(x[index : index + 1]) for index in range(min(len(x), EXAMPLES))]
     random, found = np.random.default_rng(), [list[Opening]() for _ in groups]
     count = max(OPENINGS, round(budget / SLICE))
-    spent = 0.0  # on opening and closing
+    spent = 0.0  # on opening and closing, without the first time, which also loads the runtime
     for turn in range(count):
         start = time.perf_counter()
         inside = 0.0
@@ -93,7 +93,7 @@ def time_openings(groups: Sequence[Sequence[Open]], x: np.ndarray, *, budget: fl
             opening, timed = _one_opening(groups[which], examples, budget / count, random)
             found[which].append(opening)
             inside += timed
-        spent += time.perf_counter() - start - inside
+        spent += (time.perf_counter() - start - inside) if turn else 0.0
         if turn + 1 >= OPENINGS_LEAST and spent > OPENING_SHARE * budget * files:
             break
     return found
