@@ -70,6 +70,13 @@ def _score(metric: str, answers: Answers) -> Measurement:
     return _probability_score(metric, metric, answers.hidden, answers.labels)
 
 
+def _calibration_error(answers: Answers) -> Measurement:
+    """The plain ECE is not offered: on hundreds of images most of it is chance, and no interval mends that."""
+    from projectkit.uncertainty import calibration_interval, softmax
+
+    return calibration_interval(softmax(answers.hidden), answers.labels)
+
+
 def _corrupted_accuracy(answers: Answers) -> Measurement:
     share = accuracy(answers.corrupted, answers.corrupted_labels)
     return Measurement("corrupted_accuracy", share.value, share.low, share.high, share.n)
@@ -99,7 +106,7 @@ def _probability_score(metric: str, score: str, logits: np.ndarray, labels: np.n
 QUALITIES: Mapping[str, Callable[[Answers], Measurement]] = {
     "accuracy": _accuracy,
     "nll": partial(_score, "nll"),
-    "ece": partial(_score, "ece"),
+    "ece_debiased": _calibration_error,
     "brier": partial(_score, "brier"),
     "corrupted_accuracy": _corrupted_accuracy,
     "corrupted_nll": _corrupted_nll,
