@@ -19,8 +19,10 @@ from projectkit.measure.machine import device
 from projectkit.measure.memory import peak_memory
 from projectkit.measure.operator_times import OperatorTime, Timed, operator_times
 from projectkit.measure.operators import Operator, read_operators
+from projectkit.measure.paired import Paired, compare_answers, holm, mcnemar, paired
 from projectkit.measure.pareto import pareto
 from projectkit.measure.patterns import Patterns, read_patterns
+from projectkit.measure.planning import images_needed, repeats_needed
 from projectkit.measure.profiling import METERS, READERS, compare, metrics_of, profile
 from projectkit.measure.quality import accuracy
 from projectkit.measure.quantiles import quantile_interval
@@ -38,6 +40,7 @@ __all__ = [
     "Lifetimes",
     "Operator",
     "OperatorTime",
+    "Paired",
     "Patterns",
     "Symmetric",
     "Timed",
@@ -45,6 +48,7 @@ __all__ = [
     "arena",
     "check_shapes",
     "compare",
+    "compare_answers",
     "compare_latency",
     "compressed_size",
     "device",
@@ -52,13 +56,17 @@ __all__ = [
     "format_interval",
     "format_value",
     "fusions",
+    "holm",
+    "images_needed",
     "interleave",
     "latency",
     "latency_from",
     "live_bytes",
+    "mcnemar",
     "metrics_of",
     "operator_times",
     "page",
+    "paired",
     "pareto",
     "peak_memory",
     "plan",
@@ -72,6 +80,7 @@ __all__ = [
     "read_patterns",
     "read_symmetric",
     "readers",
+    "repeats_needed",
     "table",
     "weights_digest",
 ]
