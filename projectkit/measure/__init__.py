@@ -25,7 +25,7 @@ from projectkit.measure.patterns import Patterns, read_patterns
 from projectkit.measure.planning import images_needed, repeats_needed
 from projectkit.measure.profiling import METERS, READERS, compare, metrics_of, profile
 from projectkit.measure.quality import accuracy
-from projectkit.measure.quantiles import quantile_interval
+from projectkit.measure.quantiles import least_samples, quantile, quantile_interval
 from projectkit.measure.symmetric import Symmetric, read_symmetric
 from projectkit.measure.terminal_table import table
 from projectkit.measure.timing import compare_latency, interleave, latency, latency_from, ratio_from
@@ -61,6 +61,7 @@ __all__ = [
     "interleave",
     "latency",
     "latency_from",
+    "least_samples",
     "live_bytes",
     "mcnemar",
     "metrics_of",
@@ -71,6 +72,7 @@ __all__ = [
     "peak_memory",
     "plan",
     "profile",
+    "quantile",
     "quantile_interval",
     "ratio_from",
     "read_arena",

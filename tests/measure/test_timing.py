@@ -35,7 +35,7 @@ def test_the_interval_covers_the_true_quantile_in_95_of_100_cases(q):
 
 
 def test_too_few_samples_or_bad_ones_are_refused():
-    with pytest.raises(MeasureError, match="Take more samples"):
+    with pytest.raises(MeasureError, match="Take 6 or more"):
         quantile_interval(np.arange(5.0), 0.5)
     with pytest.raises(MeasureError, match="finite"):
         quantile_interval(np.array([np.nan] * 100), 0.5)
