@@ -68,9 +68,10 @@ def main() -> None:
         for kind in ("honest", "known"):
             found = [raw.take(f"{name}.{kind}.{seed}", partial(measured, name, seed, known=kind == "known")) for seed in SEEDS]
             note = (
-                f"percent; mean and range of {len(SEEDS)} seeds, hidden by {len(SALTS)} salts; loss: test − hidden; flag: by how many "
-                "standard deviations images are better known than validation images, from 4 on it is raised; "
-                f"{name}: convnet {widths}, {images} training images, {recipe.epochs} epochs, {copies} altered copies of each test image"
+                f"percent; mean and range of {len(SEEDS)} seeds, hidden by {len(SALTS)} salts; loss: test − hidden; flag: by "
+                "how many standard deviations images are better known than validation images, from 4 on it is raised; "
+                f"{name}: convnet {widths}, {images} training images, {recipe.epochs} epochs, {copies} altered copies of each "
+                "test image"
             )
             columns = {
                 "test": [100 * one["test"] for one in found],

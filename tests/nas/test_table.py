@@ -8,6 +8,7 @@ import numpy as np
 import optuna
 import pytest
 
+from projectkit.data.digits import division_of_the_table
 from projectkit.errors import ModelError
 from projectkit.nas import Architecture, Block, cost, objective, search, table
 
@@ -33,9 +34,11 @@ def test_costs_are_those_of_the_cost_model(known):
 
 def test_the_file_says_what_it_was_trained_on_and_how(digits):
     head = json.loads(table.FILE.read_text("utf-8"))
-    assert head["dataset"] == digits.digest
+    divided = division_of_the_table()
+    assert head["dataset"] == divided.digest
+    assert np.array_equal(divided.train.x, digits.train.x) and len(divided.val) == len(digits.val) + len(digits.test)
     assert head["recipe"] == asdict(table.RECIPE)
-    assert head["images"] == {"validation": len(digits.val), "test": len(digits.test)}
+    assert head["images"] == {"validation": len(divided.val), "test": len(divided.test)}
     assert table.FILE.stat().st_size < 300_000
 
 
