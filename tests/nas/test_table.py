@@ -115,9 +115,9 @@ def test_with_two_objectives_nothing_is_pruned(known):
     assert all(trial.values[1] == trial.user_attrs["macs"] for trial in study.trials)
 
 
-def test_what_is_written_is_read_again(known, digits, tmp_path):
+def test_what_is_written_is_read_again(known, tmp_path):
     path = tmp_path / "table.json"
-    table.write(known.entries, digits, path)
+    table.write(known.entries, division_of_the_table(), path)
     assert path.read_bytes() == table.FILE.read_bytes()
     assert table.load(path) == known
 
@@ -146,7 +146,8 @@ def test_a_damaged_table_is_refused_with_the_way_out(damage, tmp_path):
         table.load(path)
 
 
-def test_two_entries_are_made_again_within_chance(known, digits):
+def test_two_entries_are_made_again_within_chance(known):
+    digits = division_of_the_table()
     """Trained anew from a seed that the table never used, and from the table's. Another machine adds in another order, so what is
     held is the range of the five seeds, widened by half of it and by two images on each side."""
     by_work = sorted(known.repeated, key=lambda entry: entry.cost.macs)
