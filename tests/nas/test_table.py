@@ -147,9 +147,9 @@ def test_a_damaged_table_is_refused_with_the_way_out(damage, tmp_path):
 
 
 def test_two_entries_are_made_again_within_chance(known):
-    digits = division_of_the_table()
     """Trained anew from a seed that the table never used, and from the table's. Another machine adds in another order, so what is
     held is the range of the five seeds, widened by half of it and by two images on each side."""
+    digits = division_of_the_table()
     by_work = sorted(known.repeated, key=lambda entry: entry.cost.macs)
     for entry, seed in ((by_work[len(by_work) // 3], 7), (by_work[-1], 0)):
         run = table.train_once(entry.architecture, digits, seed=seed)
