@@ -385,7 +385,12 @@ measure.table(profiles)
 # ## Ship it
 #
 # Now use what you have learned: choose widths (or another architecture of `models.BUILDERS`) so that the model does at most a quarter of
-# the baseline's work and stays above 90 %. Look at validation data; the grader will use images that you have not seen.
+# the baseline's work and stays above 90 %. Look at validation data; the grader will use **hidden** images.
+#
+# What does *hidden* mean? At quick scale: images of the same set that `data.load` puts into no split, with a little noise. At full scale: MNIST's test images, each a little turned, shifted, zoomed and brightened, which costs
+# an honest model points. Or photographs that your instructor has taken. The first two come from public sets: you could find them and train on them, and your number would be worth nothing, as every number is that
+# was measured on images the model has learned. Two signs give it away: a loss on test images far below that on validation images, and an accuracy that fresh photographs do not confirm. The same holds for papers: a public test set
+# on which many have tuned is no longer hidden from anybody.
 
 # %%
 # begin solution: Ship: build a smaller model for `dataset`, train it with train.fit, and call it `small`
