@@ -31,7 +31,7 @@ HEADLINES = {  # key → what it says
     "schedule.misses.naive": "Deadlines missed by three models on two cores, the better of the two naive plans",
     "schedule.misses.planned": "… by the plan that `projectkit schedule` finds",
     "estimate.error": "Error of a latency estimated from a roofline, on this machine",
-    "uncertainty.expected.mnist_ece_ratio": "Calibration error (ECE) after temperature scaling, over before, MNIST",
+    "calibration.mnist.ratio_debiased": "Calibration error (debiased) after temperature scaling, over before, MNIST",
     "uncertainty.expected.cifar10_ensemble_minus_mc_dropout": "NLL of an ensemble of five, minus MC-dropout's, CIFAR-10",
     "robust.mnist.pgd_trained.pgd40": "MNIST accuracy under PGD-40, ε = 0.3, of a convnet trained adversarially by PGD",
     "robust.mnist.pgd_trained.strongest": "… under the strongest attack",

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from projectkit import data
+from projectkit.data.digits import division_of_the_table
 from projectkit.nas import cost, table
 from record import Raw
 
@@ -46,7 +46,7 @@ def again(entries: list[table.TableEntry]) -> set[str]:
 
 
 def main() -> int:
-    raw, dataset, shape = Raw("nas_table"), data.load("digits"), (table.SHAPE, table.CLASSES)
+    raw, dataset, shape = Raw("nas_table"), division_of_the_table(), (table.SHAPE, table.CLASSES)
     one_core()
     entries = [
         table.TableEntry(architecture, cost(architecture, *shape), (run(raw, architecture, dataset, SEEDS[0]),))

@@ -9,6 +9,7 @@ import typer
 from grading import DISTRIBUTION
 from grading.colloquy import cli as colloquy
 from grading.defense import cli as defense
+from grading.hidden import cli as hidden
 from grading.moodle import cli as moodle
 from grading.results import gradescope
 from grading.semester import cli as semester
@@ -24,6 +25,7 @@ app = typer.Typer(
 
 app.add_typer(moodle.app, name="moodle")
 app.add_typer(colloquy.app, name="colloquy")
+app.add_typer(hidden.app, name="data")
 gradescope.register(app)
 semester.register(app)
 defense.register(app)

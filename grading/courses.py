@@ -96,10 +96,11 @@ def cached(out: Path, key: dict[str, object], measure: Callable[[], remeasure.Me
 
 
 def inputs_of(hidden: Hidden, probes: Probes | None = None) -> Inputs:
-    """What workers are given: hidden, plain, corrupted and out-of-distribution images, one after the other, and no label."""
+    """What workers are given: hidden, public test and validation, corrupted and out-of-distribution images, one after the other,
+    and no label."""
     more = [probes.corrupted.x, probes.out_of_distribution] if probes else []
     stream = io.BytesIO()
-    np.save(stream, np.concatenate([hidden.split.x, hidden.plain.x, *more]), allow_pickle=False)
+    np.save(stream, np.concatenate([hidden.split.x, hidden.plain.x, hidden.val.x, *more]), allow_pickle=False)
     content = stream.getvalue()
     return Inputs(hashlib.sha256(content).hexdigest(), content)
 

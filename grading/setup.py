@@ -49,7 +49,7 @@ setup(
     # Beside the students' build, so that nothing built lies among the sources here.
     options={"build": {"build_base": str(HERE.parent / "build" / "projectkit-grading")}} if IN_A_CLONE else {},
     # What grades loads no TensorFlow.
-    install_requires=[students("plot"), "markdown-it-py>=4", "scikit-learn>=1.9", "pytest>=9"],
+    install_requires=[students("plot"), "markdown-it-py>=4", "pillow>=11", "scikit-learn>=1.9", "pytest>=9"],
     extras_require={
         # Grading on more than one machine.
         "cluster": ["distributed>=2026.8"],

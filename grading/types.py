@@ -131,7 +131,8 @@ class Slot:
     """What was measured of one model.
 
     `ratios` to the baseline by metric; `classes`: its accuracy in each class (None for one without images); `plain`: its
-    accuracy on a part of the public test split; `weights` names what its parameters store; `remarks`: how well it was measured.
+    accuracy on a part of the public test split; `weights` names what its parameters store; `remarks`: how well it was measured;
+    `known`: how much better than validation images it knows the "hidden" and the public "test" ones (grading.measuring.known).
     """
 
     profile: Profile
@@ -140,6 +141,7 @@ class Slot:
     plain: Measurement | None = None
     weights: str = ""
     remarks: tuple[str, ...] = ()
+    known: Mapping[str, Measurement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ class StoredSlot(TypedDict):
     plain: StoredMeasurement | None
     weights: str
     remarks: list[str]
+    known: dict[str, StoredMeasurement]
 
 
 class Stored(TypedDict, total=False):

@@ -88,7 +88,7 @@ def measure(
     models: Annotated[list[Path], typer.Argument(help="Model files, .tflite or .onnx.")],
     data: Annotated[str, typer.Option(help="A dataset's name, or the path of an .npz: its test split is used.")] = "digits",
     html: Annotated[Path | None, typer.Option(help="Also write a page with the Pareto plots there.")] = None,
-    baseline: Annotated[Path | None, typer.Option(help="Model file whose latency the others are compared with.")] = None,
+    baseline: Annotated[Path | None, typer.Option(help="Model file that the others are compared with: latency, answers.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 1,
     budget: Annotated[float, typer.Option(min=0.05, help="Seconds of timing a model.")] = 1.0,
     device: Annotated[
@@ -121,12 +121,16 @@ def measure(
                 raise typer.BadParameter(f"{device} is only estimated: --html and --baseline need measurements. Leave them out.")
             _estimate(place, artifacts, split.x, threads, budget)
             return
+        answers: list[str] = []
         if isinstance(place, devices.Here):
             profiles = measuring.compare(artifacts, split, threads=threads, budget=budget, baseline=against)
+            answers = measuring.compare_answers(artifacts, split, against)
         else:
             found = devices.compare_on(place, artifacts, split, threads=threads, budget=budget, baseline=against)
             profiles = report.told(found)
         Console().print(measuring.table(profiles, title=f"{len(models)} models on the {len(split):,} test images of {data}"))
+        for line in answers:
+            typer.echo(line)
         if html:
             words = [
                 "projectkit",
@@ -142,7 +146,7 @@ def measure(
             words += ["--baseline", str(baseline)] if baseline else []
             words += ["--device", device] if device != "here" else []
             words += ["--examples", str(examples)] if examples else []
-            page = measuring.page(profiles, html, title=f"Models on {data}", command=shlex.join(words))
+            page = measuring.page(profiles, html, title=f"Models on {data}", command=shlex.join(words), answers=answers)
             typer.echo(f"Page: {page}")
 
 

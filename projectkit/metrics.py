@@ -90,7 +90,7 @@ METRICS = {
     "temperature": Metric("°C", "Hottest sensor", kind=DEVICE, ratio=False),
     "clock": Metric("Hz", "Clock of the processor", "Clock", kind=DEVICE, ratio=False),
     "nll": Metric("", "Negative log-likelihood", "NLL", kind=QUALITY),
-    "ece": Metric("", "Expected calibration error", "ECE", kind=QUALITY, shown=PERCENT, claim_tolerance=0.15),
+    "ece_debiased": Metric("", "Calibration error, debiased", kind=QUALITY, shown=PERCENT, claim_tolerance=0.15),
     "brier": Metric("", "Brier score", kind=QUALITY),
     "corrupted_accuracy": _share("Accuracy on corrupted images", kind=QUALITY, claim_tolerance=0.15, probe="corruption"),
     "corrupted_nll": Metric(

@@ -51,6 +51,8 @@ def test_measure_prints_a_table_and_writes_a_page(run, tmp_path):
     page = (tmp_path / "page.html").read_text("utf-8")
     assert page.count("<svg") == 2
     assert "projectkit measure linear.onnx linear.tflite --data digits" in page
+    for text in (out, page):
+        assert "against linear.tflite (p: McNemar" in text and "linear.onnx: right where the other is wrong" in text
 
 
 @pytest.mark.parametrize(

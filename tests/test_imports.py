@@ -31,7 +31,7 @@ ALLOWED = {
     "runtimes": set(),
     "measure": {"runtimes"},
     "devices": {"runtimes", "measure"},
-    "schedule": {"runtimes"},
+    "schedule": {"measure", "runtimes"},
     "submit": set(),
     "uncertainty": {"data", "models", "train"},
     "robustness": {"data", "models", "train"},

@@ -181,10 +181,10 @@ def hidden_data_gap(work: Work) -> Asked | None:
         return None
     return Asked(
         "hidden_data_gap",
-        f"Your model reaches {shown('accuracy', known)} on the test images as they are, {with_interval('accuracy', found)} when "
-        "they are slightly turned, shifted and zoomed. What does the difference say about it?",
+        f"Your model reaches {shown('accuracy', known)} on the public test images and {with_interval('accuracy', found)} on the "
+        "hidden ones. What does the difference say about it?",
         (
-            "sensitivity to small shifts, augmentation as the remedy",
+            "where the hidden images are altered test images: sensitivity to small shifts, augmentation as the remedy",
             "a test split used for choosing models gives a number that is too good",
         ),
         OWN,

@@ -25,7 +25,7 @@ TOLERANCES = (
     (
         "Accuracy",
         "0.5 points, on the public test images, which the student had too. Beside it stands what is left of it on the hidden "
-        "ones: the same images, slightly turned, shifted, zoomed and brightened.",
+        "ones.",
     ),
     ("Size, parameters, work, bits", "2 % (sparsity: 1 point): these are counted, so only rounding is allowed."),
     ("Ratios of time and energy", "10 % beyond the interval: both models ran in turn on one machine, which cancels out."),
@@ -99,8 +99,7 @@ def _judge(name: str, claimed: float, work: Work) -> Judged:
 
 
 def _on_hidden(slot: Slot, plain: Measurement, baseline: Slot | None) -> str:
-    """What is left of the accuracy `plain` on the hidden images, and of the baseline's, which the alterations cost something
-    too."""
+    """What is left of the accuracy `plain` on the hidden images, and of the baseline's, which may lose something there, too."""
     found = with_interval("accuracy", slot.profile.values["accuracy"])
     if baseline is None or baseline is slot or baseline.plain is None:
         return f"On the hidden images: {found}."

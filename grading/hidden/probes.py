@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grading.errors import GradingError
-from grading.hidden.data import Hidden, salted
+from grading.hidden.data import ORIGINS, Hidden, salted
 from grading.types import Attack, Corruption, Ood, Rubric
 from projectkit.data import load
 from projectkit.types import Split
@@ -50,8 +50,8 @@ def probes_for(rubric: Rubric, hidden: Hidden, salt: str) -> Probes:
 
 
 def conditions(rubric: Rubric, hidden: Hidden, probes: Probes) -> dict[str, str]:
-    """How the models were probed, for people: a sentence for each table that the rubric has."""
-    told = {}
+    """On what the models were measured and how they were probed, for people: a sentence for each."""
+    told = {"Hidden images": f"{len(hidden.split)}: {ORIGINS[hidden.origin]}"}
     if attack := rubric.attack:
         count = min(attack.images, len(hidden.split))
         told["Attack"] = (

@@ -8,6 +8,7 @@ import numpy as np
 
 from grading.hidden.data import Hidden
 from grading.hidden.probes import Probes
+from grading.measuring.known import better_known
 from projectkit.errors import MeasureError, UncertaintyError
 from projectkit.measure import accuracy
 from projectkit.types import Measurement
@@ -27,29 +28,31 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """`values` by metric; accuracy in each class (None for one without images) and on the public part, where there is one."""
+    """`values` by metric; accuracy in each class (None for one without images) and on the public part, where there is one;
+    `known`: see grading.measuring.known."""
 
     values: Mapping[str, Measurement]
     classes: tuple[Measurement | None, ...]
     plain: Measurement | None
+    known: Mapping[str, Measurement]
 
 
 def quality(outputs: np.ndarray, hidden: Hidden, probes: Probes, wanted: Collection[str], name: str) -> Quality:
-    """What the outputs to hidden, public, corrupted and out-of-distribution images, one after the other, are worth: accuracy
-    always, the rest as far as `wanted`. The worker could not tell the parts from each other.
+    """What the outputs to hidden, public test and validation, corrupted and out-of-distribution images, one after the other, are
+    worth: accuracy always, the rest as far as `wanted`. The worker could not tell the parts from each other.
 
     `name` is the file's. Raises MeasureError when the outputs are no logits for these images.
     """
-    sizes = [len(hidden.split), len(hidden.plain), len(probes.corrupted), len(probes.out_of_distribution)]
-    parts = np.cumsum(sizes)
-    if outputs.shape != (parts[-1], hidden.classes):
+    sizes = [len(hidden.split), len(hidden.plain), len(hidden.val), len(probes.corrupted), len(probes.out_of_distribution)]
+    ends = np.cumsum(sizes)
+    if outputs.shape != (ends[-1], hidden.classes):
         raise MeasureError(
-            f"{name}: its outputs have shape {outputs.shape}, expected {(int(parts[-1]), hidden.classes)}: one logit a class for "
+            f"{name}: its outputs have shape {outputs.shape}, expected {(int(ends[-1]), hidden.classes)}: one logit a class for "
             "each input."
         )
     if np.isfinite(outputs).all() and np.ptp(outputs, axis=0).max() == 0:
         raise MeasureError(f"{name}: it gives the same output for every input, expected outputs that depend on the image.")
-    on_hidden, on_plain, on_corrupted, on_others = np.split(outputs, parts[:-1])
+    on_hidden, on_plain, on_val, on_corrupted, on_others = np.split(outputs, ends[:-1])
     answers = Answers(on_hidden, hidden.split.y, on_corrupted, probes.corrupted.y, on_others)
     try:
         y = hidden.split.y
@@ -57,9 +60,15 @@ def quality(outputs: np.ndarray, hidden: Hidden, probes: Probes, wanted: Collect
         classes = tuple(accuracy(on_hidden[here], y[here]) if here.any() else None for here in of)
         values = {metric: measure(answers) for metric, measure in QUALITIES.items() if metric in {"accuracy", *wanted}}
         plain = accuracy(on_plain, hidden.plain.y) if len(hidden.plain) else None
+        if len(hidden.val):
+            accuracy(on_val, hidden.val.y)  # refuses what is no answer
+        public = {"test": (on_plain, hidden.plain.y)}
+        # Images of the instructor's own may be easier than the set's without anybody having seen them.
+        parts = public if hidden.origin == "own" else {"hidden": (on_hidden, y), **public}
+        known = better_known(parts, (on_val, hidden.val.y))
     except (MeasureError, UncertaintyError) as error:
         raise MeasureError(f"{name}: {error}") from error
-    return Quality(values, classes, plain)
+    return Quality(values, classes, plain, known)
 
 
 def _accuracy(answers: Answers) -> Measurement:
@@ -68,6 +77,13 @@ def _accuracy(answers: Answers) -> Measurement:
 
 def _score(metric: str, answers: Answers) -> Measurement:
     return _probability_score(metric, metric, answers.hidden, answers.labels)
+
+
+def _calibration_error(answers: Answers) -> Measurement:
+    """The plain ECE is not offered: on hundreds of images most of it is chance, and no interval mends that."""
+    from projectkit.uncertainty import calibration_interval, softmax
+
+    return calibration_interval(softmax(answers.hidden), answers.labels)
 
 
 def _corrupted_accuracy(answers: Answers) -> Measurement:
@@ -99,7 +115,7 @@ def _probability_score(metric: str, score: str, logits: np.ndarray, labels: np.n
 QUALITIES: Mapping[str, Callable[[Answers], Measurement]] = {
     "accuracy": _accuracy,
     "nll": partial(_score, "nll"),
-    "ece": partial(_score, "ece"),
+    "ece_debiased": _calibration_error,
     "brier": partial(_score, "brier"),
     "corrupted_accuracy": _corrupted_accuracy,
     "corrupted_nll": _corrupted_nll,

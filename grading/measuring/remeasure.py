@@ -194,7 +194,8 @@ def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, 
             missing |= {metric: _sentence(name, one.reason) for metric in metrics}
     missing = {metric: reason for metric, reason in missing.items() if metric in wanted and metric not in values}
     profile = Profile(dataclasses.replace(artifact, path=name), device, values, missing)
-    return Slot(profile, _ratios(values, ratios, baseline), found_in.classes, found_in.plain, weights, tuple(remarks))
+    ratios = _ratios(values, ratios, baseline)
+    return Slot(profile, ratios, found_in.classes, found_in.plain, weights, tuple(remarks), found_in.known)
 
 
 def _attacked(slot: Slot, task: MeasuringTask, name: str, run: Run, measured: Measured) -> Slot:

@@ -9,11 +9,13 @@ import numpy as np
 from grading.types import Grade
 from projectkit.measure import format_value
 from projectkit.metrics import METRICS
+from projectkit.types import Z95
 
 # Hidden data is harder than a student's own, and machines differ: only a claim beyond both is worth a look. By this factor for
 # metrics whose record has no `claim_tolerance`.
 FACTOR = 2.0
-MEMORIZED = 0.1  # an honest model loses a point or two on hidden images; one that knows the public ones by heart loses more
+MEMORIZED = 0.1  # an honest model loses a few points on altered images; one that knows the public ones by heart loses more
+KNOWN = 4.0 / Z95  # half intervals: four standard deviations, reached by chance once in 30,000 cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class Flag:
 
 
 def flags(grades: Sequence[Grade]) -> tuple[Flag, ...]:
-    """Equal models or equal answers under different students, claims far from what was measured, and models that are good on
-    public images only."""
+    """Equal models or equal answers under different students, claims far from what was measured, models that are good on public
+    images only, and models that know test or hidden images better than validation images."""
     same = tuple(_shared(grades, "same model", _models, "the same model file for {what}"))
     known = {flag.files for flag in same}
     weights = _shared(grades, "same weights", _weights, "the same weights for {what}, in files that differ")
@@ -37,6 +39,7 @@ def flags(grades: Sequence[Grade]) -> tuple[Flag, ...]:
         *_shared(grades, "same answers", _answers, "the same answer to {what}, although their inputs differ"),
         *(flag for grade in grades for flag in _claims(grade)),
         *(flag for grade in grades for flag in _memorized(grade)),
+        *(flag for grade in grades for flag in _known(grade)),
     )
 
 
@@ -104,6 +107,21 @@ def _memorized(grade: Grade) -> Iterable[Flag]:
                 (grade.file,),
                 f"{grade.student}: {slot} reaches {numbers[0]} on public test images, {numbers[1]} on hidden ones.",
             )
+
+
+def _known(grade: Grade) -> Iterable[Flag]:
+    """Trained on test images, or on images made from them: an honest model has seen no more of these than of validation images.
+    Who trains on the validation images as well is not found."""
+    for slot, measured in grade.measured.get("slots", {}).items():
+        for part, found in measured["known"].items():
+            if found["value"] - 0.5 > KNOWN * (found["value"] - found["low"]):
+                images = "the public test images" if part == "test" else "the hidden images"
+                yield Flag(
+                    "known images",
+                    (grade.file,),
+                    f"{grade.student}: {slot} has a smaller loss on {images} than on validation images in "
+                    f"{format_value('accuracy', found['value'])} of pairs; where neither was trained on, it is about half.",
+                )
 
 
 def _far(metric: str, claimed: float, measured: float) -> bool:

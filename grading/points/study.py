@@ -165,7 +165,7 @@ def _accuracy(own: Sequence[Trial], slot: Slot) -> ClaimFinding:
     hidden = slot.profile.values.get("accuracy")
     if slot.plain is None or hidden is None:
         return ClaimFinding(0.0, "The accuracy of the file was not measured")
-    # The hidden images are harder than those that the claim was made on, the first public ones may be easier.
+    # The hidden images may be harder than those that the claim was made on, the first public ones may be easier.
     bounds = [bound for found in (slot.plain, hidden) for bound in _wilson(found.value, found.n)]
     low, high = min(bounds), max(bounds)
     holds = [trial for trial in own if low <= trial.values[0] <= high]

@@ -12,7 +12,7 @@ from grading.types import Answer, Check, ClaimFinding, Slot, StoredSlot, Verdict
 from projectkit.files import PART, write_whole
 from projectkit.types import Artifact, Measurement, Profile
 
-FORMAT = 2
+FORMAT = 3
 
 
 def write_atomically(path: Path, content: str) -> None:
@@ -57,7 +57,8 @@ def slot_from_json(raw: StoredSlot) -> Slot:
     classes = tuple(Measurement(**one) if one else None for one in raw["classes"])
     plain = Measurement(**raw["plain"]) if raw["plain"] else None
     found = Profile(Artifact(**profile["artifact"]), profile["device"], values, profile["missing"])
-    return Slot(found, ratios, classes, plain, raw["weights"], tuple(raw["remarks"]))
+    known = {name: Measurement(**one) for name, one in raw["known"].items()}
+    return Slot(found, ratios, classes, plain, raw["weights"], tuple(raw["remarks"]), known)
 
 
 def verdict_to_json(verdict: Verdict) -> dict[str, object]:

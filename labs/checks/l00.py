@@ -105,6 +105,22 @@ def wilson(student) -> None:
     right("note that 360 of 360 right does not mean 100 %: the interval begins at 98.9 %.")
 
 
+def mcnemar(student) -> None:
+    """student(right_a, right_b) -> (only A is right, only B is right, p)"""
+    for only_a, only_b in ((4, 18), (7, 3), (5, 5), (0, 0)):
+        counts = [60, only_a, only_b, 9]
+        right_a, right_b = np.repeat([[True, True, False, False], [True, False, True, False]], counts, axis=1)
+        found = student(right_a, right_b)
+        assert len(found) == 3, f"Return three numbers: only A right, only B right, p; you return {len(found)}."
+        what = f"Only A right {only_a} times, only B {only_b} times"
+        hint = "An image counts where exactly one of the two is right: right_a & ~right_b, and the reverse."
+        close(found[:2], [only_a, only_b], what, hint)
+        expected = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+        hint = "Twice P(B ≤ the smaller of both), B ~ Binomial(their sum, 1/2), and never more than 1."
+        close(found[2], expected, f"{what}: p", hint)
+    right("images that both get right, or both wrong, do not count.")
+
+
 def joules(student) -> None:
     """student(microjoules, max_energy_range_uj) -> joules"""
     close(student(np.array([0, 1_000_000, 3_000_000]), 10_000_000), 3.0, "Readings 0, 1, 3 MµJ", "1 J = 1 000 000 µJ.")

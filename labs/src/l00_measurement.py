@@ -228,7 +228,7 @@ plt.show()
 #
 # $$\frac{p + \frac{z^2}{2n} \pm z\sqrt{\frac{p(1-p)}{n} + \frac{z^2}{4n^2}}}{1 + \frac{z^2}{n}}, \qquad z = 1.959964$$
 #
-# When the intervals of two models overlap widely, this test set does not show which of them is better.
+# It says where *one* model's accuracy lies. Which of two models is better is another question, and the next section's.
 
 
 # %%
@@ -256,15 +256,125 @@ plt.ylabel("accuracy, 95 % interval")
 plt.show()
 
 # %% [markdown]
-# **How to read it.** To halve the band you need four times the images. With 360 of them a difference of one percentage point means
-# nothing; with 10 000 it does.
+# **How to read it.** To halve the band you need four times the images. With 360 of them an accuracy is known to about two percentage points.
+#
+# ### Two models on the same images
+#
+# A and B have answered the **same** 1000 images. A is right on 90.4 % [88.4–92.1 %], B on 91.8 % [89.9–93.3 %]: the intervals overlap widely. Is B better, or is it
+# luck? Write your guess down.
+
+# %%
+told_apart = False  # your guess
+
+# %% [markdown]
+# Both intervals contain the luck of which images were drawn, and it is the *same* luck: an image that is hard for A is mostly hard for B. Look image by image:
+#
+# | | B right | B wrong |
+# |---|---|---|
+# | **A right** | 900 | 4 |
+# | **A wrong** | 18 | 78 |
+#
+# The 978 images on which both are right, or both wrong, say nothing about which is better. On 22 they differ, and if A and B were equally good, each of these would be a coin: how often
+# do 22 coins fall at least as unevenly as 4 to 18? That is **McNemar's test**: $p = \min\{1,\; 2\,P(B \le \min(a, b))\}$ with $B \sim \text{Binomial}(a + b, \tfrac12)$, where only A is right $a$ times
+# and only B is right $b$ times.
+
+
+# %%
+def mcnemar(right_a, right_b):
+    """(only A is right, only B is right, p) from which of the same images each is right on, (n,) bool each."""
+    # begin solution: count right_a & ~right_b and the reverse; p is twice binom.cdf of the smaller one, at most 1
+    only_a, only_b = np.sum(right_a & ~right_b), np.sum(right_b & ~right_a)
+    return only_a, only_b, min(1.0, 2 * binom.cdf(min(only_a, only_b), only_a + only_b, 0.5))
+    # end solution
+
+
+check.mcnemar(mcnemar)
+
+# %%
+right_a, right_b = np.repeat([[True, True, False, False], [True, False, True, False]], [900, 4, 18, 78], axis=1)
+only_a, only_b, p = mcnemar(right_a, right_b)
+print(f"only A {only_a}, only B {only_b}, p = {p:.4f}; told apart: {p < 0.05}, your guess: {told_apart}")
+
+# How far would B − A move with other images? Draw them with replacement: for both models the same ones, or for each its own.
+rng = np.random.default_rng(0)
+drawn, others = rng.integers(0, 1000, (2, 4000, 1000))
+same = 100 * (right_b[drawn].mean(axis=1) - right_a[drawn].mean(axis=1))
+separate = 100 * (right_b[others].mean(axis=1) - right_a[drawn].mean(axis=1))
+plt.figure(figsize=(9, 2.6), layout="constrained")
+for difference, name in ((separate, "each its own images"), (same, "the same images")):
+    low, high = np.quantile(difference, [0.025, 0.975])
+    plt.hist(difference, np.arange(-4, 7, 0.2), alpha=0.6, label=f"{name}: 95 % from {low:+.1f} to {high:+.1f}")
+plt.axvline(0, color="black", linestyle=":")
+plt.xlabel("accuracy of B minus that of A, points")
+plt.legend()
+plt.show()
+
+print(*measure.compare_answers([baseline.artifact, halved.artifact], dataset.val), sep="\n")
+
+# %% [markdown]
+# **How to read it.** The wide histogram is what overlapping intervals compare; it ignores that both models saw the same images. The narrow one is the **paired bootstrap**, and it
+# excludes 0. `projectkit measure a.tflite b.tflite` prints the last lines for your files, with a closed interval instead of the bootstrap's. On your own two models the answer may well be
+# *no difference shown*: that is not *they are equal*, see how wide the interval is.
+#
+# ### Planning: how many images, openings, seeds?
+#
+# *Before* you measure, say which difference would matter, and find out how many repeats show it (in four of five experiments, with 5 % false alarms). Four questions:
+#
+# * **Images.** Two models on the same images: what counts is the share of images on which only one is right. On separate images you need many more.
+# * **Openings.** A file that is opened again lies elsewhere in memory, and its latency differs more than the interval of one run says. The repeat is the opening, not the call.
+# * **Seeds.** A method trains another network from each seed. To compare *methods*, the repeat is the training: more test images do not replace seeds.
+# * **Blocking.** What you do not want to know (the minute, the machine, the seed, the images) is kept the same within a pair: measure A and B once in every block, and take differences
+#   within blocks. What all of a block share drops out.
+
+# %%
+print("images to show a difference:   on the same images   on separate ones   (both models near 95 %)")
+for points in (0.5, 1, 2, 5):
+    delta = points / 100
+    disagreement = max(0.03, 1.5 * delta)
+    apart = 0.95 * 0.05 + (0.95 - delta) * (0.05 + delta)
+    needed = measure.images_needed(delta, disagreement), measure.images_needed(delta, apart)
+    print(
+        f"{points:8} points                 {needed[0]:14,} {needed[1]:20,}, for each model   ({disagreement:.1%} answered differently)"
+    )
+
+medians = []  # a block: both files opened anew, timed in turn
+for _ in range(8):
+    with closing(runtimes.open(baseline.artifact)) as a, closing(runtimes.open(halved.artifact)) as b:
+        medians.append(np.median(measure.interleave([a, b], dataset.val.x, budget=0.05), axis=0))
+logs = np.log(medians)
+within, across = np.std(logs[:, 1] - logs[:, 0], ddof=1), np.std(logs, axis=0, ddof=1).mean()
+print(f"\neight openings: one file's median varies by {across:.1%}, the ratio of both within a block by {within:.1%}")
+for effect in (0.01, 0.05):
+    print(
+        f"to show {effect:.0%}: {measure.repeats_needed(effect, within)} blocks, or {measure.repeats_needed(effect, across, paired=False)} "
+        "openings of each without blocks"
+    )
+print(
+    f"to show 0.5 points where seeds differ by 0.7 points: {measure.repeats_needed(0.5, 0.7, paired=False)} seeds of each method"
+)
+
+# Many comparisons: twenty equally good models against a baseline, a hundred times.
+rng, alarms = np.random.default_rng(0), np.zeros(2)
+for _ in range(100):
+    less = rng.binomial(30, 0.5, 20)
+    p_values = [measure.mcnemar(only, 30 - only) for only in less]
+    alarms += np.min(p_values) < 0.05, np.min(measure.holm(p_values)) < 0.05
+print(
+    f"\ntwenty equal models: at least one 'better' or 'worse' in {alarms[0]:.0f} of 100 courses, with Holm's correction in {alarms[1]:.0f}"
+)
+
+# %% [markdown]
+# **How to read it.** Half the difference needs four times the images. If the ratio varies less than one file's median, blocking has removed what both share; on a quiet machine there is little to remove. The last
+# line is why whoever tries twenty variants and reports the best has shown nothing yet: count *all* comparisons that you made, and correct for them (Holm multiplies the smallest p-value by their number, the next by one less, …),
+# or measure the winner once more on fresh images.
 
 # %% [markdown]
 # ## 5 · Peak memory and energy
 #
 # Peak memory is taken in a fresh process, because in a process that has already run something the model's part cannot be separated. Energy
-# comes from a counter in the hardware (RAPL on Intel and AMD, NVML on NVIDIA, INA3221 on Jetson). A counter in microjoules of 32 bits begins
-# again at 0 after about an hour, and then the difference of two readings is negative unless you correct it.
+# comes from a counter in the hardware (RAPL on Intel and AMD, NVML on NVIDIA, INA3221 on Jetson). A counter begins again at 0 when it is full: 32 bits of microjoules are
+# 4295 J, 66 seconds at 65 W. Linux says in `max_energy_range_uj` how far it counts: RAPL's own steps are coarser than a microjoule, so that it often lasts an hour. The difference of two readings across that
+# point is negative unless you correct it.
 
 
 # %%
@@ -306,7 +416,12 @@ measure.table(profiles)
 # ## Ship it
 #
 # Now use what you have learned: choose widths (or another architecture of `models.BUILDERS`) so that the model does at most a quarter of
-# the baseline's work and stays above 90 %. Look at validation data; the grader will use images that you have not seen.
+# the baseline's work and stays above 90 %. Look at validation data; the grader will use **hidden** images.
+#
+# What does *hidden* mean? At quick scale: images of the same set that `data.load` puts into no split, with a little noise. At full scale: MNIST's test images, each a little turned, shifted, zoomed and brightened, which costs
+# an honest model points. Or photographs that your instructor has taken. The first two come from public sets: you could find them and train on them, and your number would be worth nothing, as every number is that
+# was measured on images the model has learned. Two signs give it away: a loss on test images far below that on validation images, and an accuracy that fresh photographs do not confirm. The same holds for papers: a public test set
+# on which many have tuned is no longer hidden from anybody.
 
 # %%
 # begin solution: Ship: build a smaller model for `dataset`, train it with train.fit, and call it `small`
@@ -368,5 +483,8 @@ for finding in submit.check(package):
 #
 # * V. Sze, Y.-H. Chen, T.-J. Yang, J. Emer: *Efficient Processing of Deep Neural Networks*, Proceedings of the IEEE, 2017 (why MACs are not energy).
 # * C. Banbury et al.: *MLPerf Tiny Benchmark*, NeurIPS Datasets and Benchmarks, 2021 (rules for measuring latency and energy).
+# * Q. McNemar: *Note on the Sampling Error of the Difference Between Correlated Proportions or Percentages*, Psychometrika, 1947.
+# * T. Dietterich: *Approximate Statistical Tests for Comparing Supervised Classification Learning Algorithms*, Neural Computation, 1998 (McNemar's test, and what to do about seeds).
+# * S. Holm: *A Simple Sequentially Rejective Multiple Test Procedure*, Scandinavian Journal of Statistics, 1979.
 # * T. Hoefler, R. Belli: *Scientific Benchmarking of Parallel Computing Systems*, SC 2015 (medians, intervals, what to report).
 # * E. B. Wilson: *Probable Inference, the Law of Succession, and Statistical Inference*, JASA, 1927.

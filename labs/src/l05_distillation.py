@@ -433,7 +433,7 @@ check.eight_bits(rounded["weight_bits"], rounded["accuracy"], values["student"][
 # %% [markdown]
 # **How to read it.** The pruned network is the case of section 3 again: a few labels, many images, a teacher that answers for the rest. For the rounded one
 # compare the last three lines: eight bits hardly cost a well-trained network any accuracy, so there is hardly any loss that the teacher could recover; one of the
-# 360 validation images at quick scale is worth 0.3 points. And a small file has fixed parts, as has a short run: with eight bits it has more than a quarter
+# 180 validation images at quick scale is worth 0.6 points. And a small file has fixed parts, as has a short run: with eight bits it has more than a quarter
 # of the bytes, and is not always faster.
 #
 # ## Ship it

@@ -104,24 +104,55 @@ uncertainty.plot_reliability(uncertainty.reliability(probs, fresh.y), title="not
 plt.show()
 
 
-def print_scores(name, probs):
-    """Prints accuracy, ECE and NLL on the fresh images, with the 95 % intervals of a bootstrap."""
-    ours, theirs = ece(*diagram(probs, fresh.y, 15)), SCORES["ece"](probs, fresh.y)
-    assert np.isclose(ours, theirs, atol=1e-9), (ours, theirs)
-    found = {score: uncertainty.score_interval(SCORES[score], probs, fresh.y) for score in ("ece", "nll")}
-    intervals = "   ".join(f"{score.upper()} {one.value:.3f} [{one.low:.3f}–{one.high:.3f}]" for score, one in found.items())
-    print(f"{name:22} {np.mean(probs.argmax(axis=1) == fresh.y):6.1%} right   {intervals}")
-
-
-print_scores("not calibrated", probs)
+ours, theirs = ece(*diagram(probs, fresh.y, 15)), SCORES["ece"](probs, fresh.y)
+assert np.isclose(ours, theirs, atol=1e-9), (ours, theirs)
+print(f"ECE {ours:.3f} on {len(fresh)} images")
 print(f"mean confidence {probs.max(axis=1).mean():.1%}, predicted {prediction['mean confidence in %']:.1f} %")
 
 # %% [markdown]
 # **How to read it.** A bar is the accuracy of the answers of that confidence; red shows where accuracy is below confidence, green where it is above. The black steps show how many images
 # each bin holds: nearly all are in the last one. Training has pushed the NLL of the training images to zero, which takes ever larger logits; overconfidence costs nothing there.
 #
-# ECE has a flaw: with few images per bin, chance alone makes it larger. `SCORES["ece_debiased"]` corrects that. NLL and the Brier score are **proper** scoring
-# rules: on average they are best when the stated probabilities are the true ones.
+# ### What is the ECE of a perfect forecaster?
+#
+# Zero, with infinitely many images. With few in a bin, chance alone makes a gap, and $|\cdot|$ never lets gaps cancel. See how much: take the network's own probabilities as the truth, **draw** the labels
+# from them, and the forecaster is calibrated by construction. What do you expect for 100, 300 and 1000 images?
+#
+# `SCORES["ece_debiased"]` subtracts from the squared gap of each bin what chance adds on average (Kumar et al., 2019), and takes the root of the sum: a root mean square, so its values are larger than those of an ECE
+# of the same forecaster. `uncertainty.calibration_interval` gives it an interval that holds the truth.
+
+# %%
+softer = softmax(logits["fresh"] / 2)  # some forecaster; whatever it says is true here
+print(
+    "a calibrated forecaster, 100 draws of labels: mean ECE, mean debiased error, how often the latter's interval holds the truth, 0"
+)
+for count in (100, 300, 1000):
+    rng = np.random.default_rng(count)
+    rows = []
+    for _ in range(100):
+        p = softer[rng.choice(len(softer), min(count, len(softer)), replace=False)]
+        y = (p.cumsum(axis=1) < rng.random((len(p), 1))).sum(axis=1).clip(max=p.shape[1] - 1)
+        one = uncertainty.calibration_interval(p, y)
+        rows.append((SCORES["ece"](p, y), one.value, one.low == 0))
+    mean_ece, mean_debiased, covered = np.mean(rows, axis=0)
+    print(f"{len(p):5} images   {mean_ece:.3f}   {mean_debiased:.3f}   {covered:.0%}")
+
+
+def print_scores(name, probs):
+    """Prints accuracy, NLL and debiased calibration error on the fresh images, with their 95 % intervals."""
+    found = {
+        "NLL": uncertainty.score_interval(SCORES["nll"], probs, fresh.y),
+        "calibration error": uncertainty.calibration_interval(probs, fresh.y),
+    }
+    intervals = "   ".join(f"{score} {one.value:.3f} [{one.low:.3f}–{one.high:.3f}]" for score, one in found.items())
+    print(f"{name:22} {np.mean(probs.argmax(axis=1) == fresh.y):6.1%} right   {intervals}")
+
+
+print_scores("not calibrated", probs)
+
+# %% [markdown]
+# **How to read it.** An ECE of 0.02 on 300 images may be that of a perfect forecaster, so two networks whose ECE is that small cannot be ranked by it. From here on *calibration error* means the debiased one.
+# NLL and the Brier score have no such bias and are **proper** scoring rules: on average they are best when the stated probabilities are the true ones. The grader uses these two.
 #
 # ## 2 · Temperature scaling and the Brier score
 #
@@ -214,15 +245,15 @@ for name, t in (("T = 1", 1.0), (f"T = {T:.2f}", T)):
 # calibrators have more than one parameter. More parameters fit the calibration set better; do they also fit other images better?
 
 # %%
-print(f"fitted to {len(calibration)} images  parameters   NLL there   NLL fresh   ECE fresh   answers changed")
+print(f"fitted to {len(calibration)} images  parameters   NLL there   NLL fresh   cal. error   answers changed")
 classes = len(dataset.classes)
 numbers = dict(zip(CALIBRATORS, (1, 2 * classes, classes**2 + classes, 2 * classes, "steps", 15 * classes)))
 for name, fit in CALIBRATORS.items():
     calibrator = fit(logits["cal"], calibration.y)
     there, here = calibrator(logits["cal"]), calibrator(logits["fresh"])
     changed = np.mean(here.argmax(axis=1) != logits["fresh"].argmax(axis=1))
-    scores = SCORES["nll"](there, calibration.y), SCORES["nll"](here, fresh.y), SCORES["ece"](here, fresh.y)
-    print(f"{name:22} {numbers[name]!s:>11} {scores[0]:11.3f} {scores[1]:11.3f} {scores[2]:11.3f} {changed:17.1%}")
+    scores = SCORES["nll"](there, calibration.y), SCORES["nll"](here, fresh.y), SCORES["ece_debiased"](here, fresh.y)
+    print(f"{name:22} {numbers[name]!s:>11} {scores[0]:11.3f} {scores[1]:11.3f} {scores[2]:12.3f} {changed:17.1%}")
 
 # %% [markdown]
 # **How to read it.** Compare the two columns of NLL. Isotonic regression may give probability 0 to a class that does occur: one such image costs 708 nats here,
@@ -268,11 +299,11 @@ scalers, table = {}, {}
 for name in [*METHODS, *(f"{name} + T" for name in METHODS)]:
     for seed in SEEDS:
         p = answers(name, seed, fresh.x)
-        row = [np.mean(p.argmax(axis=1) == fresh.y), SCORES["nll"](p, fresh.y), SCORES["ece"](p, fresh.y)]
+        row = [np.mean(p.argmax(axis=1) == fresh.y), SCORES["nll"](p, fresh.y), SCORES["ece_debiased"](p, fresh.y)]
         table.setdefault(name, []).append(row)
 table = {name: np.array(rows) for name, rows in table.items()}
 
-print("three seeds: mean [least–most]   right                NLL                  ECE")
+print("three seeds: mean [least–most]   right                NLL                  calibration error")
 for name, rows in table.items():
     cells = (f"{column.mean():.3f} [{column.min():.3f}–{column.max():.3f}]" for column in rows.T)
     print(f"{name:30} " + "  ".join(cells))
@@ -291,7 +322,7 @@ def versus(first, second, column, share=False):
 
 
 for claim, (mean, half), goal in (
-    ("ECE with a temperature / without, of plain", versus("plain + T", "plain", 2, share=True), 0.5),
+    ("error with a temperature / without, of plain", versus("plain + T", "plain", 2, share=True), 0.5),
     ("NLL of MC-dropout − plain", versus("MC-dropout", "plain", 1), 0.0),
     ("NLL of the ensemble − plain", versus("ensemble", "plain", 1), 0.0),
     ("NLL of the ensemble − MC-dropout", versus("ensemble", "MC-dropout", 1), 0.0),
@@ -405,11 +436,11 @@ shifted = {name: np.zeros((6, 3)) for name in SHOWN}  # means over the seeds
 for name in SHOWN:
     for seed in SEEDS:
         for severity, p in enumerate(np.split(answers(name, seed, np.concatenate(corrupted)), 6)):
-            row = np.array([np.mean(p.argmax(axis=1) == y), SCORES["nll"](p, y), SCORES["ece"](p, y)])
+            row = np.array([np.mean(p.argmax(axis=1) == y), SCORES["nll"](p, y), SCORES["ece_debiased"](p, y)])
             shifted[name][severity] += row / len(SEEDS)
 
 _, axes = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
-for axis, column, title in zip(axes, range(3), ("accuracy", "NLL", "ECE")):
+for axis, column, title in zip(axes, range(3), ("accuracy", "NLL", "calibration error")):
     for name, line in shifted.items():
         axis.plot(line[:, column], "o-", label=name, markersize=4)
     axis.set(xlabel="severity", ylabel=title)
@@ -417,14 +448,14 @@ axes[0].legend(fontsize=8)
 plt.show()
 
 print("six corruptions, mean of three seeds " + "".join(f"{f'severity {s}':>12}" for s in (0, 1, 3, 5)))
-for column, title in ((1, "NLL"), (2, "ECE")):
+for column, title in ((1, "NLL"), (2, "error")):
     for name, line in shifted.items():
         print(f"{title:5} {name:30} " + "".join(f"{line[s, column]:12.3f}" for s in (0, 1, 3, 5)))
     for s in (0, 5):
         print(f"      best first at severity {s}: {', '.join(sorted(SHOWN, key=lambda name: shifted[name][s, column]))}")
 
 # %% [markdown]
-# **How to read it.** Accuracy falls for all methods; what counts is whether confidence falls with it. The temperature was right for clean images only: its ECE rises again. Ovadia et al. (2019) found that under
+# **How to read it.** Accuracy falls for all methods; what counts is whether confidence falls with it. The temperature was right for clean images only: its calibration error rises again. Ovadia et al. (2019) found that under
 # shift the methods that use *several* networks come first. Is your order at severity 5 that of severity 0?
 #
 # ### Calibration after quantization and pruning
@@ -446,7 +477,7 @@ for sparsity in (0.5, 0.7, 0.8, 0.9, 0.95):
 effects = {}
 for name, (cal, z) in compressed.items():
     own = uncertainty.temperature(cal, calibration.y).value
-    rows = [SCORES["ece"](softmax(z / t), fresh.y) for t in (1.0, T, own)]
+    rows = [SCORES["ece_debiased"](softmax(z / t), fresh.y) for t in (1.0, T, own)]
     p = softmax(z)
     effects[name] = [np.mean(p.argmax(axis=1) == fresh.y), p.max(axis=1).mean(), *rows, own]
 values = np.array(list(effects.values()))
@@ -456,14 +487,14 @@ axes[0].plot(100 * values[:, 1], "s--", label="mean confidence")
 axes[0].set_ylabel("%")
 for column, label, style in ((2, "as it is", "o-"), (3, "T of the float network", "s--"), (4, "a temperature of its own", "^:")):
     axes[1].plot(values[:, column], style, label=label)
-axes[1].set_ylabel("ECE")
+axes[1].set_ylabel("calibration error")
 for axis in axes:
     axis.set_xticks(range(len(effects)), effects, rotation=40, ha="right")
     axis.legend(fontsize=8)
 plt.show()
-print("               right  conf.     ECE   ECE, T of float   ECE, own T   own T")
+print("               right  conf.   error   error, T of float   error, own T   own T")
 for name, row in effects.items():
-    print(f"{name:12} {row[0]:7.1%} {row[1]:6.1%} {row[2]:7.3f} {row[3]:17.3f} {row[4]:12.3f} {row[5]:7.2f}")
+    print(f"{name:12} {row[0]:7.1%} {row[1]:6.1%} {row[2]:7.3f} {row[3]:19.3f} {row[4]:14.3f} {row[5]:7.2f}")
 
 # %% [markdown]
 # **How to read it.** Eight bits hardly change anything. Pruning does: it makes logits smaller, so that confidence falls, at first faster than accuracy. Where the two lines on
@@ -577,7 +608,7 @@ for slot, p in (("calibrated", calibrated), ("ensemble", ensemble)):
     print(f"{'':22} {files[slot].size:,} B")
 
 same = np.array_equal(calibrated.argmax(axis=1), probs.argmax(axis=1))
-check.calibrated(SCORES["ece"](probs, fresh.y), SCORES["ece"](calibrated, fresh.y), same)
+check.calibrated(SCORES["ece_debiased"](probs, fresh.y), SCORES["ece_debiased"](calibrated, fresh.y), same)
 check.better_together(SCORES["nll"](calibrated, fresh.y), SCORES["nll"](ensemble, fresh.y))
 
 

@@ -20,11 +20,13 @@ from projectkit.measure.machine import device
 from projectkit.measure.memory import peak_memory
 from projectkit.measure.operator_times import OperatorTime, Timed, operator_times
 from projectkit.measure.operators import Operator, read_operators
+from projectkit.measure.paired import Paired, compare_answers, holm, mcnemar, paired
 from projectkit.measure.pareto import pareto
 from projectkit.measure.patterns import Patterns, read_patterns
+from projectkit.measure.planning import images_needed, repeats_needed
 from projectkit.measure.profiling import METERS, READERS, compare, metrics_of, profile
 from projectkit.measure.quality import accuracy
-from projectkit.measure.quantiles import quantile_interval
+from projectkit.measure.quantiles import least_samples, quantile, quantile_interval
 from projectkit.measure.symmetric import Symmetric, read_symmetric
 from projectkit.measure.terminal_table import table
 from projectkit.measure.timing import (
@@ -49,6 +51,7 @@ __all__ = [
     "Opening",
     "Operator",
     "OperatorTime",
+    "Paired",
     "Patterns",
     "Symmetric",
     "Timed",
@@ -56,6 +59,7 @@ __all__ = [
     "arena",
     "check_shapes",
     "compare",
+    "compare_answers",
     "compare_energy",
     "compare_latency",
     "compressed_size",
@@ -64,18 +68,24 @@ __all__ = [
     "format_interval",
     "format_value",
     "fusions",
+    "holm",
+    "images_needed",
     "interleave",
     "latency",
     "latency_from",
+    "least_samples",
     "live_bytes",
+    "mcnemar",
     "metrics_of",
     "operator_times",
     "over_openings",
     "page",
+    "paired",
     "pareto",
     "peak_memory",
     "plan",
     "profile",
+    "quantile",
     "quantile_interval",
     "ratio_from",
     "read_arena",
@@ -85,6 +95,7 @@ __all__ = [
     "read_patterns",
     "read_symmetric",
     "readers",
+    "repeats_needed",
     "student_interval",
     "table",
     "time_openings",

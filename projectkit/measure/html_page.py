@@ -14,8 +14,16 @@ from projectkit.types import Profile
 COSTS = ("size", "latency_p50")
 
 
-def page(profiles: Sequence[Profile], path: str | Path, *, title: str = "Measured models", command: str = "") -> Path:
-    """Writes the page to `path` and returns it. `command`: what makes it again, printed at its foot."""
+def page(
+    profiles: Sequence[Profile],
+    path: str | Path,
+    *,
+    title: str = "Measured models",
+    command: str = "",
+    answers: Sequence[str] = (),
+) -> Path:
+    """Writes the page to `path` and returns it. `command`: what makes it again, printed at its foot; `answers`: the lines of
+    `compare_answers`."""
     import jinja2
     from markupsafe import Markup
 
@@ -26,6 +34,7 @@ def page(profiles: Sequence[Profile], path: str | Path, *, title: str = "Measure
     written = environment.get_template("page.html").render(
         title=title,
         command=command,
+        answers=answers,
         day=date.today().isoformat(),
         devices=devices(profiles),
         plots=[Markup(svg) for svg in (pareto_svg(profiles, cost) for cost in COSTS) if svg],

@@ -28,11 +28,11 @@ from projectkit.types import Artifact, Measurement, Session
 
 OPENINGS, OPENINGS_LEAST = 8, 3  # an interval over fewer is too wide to be of use, or cannot be had
 SLICE = 0.125  # seconds a file that an opening is timed at most: where there is more time, there are more openings
-ROUNDS_LEAST, ROUNDS_MOST = 5, 250  # of an opening
+ROUNDS_LEAST, ROUNDS_MOST = 12, 250  # of an opening; three openings then hold a 90th percentile
 UNTIMED = 1  # call before a sample: with it, a model takes beside another what it takes alone; more change nothing
 EXAMPLES = 64  # different inputs in turn: a single one would favour whatever its values favour
 RESOLUTION_SHARE = 0.01  # a sample lasts at least 100 ticks of the timer
-OPENING_SHARE = 0.5  # of the budget, which openings may take before there are fewer
+BUDGETS = 2  # times the budget, after which there are fewer openings
 DISPLACEMENT = 2**16  # bytes, at most, by which the place of an opening differs from that of the one before
 
 
@@ -75,9 +75,9 @@ def time_openings(groups: Sequence[Sequence[Open]], x: np.ndarray, *, budget: fl
 
     Files of a group are open at the same time and timed alternately; the groups, each one file or a file and its baseline, take
     turns, so that no group has another's company. x: (n, ...) inputs; every file of a round gets the same example. About `budget`
-    seconds a file, for OPENINGS openings or one in SLICE; where opening takes so long that these would need more than that,
-    fewer, but at least OPENINGS_LEAST, and the intervals are wider. Raises MeasureError for no files, inputs or seconds, and
-    what opening or running a file raises.
+    seconds a file, for OPENINGS openings or one in SLICE; where opening or calling takes so long that these would need more than
+    twice that, fewer, but at least OPENINGS_LEAST, and the intervals are wider. Raises MeasureError for no files, inputs or
+    seconds, and what opening or running a file raises.
     """
     files = sum(len(group) for group in groups)
     if not files or not len(x) or not budget > 0:
@@ -85,16 +85,13 @@ def time_openings(groups: Sequence[Sequence[Open]], x: np.ndarray, *, budget: fl
     examples = [np.ascontiguousarray(x[index : index + 1]) for index in range(min(len(x), EXAMPLES))]
     random, found = np.random.default_rng(), [list[Opening]() for _ in groups]
     count = max(OPENINGS, round(budget / SLICE))
-    spent = 0.0  # on opening and closing, without the first time, which also loads the runtime
+    start = time.perf_counter()
     for turn in range(count):
-        start = time.perf_counter()
-        inside = 0.0
         for which in random.permutation(len(groups)).tolist():
-            opening, timed = _one_opening(groups[which], examples, budget / count, random)
-            found[which].append(opening)
-            inside += timed
-        spent += (time.perf_counter() - start - inside) if turn else 0.0
-        if turn + 1 >= OPENINGS_LEAST and spent > OPENING_SHARE * budget * files:
+            found[which].append(_one_opening(groups[which], examples, budget / count, random))
+        if turn == 0:
+            start = time.perf_counter()  # the first time also loads the runtime
+        if turn + 1 >= OPENINGS_LEAST and time.perf_counter() - start > BUDGETS * budget * files:
             break
     return found
 
@@ -143,19 +140,15 @@ def over_openings(metric: str, values: Sequence[float]) -> Measurement:
     return Measurement(metric, value, min(low, value), max(high, value), len(values))
 
 
-def _one_opening(
-    group: Sequence[Open], examples: list[np.ndarray], budget: float, random: np.random.Generator
-) -> tuple[Opening, float]:
-    """What was timed, and the seconds that it took without opening and closing."""
+def _one_opening(group: Sequence[Open], examples: list[np.ndarray], budget: float, random: np.random.Generator) -> Opening:
+    """What was timed while the files of `group` were open once, at other places in memory than the time before."""
     displacement = [np.empty(size, np.uint8) for size in random.integers(1, DISPLACEMENT, 4)]
     sessions: dict[int, Session] = {}
     with ExitStack() as stack:
         for which in random.permutation(len(group)).tolist():
             sessions[which] = stack.enter_context(closing(group[which]()))
             displacement.append(np.empty(random.integers(1, DISPLACEMENT), np.uint8))
-        start = time.perf_counter()
-        opening = _alternate([sessions[which] for which in range(len(group))], examples, budget, random)
-        return opening, time.perf_counter() - start
+        return _alternate([sessions[which] for which in range(len(group))], examples, budget, random)
 
 
 def _alternate(sessions: Sequence[Session], examples: list[np.ndarray], budget: float, random: np.random.Generator) -> Opening:

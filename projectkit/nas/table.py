@@ -33,7 +33,8 @@ FILE = Path(__file__).with_name("digits_table.json")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training. accuracy: on the validation images after each epoch, in [0, 1]; test: on the test images after the last."""
+    """One training. accuracy: on 360 validation images after each epoch, in [0, 1]; test: on 360 others after the last.
+    The former are the validation and test images of `digits` together, the latter those that it withholds."""
 
     seed: int
     accuracy: tuple[float, ...]

@@ -6,12 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from projectkit.measure.quantiles import least_samples
 from projectkit.schedule.deploy import Proof, prove
 from projectkit.schedule.metrics import mean_interval
 from projectkit.schedule.profile import profile
 from projectkit.schedule.search import Searched, find
 from projectkit.schedule.settings import ScheduleSettings, read_settings
 from projectkit.schedule.types import Costs, Plan, Workload
+from projectkit.types import Measurement
 
 PLANNED = "planned"
 
@@ -37,6 +39,8 @@ def run_schedule(file: Path, *, say: Callable[[str], None] = print) -> Proof:
     plans = {PLANNED: found.plan} | {name: plan for name, (plan, _) in searched.naive.items()}
     proof = prove(workload, plans, blocks=settings.blocks, seconds=settings.seconds, seed=settings.seed + 1)
     _table(workload, proof)
+    for line in _too_few(proof):
+        say(line)
     for name in searched.naive:
         mean, half = mean_interval(proof.misses(name) - proof.misses(PLANNED))
         say(f"{name} misses {100 * mean:+.1f} ± {100 * half:.1f} points more than the plan (paired by blocks, 95 %).")
@@ -91,7 +95,7 @@ def _table(workload: Workload, proof: Proof) -> None:
     from rich.table import Table
 
     table = Table(title="Measured: means of the blocks, the share missed with its 95 % interval", title_justify="left")
-    models = (f"{task.name}: missed, p50, p99, answers" for task in workload.tasks)
+    models = (f"{task.name}: missed, mean, p90, p99, answers" for task in workload.tasks)
     for heading in ("plan", "missed", *models, "fairness", "memory"):
         table.add_column(heading)
     for name, results in proof.results.items():
@@ -99,10 +103,11 @@ def _table(workload: Workload, proof: Proof) -> None:
         cells = []
         for place in range(len(workload.tasks)):
             mine = [one.tasks[place] for one in results]
-            missed, p50, p99, answers = (
-                sum(getattr(each, what) for each in mine) / len(mine) for what in ("misses", "p50", "p99", "throughput")
+            missed, latency, answers = (
+                sum(getattr(each, what) for each in mine) / len(mine) for what in ("misses", "latency", "throughput")
             )
-            cells.append(f"{missed:.1%}, {1000 * p50:.3g} ms, {1000 * p99:.3g} ms, {answers:.3g}/s")
+            p90, p99 = (_mean_quantile([getattr(each, what) for each in mine]) for what in ("p90", "p99"))
+            cells.append(f"{missed:.1%}, {1000 * latency:.3g} ms, {p90}, {p99}, {answers:.3g}/s")
         fairness = sum(one.fairness for one in results) / len(results)
         table.add_row(
             name,
@@ -112,6 +117,23 @@ def _table(workload: Workload, proof: Proof) -> None:
             f"{max(one.memory for one in results) / 1e6:.0f} MB",
         )
     Console().print(table)
+
+
+def _too_few(proof: Proof) -> list[str]:
+    """Why there are dashes in the table, where there are any."""
+    requests = min(task.requests for results in proof.results.values() for one in results for task in one.tasks)
+    if requests >= least_samples(0.99):
+        return []
+    return [
+        f"–: a quantile is given where every block holds its 95 % interval, which takes {least_samples(0.9)} requests for a p90 "
+        f"and {least_samples(0.99)} for a p99; the shortest stream of a block had {requests}."
+    ]
+
+
+def _mean_quantile(of_blocks: list[Measurement | None]) -> str:
+    """The mean over the blocks, where each block has one."""
+    values = [one.value for one in of_blocks if one]
+    return f"{1000 * sum(values) / len(values):.3g} ms" if len(values) == len(of_blocks) else "–"
 
 
 def _document(settings: ScheduleSettings, costs: Costs, searched: Searched, proof: Proof) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def _changed(plan: Plan, place: int, choice: Choice) -> Plan:
 def with_optuna(space: Space, evaluate: Evaluate, *, seed: int = 0) -> Found:
     """Optuna's tree-structured Parzen estimator, OPTUNA_TRIALS trials: files, batches, cores and the order are its categories.
 
-    It follows one number, so the score becomes misses + a hundredth of tail / (1 + tail), and plans over the memory cap come
+    It follows one number, so the score becomes misses + a hundredth of delay / (1 + delay), and plans over the memory cap come
     last.
     """
     import optuna
@@ -106,7 +106,7 @@ def with_optuna(space: Space, evaluate: Evaluate, *, seed: int = 0) -> Found:
             mine[trial.suggest_categorical(f"model {place}", range(len(mine)))] for place, mine in enumerate(space.choices)
         )
         score = memory(Plan(choices, trial.suggest_categorical("order", space.orders)))
-        return score.misses + 0.01 * score.tail / (1 + score.tail) + (2 + score.over if score.over else 0)
+        return score.misses + 0.01 * score.delay / (1 + score.delay) + (2 + score.over if score.over else 0)
 
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)

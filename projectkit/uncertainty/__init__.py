@@ -2,7 +2,8 @@
 
 samples = ensemble(fit_ensemble(model, dataset, recipe), x)          # SAMPLERS: (model, x) -> probs (samples, n, classes)
 calibrated = temperature(logits_of_val, dataset.val.y)(logits)       # CALIBRATORS: (logits, y) -> what turns logits into probs
-found = score_interval(ece, calibrated, dataset.test.y)              # SCORES: (probs (n, classes), y) -> float
+found = score_interval(nll, calibrated, dataset.test.y)              # SCORES: (probs (n, classes), y) -> float
+error = calibration_interval(calibrated, dataset.test.y)             # the debiased calibration error
 in_set = raps(probs_of_val, dataset.val.y, alpha=0.1)(calibrated)    # CONFORMAL: (probs, y, alpha) -> what turns probs into sets
 outside = OOD_SCORES["energy"](logits)                               # OOD_SCORES: logits (n, classes) -> (n,), larger outside
 """
@@ -19,7 +20,7 @@ from projectkit.uncertainty.dropout import mc_dropout, with_dropout
 from projectkit.uncertainty.ensemble import ensemble, fit_ensemble
 from projectkit.uncertainty.entropies import EntropySplit, entropy_split
 from projectkit.uncertainty.families import Calibration, Conformal, Fitter, OodScore, PredictiveSampler, ProbabilityScore
-from projectkit.uncertainty.intervals import detection_interval, score_interval
+from projectkit.uncertainty.intervals import calibration_interval, detection_interval, score_interval
 from projectkit.uncertainty.joined import joined
 from projectkit.uncertainty.laplace import Laplace, fit_laplace, laplace
 from projectkit.uncertainty.out_of_distribution import aupr, auroc, energy, entropy, fpr95, max_probability
@@ -64,6 +65,7 @@ __all__ = [
     "batch_ensemble_twin",
     "brier",
     "brier_parts",
+    "calibration_interval",
     "conformal_quantile",
     "coverage",
     "detection_interval",

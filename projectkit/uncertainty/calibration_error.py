@@ -12,7 +12,8 @@ def ece(probs: np.ndarray, y: np.ndarray, *, bins: int = BINS) -> float:
     """Σ_b (n_b / n) · |accuracy_b − confidence_b| over equally wide bins of the largest probability.
 
     Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", 2015; with 15 bins Guo et
-    al., "On calibration of modern neural networks", 2017. With few examples a bin, it is above 0 for perfect forecasts, too.
+    al., "On calibration of modern neural networks", 2017. With few examples a bin it is above 0 for perfect forecasts, too: of
+    1000 images, often by more than what is to be measured. Compare with `ece_debiased` and its `calibration_interval`.
     """
     return _expected_gap(in_bins(*top_answers(probs, y), equal_width(bins)))
 
@@ -42,10 +43,7 @@ def ece_debiased(probs: np.ndarray, y: np.ndarray, *, bins: int = BINS) -> float
     "Mitigating bias in calibration error estimation", 2022. Bins of one example say nothing and count 0.
     """
     confidence, right = top_answers(probs, y)
-    binned = in_bins(confidence, right, equal_mass(confidence, bins))
-    noise = binned.frequency * (1 - binned.frequency) / np.maximum(binned.count - 1, 1)
-    squares = np.where(binned.count > 1, binned.gap**2 - noise, 0.0)
-    return math.sqrt(max(0.0, float(binned.count @ squares / len(right))))
+    return math.sqrt(max(0.0, debiased_square(in_bins(confidence, right, equal_mass(confidence, bins)))))
 
 
 def mce(probs: np.ndarray, y: np.ndarray, *, bins: int = BINS) -> float:
@@ -59,5 +57,16 @@ def top_answers(probs: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return probs.max(axis=1), (probs.argmax(axis=1) == y).astype(float)
 
 
+def debiased_square(binned: Binned) -> float:
+    """Σ_b (n_b / n) · (gap_b² − accuracy_b (1 − accuracy_b) / (n_b − 1)): on average the square of the error; may be below 0."""
+    noise = binned.frequency * (1 - binned.frequency) / np.maximum(binned.count - 1, 1)
+    squares = np.where(binned.count > 1, binned.gap**2 - noise, 0.0)
+    return float(binned.count @ squares / binned.count.sum())
+
+
 def _expected_gap(binned: Binned) -> float:
     return float(binned.count @ binned.gap / binned.count.sum())
+
+
+# What chance makes larger the fewer examples there are, the debiased one the least.
+CALIBRATION_ERRORS = frozenset({ece, ece_adaptive, ece_classwise, ece_debiased, mce})

@@ -105,7 +105,7 @@ def hidden_answers(tmp_path_factory):
     corrupted = rubric_asking_for(folder, "corrupted_nll").corruption
     hidden = hidden_data("digits", "salt")
     probes = probes_for(replace(rubric, corruption=corrupted), hidden, "salt")
-    count = len(hidden.split) + len(hidden.plain) + len(probes.corrupted) + len(probes.out_of_distribution)
+    count = len(hidden.split) + len(hidden.plain) + len(hidden.val) + len(probes.corrupted) + len(probes.out_of_distribution)
     outputs = np.random.default_rng(0).normal(0, 1, (count, hidden.classes)).astype(np.float32)
     return outputs, hidden, probes
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from projectkit.data import digits
 
-DIGEST = "23fc65fc69621db636ab4c06e5f2de36143e9e9b951c5a9705cd320555d7f1e9"
+DIGEST = "a9507e61b11efa4e7d4598a5888b46e5ad293eb000665c1ec4eb1dc5f780ad07"
 
 
 def rows(pixels, labels):
@@ -13,21 +13,25 @@ def rows(pixels, labels):
     return table[np.lexsort(table.T)]
 
 
-def test_the_splits_together_are_scikit_learns_digits_each_image_once():
+def test_the_splits_and_what_is_withheld_are_scikit_learns_digits_each_image_once():
     from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
-    dataset = digits.load()
-    parts = (dataset.train, dataset.val, dataset.test)
+    parts = digits.parts()
     together = rows(np.concatenate([part.x for part in parts]) * 16, np.concatenate([part.y for part in parts]))
     np.testing.assert_array_equal(together, rows(pixels, labels))
 
 
-def test_each_digit_is_dealt_out_three_to_one_to_one():
+def test_no_split_hands_out_what_is_withheld():
     dataset = digits.load()
-    counts = np.array([np.bincount(part.y, minlength=10) for part in (dataset.train, dataset.val, dataset.test)])
-    shares = counts / counts.sum(axis=0)
-    assert np.abs(shares - [[0.6], [0.2], [0.2]]).max() < 0.01
+    handed_out = np.concatenate([part.x for part in (dataset.train, dataset.val, dataset.test)])
+    assert [len(part) for part in (dataset.train, dataset.val, dataset.test)] == list(digits.COUNTS)
+    assert not {image.tobytes() for image in handed_out} & {image.tobytes() for image in digits.parts()[3].x}
+
+
+def test_each_digit_is_dealt_out_in_equal_shares():
+    counts = np.array([np.bincount(part.y, minlength=10) for part in digits.parts()])
+    assert np.abs(counts / counts.sum(axis=0) - [[0.6], [0.1], [0.1], [0.2]]).max() < 0.01
 
 
 def test_the_public_interface_gives_the_same_table_where_the_file_is_elsewhere():

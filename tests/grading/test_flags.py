@@ -145,9 +145,11 @@ def test_equal_weights_in_other_files_and_models_that_know_only_public_images(tm
     assert [(flag.kind, flag.files) for flag in found] == [
         ("same weights", ("Ann.zip", "Ben.zip")),
         ("memorized", ("Eve.zip",)),
+        ("known images", ("Eve.zip",)),
     ]
     assert "in files that differ" in found[0].sentence
     assert "100.0 % on public test images" in found[1].sentence
+    assert "smaller loss on the public test images than on validation images" in found[2].sentence
 
 
 def test_answers_are_compared_by_value():

@@ -24,7 +24,7 @@ from rubrics_by_hand import rubric
 LAB = "l01_quantization"
 CHECKS = [
     {"id": "nll", "slot": "first", "metric": "nll", "floor": 2.0, "target": 1.0, "relative": True},
-    {"id": "ece", "slot": "first", "metric": "ece", "floor": 0.3, "target": 0.0},
+    {"id": "calibration", "slot": "first", "metric": "ece_debiased", "floor": 0.3, "target": 0.0},
     {"id": "brier", "slot": "first", "metric": "brier", "floor": 2.0, "target": 0.0},
     {"id": "corrupted_accuracy", "slot": "first", "metric": "corrupted_accuracy", "floor": 0.0, "target": 1.0, "relative": True},
     {"id": "corrupted_nll", "slot": "first", "metric": "corrupted_nll", "floor": 9.0, "target": 0.0},
@@ -172,12 +172,13 @@ def test_the_scores_are_those_of_other_libraries(loaded, hidden):
 
     probes = drawn(loaded, hidden)
     w, b = linear_weights()
-    images = np.concatenate([hidden.split.x, hidden.plain.x, probes.corrupted.x, probes.out_of_distribution])
+    images = np.concatenate([hidden.split.x, hidden.plain.x, hidden.val.x, probes.corrupted.x, probes.out_of_distribution])
     outputs = images.reshape(len(images), -1) @ w + b
     values = quality(outputs, hidden, probes, tuple(QUALITY_METRICS), "m.onnx").values
     exp = np.exp(outputs.astype(np.float64))
     p = exp / exp.sum(axis=1, keepdims=True)
-    count, public, corrupted = len(hidden.split), len(hidden.plain), len(probes.corrupted)
+    count, corrupted = len(hidden.split), len(probes.corrupted)
+    public = len(hidden.plain) + len(hidden.val)
     inside, outside = p[:count], p[count + public + corrupted :]
     under, y, labels = p[count + public : count + public + corrupted], hidden.split.y, np.arange(10)
     assert values["nll"].value == pytest.approx(log_loss(y, inside, labels=labels))
@@ -187,12 +188,11 @@ def test_the_scores_are_those_of_other_libraries(loaded, hidden):
     assert values["brier"].value == pytest.approx(np.mean(squares))
     truth = np.repeat([0, 1], [count, len(outside)])
     assert values["ood_auroc"].value == pytest.approx(roc_auc_score(truth, -np.concatenate([inside, outside]).max(axis=1)))
-    ece = 0.0
-    for low in np.arange(15) / 15:
-        here = (inside.max(axis=1) > low) & (inside.max(axis=1) <= low + 1 / 15)
-        if here.any():
-            ece += here.mean() * abs((inside.argmax(axis=1) == y)[here].mean() - inside.max(axis=1)[here].mean())
-    assert values["ece"].value == pytest.approx(ece)
+    square, sure, right = 0.0, inside.max(axis=1), inside.argmax(axis=1) == y
+    for here in np.array_split(np.argsort(sure), 15):  # in bins of equally many images, without what chance adds
+        gap, rate = right[here].mean() - sure[here].mean(), right[here].mean()
+        square += len(here) / count * (gap**2 - rate * (1 - rate) / (len(here) - 1))
+    assert values["ece_debiased"].value == pytest.approx(max(square, 0) ** 0.5, abs=2e-3)
     for value in values.values():
         assert value.low <= value.value <= value.high and value.high > value.low
     assert set(quality(outputs, hidden, probes, ("accuracy",), "m.onnx").values) == {"accuracy"}
@@ -201,7 +201,7 @@ def test_the_scores_are_those_of_other_libraries(loaded, hidden):
 @pytest.mark.parametrize("place", [0, 400, 600, -1])
 def test_what_is_no_number_anywhere_is_refused(loaded, hidden, place):
     probes = drawn(loaded, hidden)
-    outputs = np.random.default_rng(0).normal(size=(360 + 200 + 50 + 70, 10))
+    outputs = np.random.default_rng(0).normal(size=(360 + 180 + 180 + 50 + 70, 10))
     outputs[place] = np.nan
     with pytest.raises(MeasureError, match=r"m\.onnx: .*NaN"):
         quality(outputs, hidden, probes, tuple(QUALITY_METRICS), "m.onnx")
@@ -212,7 +212,7 @@ def test_what_is_no_number_anywhere_is_refused(loaded, hidden, place):
 def test_a_run_shows_them_all_and_can_be_explained(loaded, tmp_path, capsys):
     loaded(text())
     model = saved(tmp_path, "lin.onnx", linear_onnx())
-    claims = {"first/nll": 0.01, "first/robust_accuracy": 0.99}
+    claims = {"first/nll": 0.01, "first/robust_accuracy": 0.1}
     path = pack(tmp_path / "a.zip", student="Ann", lab=LAB, artifacts={"first": model}, answers={}, claims=claims)
     options = Options(rubrics=tmp_path / "rubrics", salt="salt", workers=1)
     (one,) = grade(path, tmp_path / "out", options)
@@ -225,14 +225,14 @@ def test_a_run_shows_them_all_and_can_be_explained(loaded, tmp_path, capsys):
     page = (tmp_path / "out" / "results" / "a.html").read_text()
     for metric in QUALITY_METRICS.values():
         assert metric.label in page
-    assert "first/robust_accuracy" in page and "99.0 %" in page
+    assert "first/robust_accuracy" in page and "10.0 %" in page
     for condition in (
         "40 hidden images, each pixel changed by up to 0.05 of its range; at most 30 queries an image by Square",
         "50 hidden images, each under one of: fog, motion blur, stripe; severity 1, 5",
         "70 test images of shapes",
     ):
         assert condition in page
-    assert "claims 99.0 % for first/robust_accuracy" in (tmp_path / "out" / "index.html").read_text()
+    assert "claims 10.0 % for first/robust_accuracy" in (tmp_path / "out" / "index.html").read_text()
     assert explain(tmp_path / "out" / "results" / "a.json", tmp_path / "rubrics").same
     before = (tmp_path / "out" / "results" / "a.json").read_bytes()
     grade(path, tmp_path / "out", options)

@@ -78,7 +78,7 @@ def workers(request):
 @pytest.fixture(scope="module")
 def hidden():
     test = load("digits").test
-    return Hidden(test, 10, "hidden", test.take(0))
+    return Hidden(test, 10, "hidden", test.take(0), test.take(0), "altered")
 
 
 def task(hidden, folder, kind: str) -> MeasuringTask:

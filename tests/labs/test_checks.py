@@ -49,6 +49,11 @@ def wilson(correct, total):
     return interval.low, interval.high
 
 
+def mcnemar(right_a, right_b, sides=2):
+    only = np.sum(right_a & ~right_b), np.sum(~right_a & right_b)
+    return *only, min(1.0, sides * binom.cdf(min(only), sum(only), 0.5))
+
+
 def joules(readings, span, wraps=True):
     steps = np.diff(readings)
     return (np.where(steps < 0, steps + span, steps) if wraps else steps).sum() / 1e6
@@ -400,6 +405,7 @@ RIGHT = [
     (l00.median_interval, (median_interval,)),
     (l00.interleave, (interleaved,)),
     (l00.wilson, (wilson,)),
+    (l00.mcnemar, (mcnemar,)),
     (l00.joules, (joules,)),
     (l01.affine, (affine,)),
     (l01.round_trip, (quantize, dequantize)),
@@ -482,6 +488,9 @@ WRONG = [
     (l00.interleave, (lambda a, b, clock, rounds: interleaved(a, b, clock, rounds, in_turn=False),), "Every round"),
     (l00.interleave, (lambda a, b, clock, rounds: interleaved(a, b, clock, rounds)[:, :1],), "shape"),
     (l00.wilson, (lambda c, n: (c / n - 0.05, c / n + 0.05),), "formula"),
+    (l00.mcnemar, (lambda a, b: mcnemar(a, b)[:2],), "three numbers"),
+    (l00.mcnemar, (lambda a, b: (a.sum(), b.sum(), 1.0),), "exactly one of the two"),
+    (l00.mcnemar, (lambda a, b: mcnemar(a, b, sides=1),), "Twice"),
     (l00.joules, (lambda r, span: joules(r, span, wraps=False),), "wrap-around"),
     (l00.joules, (lambda r, span: joules(r, span) * 1e6,), "1 000 000"),
     (l01.affine, (lambda low, high: affine(low, high, widen=False),), "contain 0"),

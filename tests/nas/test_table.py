@@ -8,6 +8,7 @@ import numpy as np
 import optuna
 import pytest
 
+from projectkit.data.digits import division_of_the_table
 from projectkit.errors import ModelError
 from projectkit.nas import Architecture, Block, cost, objective, search, table
 
@@ -33,9 +34,11 @@ def test_costs_are_those_of_the_cost_model(known):
 
 def test_the_file_says_what_it_was_trained_on_and_how(digits):
     head = json.loads(table.FILE.read_text("utf-8"))
-    assert head["dataset"] == digits.digest
+    divided = division_of_the_table()
+    assert head["dataset"] == divided.digest
+    assert np.array_equal(divided.train.x, digits.train.x) and len(divided.val) == len(digits.val) + len(digits.test)
     assert head["recipe"] == asdict(table.RECIPE)
-    assert head["images"] == {"validation": len(digits.val), "test": len(digits.test)}
+    assert head["images"] == {"validation": len(divided.val), "test": len(divided.test)}
     assert table.FILE.stat().st_size < 300_000
 
 
@@ -112,9 +115,9 @@ def test_with_two_objectives_nothing_is_pruned(known):
     assert all(trial.values[1] == trial.user_attrs["macs"] for trial in study.trials)
 
 
-def test_what_is_written_is_read_again(known, digits, tmp_path):
+def test_what_is_written_is_read_again(known, tmp_path):
     path = tmp_path / "table.json"
-    table.write(known.entries, digits, path)
+    table.write(known.entries, division_of_the_table(), path)
     assert path.read_bytes() == table.FILE.read_bytes()
     assert table.load(path) == known
 
@@ -143,9 +146,10 @@ def test_a_damaged_table_is_refused_with_the_way_out(damage, tmp_path):
         table.load(path)
 
 
-def test_two_entries_are_made_again_within_chance(known, digits):
+def test_two_entries_are_made_again_within_chance(known):
     """Trained anew from a seed that the table never used, and from the table's. Another machine adds in another order, so what is
     held is the range of the five seeds, widened by half of it and by two images on each side."""
+    digits = division_of_the_table()
     by_work = sorted(known.repeated, key=lambda entry: entry.cost.macs)
     for entry, seed in ((by_work[len(by_work) // 3], 7), (by_work[-1], 0)):
         run = table.train_once(entry.architecture, digits, seed=seed)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from projectkit.errors import ScheduleError
-from projectkit.schedule import Choice, Costs, Plan, draw_arrivals, jain, mean_interval, result, simulate
+from projectkit.schedule import Choice, Costs, Plan, Score, Trace, draw_arrivals, jain, mean_interval, result, simulate
 from schedules_by_hand import costs, one_queue, own_cores, times, workload
 
 
@@ -27,7 +27,30 @@ def test_earliest_deadline_first_by_hand_waits_for_what_has_begun():
     assert rows(trace) == [(0, 0, 0, 3), (1, 0.5, 3, 4), (1, 2.5, 4, 5), (0, 1, 5, 8)]
     found = result(two, trace)
     assert [task.misses for task in found.tasks] == [0, 0.5] and found.misses == 0.25
-    assert found.tasks[1].p50 == 3.0 and found.tasks[0].throughput == 2 / 10
+    assert found.tasks[1].latency == 3.0 and found.tasks[0].throughput == 2 / 10
+    assert found.delay == pytest.approx((3 / 20 + 7 / 20 + 3.5 / 3 + 2.5 / 3) / 4)
+
+
+@pytest.mark.parametrize(("requests", "given"), [(5, ""), (30, "p50"), (100, "p50 p90"), (400, "p50 p90 p99")])
+def test_a_quantile_is_given_where_the_requests_hold_its_interval(requests, given):
+    one = workload((1, 9))
+    arrivals = times(np.arange(requests))
+    found = result(one, simulate(one, one_queue(1), costs(0.5), arrivals, span=requests)).tasks[0]
+    assert " ".join(name for name in ("p50", "p90", "p99") if getattr(found, name)) == given
+    assert found.latency == pytest.approx(0.5)
+
+
+def test_plans_that_miss_equally_often_are_ranked_by_the_mean_and_not_by_a_quantile():
+    """30 requests, all in time: one plan is slow once, the other a little slower always."""
+    score = {}
+    for name, late, usual in (("slow once", 0.9, 0.1), ("slower always", 0.2, 0.2)):
+        latency = np.full(30, usual)
+        latency[0] = late
+        start = np.arange(30.0)
+        trace = Trace(np.zeros(30, np.int64), start, start, start + latency, memory=1.0, span=30.0)
+        outcome = result(workload((1, 1)), trace)
+        score[name] = Score(0.0, outcome.misses, outcome.delay, outcome.memory)
+    assert score["slow once"] < score["slower always"]
 
 
 def test_a_batch_answers_only_when_so_many_wait():

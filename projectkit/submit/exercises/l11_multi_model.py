@@ -45,15 +45,18 @@ def two_orders(rng: np.random.Generator) -> Arrays:
 
 
 def fairness(rng: np.random.Generator) -> Arrays:
-    """Three models in one run: `latency` (3, 80) float64 in seconds, a row a model, and `deadline` (3,). Answers:
+    """Three models in one run: `latency` (3, 80) float64 in seconds, a row a model, and `deadline` (3,); a `quantile` () between
+    0.9 and 1. Answers:
 
     in_time (3,)   the share of each model's requests with a latency of at most its deadline
-    p99 (3,)       np.quantile(row, 0.99), linear interpolation
+    p90 (3,)       np.quantile(row, 0.9), linear interpolation
+    fewest ()      from how many requests on the `quantile` has a 95 % interval: the least whole n with quantile^n ≤ 0.025
     jain ()        Jain's index of in_time: (Σx)² / (3 · Σx²)
     missed ()      the share of all 240 requests with a latency above their deadline
     """
     latency = np.round(rng.lognormal(np.log(rng.uniform(0.005, 0.05, (3, 1))), 0.7, (3, 80)), 5)
-    return {"latency": latency, "deadline": np.round(np.median(latency, axis=1) * rng.uniform(0.8, 4.0, 3), 5)}
+    deadline = np.round(np.median(latency, axis=1) * rng.uniform(0.8, 4.0, 3), 5)
+    return {"latency": latency, "deadline": deadline, "quantile": np.array(rng.integers(900, 996) / 1000)}
 
 
 def interference(rng: np.random.Generator) -> Arrays:
