@@ -47,7 +47,8 @@ TOLERANCE = 0.01  # of accuracy, a layer, where validation chooses the cut
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A network, its data, how it is trained, and how it is fine-tuned. `validation`: whether the cut is also chosen by that."""
+    """A network, its data, how it is trained, and how it is fine-tuned. `validation`: whether the cut is also chosen by that;
+    images: how many of the training images, None for all."""
 
     dataset: str
     builder: str
@@ -56,6 +57,7 @@ class Setting:
     mend: Recipe
     precision: str = "float32"
     validation: bool = False
+    images: int | None = None
 
     @property
     def epochs(self) -> int:
@@ -73,9 +75,10 @@ SETTINGS = {
         "mnist",
         "convnet",
         {"widths": (16, 32, 64)},
-        Recipe(epochs=3, batch_size=128, learning_rate=4e-3),
-        Recipe(epochs=1, batch_size=128),
+        Recipe(epochs=4, batch_size=128, learning_rate=4e-3),
+        Recipe(epochs=2, batch_size=128),
         "mixed_bfloat16",
+        images=12_000,
     ),
     "resnet20": Setting(
         "cifar10",
@@ -164,6 +167,7 @@ def run(name: str, raw: Raw, folder: Path) -> None:
     """Measures what is not there yet of one setting."""
     setting = SETTINGS[name]
     dataset = data.load(setting.dataset)
+    dataset = replace(dataset, train=dataset.train.take(setting.images or len(dataset.train)))
     raw.take(f"{name}.setting", partial(asdict, setting))
     for seed in SEEDS:
         whole = baseline(setting, dataset, seed, folder / name / f"{seed}.keras")
@@ -207,10 +211,10 @@ def figures(name: str, raw: Raw) -> list[dict]:
     note = (
         f"percent of {setting.dataset}'s test images, mean and range of {len(SEEDS)} networks ({setting.builder}, "
         f"{', '.join(f'{key} {value}' for key, value in setting.options.items())}), trained for {setting.recipe.epochs} epochs "
-        f"and fine-tuned for {setting.mend.epochs}; recalibrated: statistics of batch normalization estimated anew on "
-        f"{SCORE_IMAGES} training images, nothing trained; whole: nothing is cut, as trained, recalibrated, trained on as "
-        f"long; from_scratch: the shape that is left, fresh weights, {setting.epochs} epochs; any: whatever is kept, as only the "
-        "number of channels counts; latency of the LiteRT files in turn, one thread"
+        f"on {setting.images or 'all'} training images and fine-tuned for {setting.mend.epochs}; recalibrated: statistics of "
+        f"batch normalization estimated anew on {SCORE_IMAGES} of them, nothing trained; whole: nothing is cut, as trained, "
+        f"recalibrated, trained on as long; from_scratch: the shape that is left, fresh weights, {setting.epochs} epochs; any: "
+        "whatever is kept, as only the number of channels counts; latency of the LiteRT files in turn, one thread"
     )
     rows = []
     for cut in CUTS:
