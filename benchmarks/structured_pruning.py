@@ -1,241 +1,255 @@
-"""Structured pruning of ResNet-20 and ResNet-32 on CIFAR-10: what each score costs at an equal cut, beside the published rows.
+"""Structured pruning at an equal cut: accuracy right after it, recalibrated, and fine-tuned, beside the controls.
 
-    PROJECTKIT_DATA=FOLDER python benchmarks/structured_pruning.py
-    PROJECTKIT_DATA=FOLDER python benchmarks/structured_pruning.py --recipe published   where there is a GPU
+    PROJECTKIT_DATA=FOLDER python benchmarks/structured_pruning.py                         digits and MNIST, a quarter of an hour
+    PROJECTKIT_DATA=FOLDER python benchmarks/structured_pruning.py --networks resnet20     CIFAR-10, hours
 
-FOLDER holds cifar10.npz. The first convolution of every residual block loses half of its filters, which cuts about half of the
-multiply-accumulates whatever the score, so that the drop in accuracy is what differs. A stage of the network is scored layer by
-layer, pruned and trained on before the next is looked at; all scores get the same epochs. Everything is stored as it is made: a
-run that was killed goes on where it stopped.
+FOLDER holds mnist.npz and cifar10.npz. Every score chooses the channels of one trained network at once, of all layers the same
+share, so that the same work is left whatever the score. Then the statistics of batch normalization are estimated anew and nothing
+is trained; then all are fine-tuned alike. Controls: channels at random; the whole network, recalibrated and trained on for as
+many epochs; the small network trained from scratch for all epochs together. Everything is stored as it is made: a run that was
+killed goes on where it stopped.
 """
 
 import projectkit  # noqa: F401 — chooses Keras 2 before TensorFlow is loaded
 
 # isort: split
 import argparse
-import math
-import time
+import statistics
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tf_keras as keras
 
 from projectkit import data, export, measure, models, train
-from projectkit.models.cost import macs, parameters
-from projectkit.prune import SCORES
-from projectkit.prune.group_scores import free_groups
-from projectkit.prune.lfe import MASKS_PER_CHANNEL, lfe
+from projectkit.models.cost import macs
+from projectkit.prune import SCORES, keep_best, recalibrate, remove
+from projectkit.prune.group_scores import free_groups, group_scores
+from projectkit.prune.lfe import lfe
 from projectkit.prune.pgbp import Climb, pgbp_loss
-from projectkit.prune.schedules import layer_by_layer, one_shot
+from projectkit.prune.schedules import SCORE_IMAGES, by_validation, ratio_for_macs
 from projectkit.types import Dataset, Recipe
-from record import Raw, percent, row, store_model, write_rows
+from record import Raw, row, store_model, write_rows
 
 FOLDER = Path(__file__).parent.parent / "build" / "structured_pruning"
 COMMAND = "python benchmarks/structured_pruning.py"
-DEPTHS = (20, 32)
-METHODS = ("random", "l1", "fpgm", "lfe", "pgbp")
-SEEDS = (0, 1, 2)  # of the scores; the training is repeated for none of them
-RATIO = 0.5
-WATCHED = 1000  # validation images on which a removal is watched
+CUTS = (0.5, 0.85)  # of the multiply-accumulates
+SEEDS = (0, 1, 2)  # each another network, other drawings of the scores and another fine-tuning
+STAGES = ("cut", "recalibrated", "fine_tuned")
+BESIDE = ("l1", "pgbp")  # methods whose rows name the controls
+VALIDATED = ("random", "l1", "lfe", "pgbp")  # methods that also choose the cut
+MASKED = 128  # images on which masks are judged
+TOLERANCE = 0.01  # of accuracy, a layer, where validation chooses the cut
 
 
 @dataclass(frozen=True, slots=True)
-class Recipes:
-    """How the baseline is trained, how the network is trained on after each stage, and at the end."""
+class Setting:
+    """A network, its data, how it is trained, and how it is fine-tuned. `validation`: whether the cut is also chosen by that;
+    images: how many of the training images, None for all."""
 
-    baseline: Recipe
-    between: Recipe
-    finish: Recipe
+    dataset: str
+    builder: str
+    options: Mapping[str, Any]
+    recipe: Recipe
+    mend: Recipe
+    precision: str = "float32"
+    validation: bool = False
+    images: int | None = None
+
+    @property
+    def epochs(self) -> int:
+        """What a network sees in all."""
+        return self.recipe.epochs + self.mend.epochs
 
 
 # Keras takes the weight decay out of the momentum: 2e-3 here pulls as 2e-4 in the papers does with a momentum of 0.9.
 SGD = Recipe(batch_size=128, learning_rate=0.1, optimizer="sgd", weight_decay=2e-3, augmentation="crop_flip")
-RECIPES = {
-    "laptop": Recipes(
-        baseline=replace(SGD, epochs=30),
-        between=replace(SGD, epochs=1, learning_rate=0.01, schedule="constant"),
-        finish=replace(SGD, epochs=8, learning_rate=0.03),
+SETTINGS = {
+    "digits": Setting(
+        "digits", "convnet", {"widths": (48, 96, 192)}, Recipe(epochs=10, learning_rate=2e-3), Recipe(epochs=2), validation=True
     ),
-    # The baseline is that of He et al., "Deep residual learning", 2015, section 4.2 (64 000 steps, weight decay 1e-4). How long
-    # the thesis fine-tunes is not published: these lengths are ours.
-    "published": Recipes(
-        baseline=replace(SGD, epochs=182, schedule="steps", weight_decay=1e-3),
-        between=replace(SGD, epochs=10, learning_rate=0.01, schedule="constant", weight_decay=1e-3),
-        finish=replace(SGD, epochs=60, learning_rate=0.01, schedule="steps", weight_decay=1e-3),
+    "mnist": Setting(
+        "mnist",
+        "convnet",
+        {"widths": (16, 32, 64)},
+        Recipe(epochs=4, batch_size=128, learning_rate=4e-3),
+        Recipe(epochs=2, batch_size=128),
+        "mixed_bfloat16",
+        images=12_000,
     ),
-}
-# Sándor's thesis, table 2.1, CIFAR-10; the authors' figures, the other methods' as that table prints them. Percent.
-PUBLISHED = {
-    (32, "fpgm"): {"baseline": 92.63, "pruned": 92.82, "drop": -0.19, "macs_cut": 53.2, "params_cut": 53.2},
-    (32, "lfe"): {"baseline": 92.97, "pruned": 92.42, "drop": 0.55, "macs_cut": 46.4, "params_cut": 49.35},
-    (32, "pgbp"): {"baseline": 92.97, "pruned": 92.29, "drop": 0.68, "macs_cut": 50.22, "params_cut": 43.65},
+    "resnet20": Setting(
+        "cifar10",
+        "resnet",
+        {"depth": 20},
+        replace(SGD, epochs=20),
+        replace(SGD, epochs=2, learning_rate=0.03),
+        "mixed_bfloat16",
+    ),
 }
 
 
-def few_masks(model, layer_name, images, *, seed=0):
-    """LFE with half of the usual masks, on 256 images."""
-    channels = model.get_layer(layer_name).filters
-    return lfe(model, layer_name, images.take(256), seed=seed, masks=MASKS_PER_CHANNEL // 2 * channels)
+def some_masks(model, layer_name, images, *, seed=0):
+    """LFE with half of the usual masks a channel, of which each keeps nine channels of ten."""
+    return lfe(model, layer_name, images.take(MASKED), seed=seed, masks=8 * model.get_layer(layer_name).filters, keep=0.9)
 
 
 def short_climb(model, layer_name, images, *, seed=0):
-    """PGBP with the loss as its score: 60 steps of 10 masks, on 256 images."""
-    return pgbp_loss(model, layer_name, images.take(256), seed=seed, climb=Climb(iterations=60))
+    """PGBP with the loss as its score: 60 steps of 10 masks."""
+    return pgbp_loss(model, layer_name, images.take(MASKED), seed=seed, climb=Climb(iterations=60))
 
 
-SCORE = {name: SCORES[name] for name in ("random", "l1", "fpgm")} | {"lfe": few_masks, "pgbp": short_climb}
+METHODS = {name: SCORES[name] for name in ("random", "l1", "fpgm", "taylor")} | {"lfe": some_masks, "pgbp": short_climb}
 
 
-def trained(model: keras.Model, dataset: Dataset, recipe: Recipe, path: Path) -> keras.Model:
-    """`model` trained by `recipe`, in float32; from `path` when it was done before, and going on in the middle of it."""
+def accuracy(model: keras.Model, dataset: Dataset) -> float:
+    """Percent of the test images. Nothing is chosen on them."""
+    return 100 * train.accuracy(model, dataset.test)
+
+
+def trained(model: keras.Model, dataset: Dataset, recipe: Recipe, precision: str) -> keras.Model:
+    """A float32 copy of `model` that was trained in `precision`."""
+    learning = train.in_precision(model, precision)
+    train.fit(learning, dataset, recipe, progress=False)
+    return train.in_precision(learning, "float32")
+
+
+def baseline(setting: Setting, dataset: Dataset, seed: int, path: Path) -> keras.Model:
+    """The trained network; from `path` when it was trained before."""
     if path.exists():
         return keras.models.load_model(path, compile=False)
-    mixed = train.in_precision(model, "mixed_bfloat16")
-    checkpoint = path.with_suffix(".npz")
-    history = train.fit(mixed, dataset, recipe, checkpoint=checkpoint, progress=False)
-    print(f"{path}: validation {history.val_accuracy[-1]:.4f} after {sum(history.seconds):.0f} s", flush=True)
-    result = train.in_precision(mixed, "float32")
-    store_model(result, path)
-    checkpoint.unlink()
-    return result
+    model = models.build(setting.builder, dataset, seed=seed, **setting.options)
+    model = trained(model, dataset, replace(setting.recipe, seed=seed), setting.precision)
+    store_model(model, path)
+    return model
 
 
-def stages(model: keras.Model) -> list[list[str]]:
-    """The names of the groups inside the blocks, stage by stage."""
-    free = free_groups(model)
-    each = len(free) // 3
-    return [[group.name for group in free[start : start + each]] for start in range(0, len(free), each)]
+def stages(model: keras.Model, setting: Setting, dataset: Dataset, seed: int) -> dict[str, float]:
+    """Accuracy of a network as it is, recalibrated, and trained on."""
+    fitting = recalibrate(model, dataset.train.x[:SCORE_IMAGES])
+    mended = trained(fitting, dataset, replace(setting.mend, seed=seed), setting.precision)
+    return {name: accuracy(one, dataset) for name, one in zip(STAGES, (model, fitting, mended), strict=True)}
 
 
-def watched(dataset: Dataset) -> Dataset:
-    return replace(dataset, val=dataset.val.take(WATCHED))
+def kept(model: keras.Model, scores: Mapping[str, list[float]], cut: float) -> keras.Model:
+    """What is left of the network when the lowest scores go, the same share of every group."""
+    ratio = ratio_for_macs(model, cut)
+    return remove(model, {name: keep_best(np.array(of_group), ratio) for name, of_group in scores.items()})
 
 
-def before_training(model: keras.Model, method: str, dataset: Dataset, seed: int) -> dict:
-    """What the score alone is worth: all layers pruned one after another, nothing trained. Accuracy on the test images."""
-    started = time.perf_counter()
-    pruned = layer_by_layer(model, SCORE[method], RATIO, watched(dataset), seed=seed)
-    return {"accuracy": train.accuracy(pruned.model, dataset.test), "seconds": time.perf_counter() - started}
+def from_scratch(shape: keras.Model, setting: Setting, dataset: Dataset, seed: int) -> float:
+    """Accuracy of a network of the same shape with fresh weights, trained for as many epochs as the others were in all."""
+    keras.utils.set_random_seed(100 + seed)
+    fresh, recipe = keras.models.clone_model(shape), replace(setting.recipe, epochs=setting.epochs, seed=seed)
+    return accuracy(trained(fresh, dataset, recipe, setting.precision), dataset)
 
 
-def pruned_and_trained(model: keras.Model, method: str, dataset: Dataset, recipes: Recipes, folder: Path) -> keras.Model:
-    """Stage by stage: score and prune layer by layer, train on; then the last training."""
-    for index, names in enumerate(stages(model)):
-        path = folder / f"stage{index}.keras"
-        if path.exists():
-            model = keras.models.load_model(path, compile=False)
-            continue
-        ratios = dict.fromkeys(names, RATIO)
-        model = layer_by_layer(model, SCORE[method], ratios, watched(dataset)).model
-        model = trained(model, dataset, recipes.between, path)
-    return trained(model, dataset, recipes.finish, folder / "finished.keras")
-
-
-def outcome(baseline: keras.Model, pruned: keras.Model, dataset: Dataset, folder: Path) -> dict:
-    """Figures of two networks by name, each [value, low, high, n]: accuracies in percent of the test images with their 95 %
-    interval, that of the drop from the images on which the two differ; the ratio of the exported files' latencies. And the cuts.
-    """
-    files = {
-        name: export.write(model, folder / f"{name}.tflite", compare=dataset.val.x[:100]).artifact
-        for name, model in (("baseline", baseline), ("pruned", pruned))
-    }
-    profiles = measure.compare(tuple(files.values()), dataset.test.take(1000), baseline=files["baseline"], budget=10.0)
-    ratio = next(p.values["latency_ratio"] for p in profiles if p.artifact.sha256 == files["pruned"].sha256)
-    test = dataset.test
-    logits = {name: train.logits(model, test.x) for name, model in (("baseline", baseline), ("pruned", pruned))}
-    found = {name: percent(measure.accuracy(one, test.y)) for name, one in logits.items()}
-    right = {name: one.argmax(axis=1) == test.y for name, one in logits.items()}
-    return found | {
-        "drop": mean_and_interval(100.0 * right["baseline"] - 100.0 * right["pruned"]),
-        "cuts": cuts(baseline, pruned),
-        "latency_ratio": [ratio.value, ratio.low, ratio.high, ratio.n],
-    }
-
-
-def mean_and_interval(values: np.ndarray) -> list[float]:
-    """[mean, low, high, n] with the 95 % interval of the mean of many values."""
-    half = 1.96 * float(values.std(ddof=1)) / math.sqrt(len(values))
-    mean = float(values.mean())
-    return [mean, mean - half, mean + half, len(values)]
-
-
-def cuts(baseline: keras.Model, pruned: keras.Model) -> list[float]:
-    """Percent of the multiply-accumulates and of the parameters that are gone."""
-    return [100 * (1 - count(pruned) / count(baseline)) for count in (macs, parameters)]
-
-
-def cuts_of_draws(baseline: keras.Model, dataset: Dataset) -> list[list[float]]:
-    """The cuts of networks whose channels were drawn: how many go does not depend on which."""
-    drawn = [one_shot(baseline, SCORES["random"], RATIO, watched(dataset), seed=seed).model for seed in SEEDS]
-    return [cuts(baseline, one) for one in drawn]
-
-
-def figures(depth: int, method: str, raw: Raw, recipes: Recipes) -> list[dict]:
-    """The rows of one line of the table."""
-    result = raw.take(f"resnet{depth}.{method}.finished", dict)
-    early = [raw.take(f"resnet{depth}.{method}.before.{seed}", dict) for seed in SEEDS]
-    drawn = raw.take(f"resnet{depth}.cuts", list)
-    published = PUBLISHED.get((depth, method), {})
-    epochs = 3 * recipes.between.epochs + recipes.finish.epochs
-    note = (
-        "percent of 10 000 CIFAR-10 test images (re-compressed as JPEG); baseline trained once for "
-        f"{recipes.baseline.epochs} epochs (He et al.: 182), pruned ones once for {epochs} more: their intervals are those "
-        f"of the test images, not of other trainings; `before`: right after pruning, {len(SEEDS)} seeds, the first of which was "
-        f"trained on; cuts counted of this network and of {len(drawn)} with drawn channels; latency of the LiteRT files in turn, "
-        "one thread; published: Sándor's thesis, table 2.1"
+def latency_ratio(small: keras.Model, whole: keras.Model, dataset: Dataset, folder: Path) -> float:
+    """Of the LiteRT files, timed in turn."""
+    whole_file, small_file = (
+        export.write(model, folder / f"{name}.tflite", compare=dataset.val.x[:100]).artifact
+        for name, model in (("whole", whole), ("small", small))
     )
-    key = f"structured.resnet{depth}.{method}"
-    rows = [row(f"{key}.before", [100 * run["accuracy"] for run in early], "%", COMMAND, note)]
-    for name, unit in (("baseline", "%"), ("pruned", "%"), ("drop", "%"), ("latency_ratio", "")):
-        value, low, high, n = result[name]
-        measured = {"low": low, "high": high, "n": n}
-        rows.append(row(f"{key}.{name}", [value], unit, COMMAND, note, beside(published, name)) | measured)
-    for index, name in enumerate(("macs_cut", "params_cut")):
-        counted = [cut[index] for cut in (result["cuts"], *drawn)]
-        rows.append(row(f"{key}.{name}", counted, "%", COMMAND, note, beside(published, name)))
-    rows.append(row(f"{key}.scoring_seconds", [run["seconds"] for run in early], "s", COMMAND, note))
+    profiles = measure.compare((whole_file, small_file), dataset.test.take(500), baseline=whole_file, budget=2.0)
+    return next(p.values["latency_ratio"].value for p in profiles if p.artifact.sha256 == small_file.sha256)
+
+
+def validated(model: keras.Model, method: str, setting: Setting, dataset: Dataset, seed: int) -> dict[str, float]:
+    """Each layer cut as deep as validation allows, one after the other; the test images have the last word."""
+    mend = replace(setting.mend, seed=seed)
+    pruned = by_validation(model, METHODS[method], dataset, mend, tolerance=TOLERANCE, seed=seed).model
+    return {"macs_cut": 100 * (1 - macs(pruned) / macs(model)), "fine_tuned": accuracy(pruned, dataset)}
+
+
+def run(name: str, raw: Raw, folder: Path) -> None:
+    """Measures what is not there yet of one setting."""
+    setting = SETTINGS[name]
+    dataset = data.load(setting.dataset)
+    dataset = replace(dataset, train=dataset.train.take(setting.images or len(dataset.train)))
+    raw.take(f"{name}.setting", partial(asdict, setting))
+    for seed in SEEDS:
+        whole = baseline(setting, dataset, seed, folder / name / f"{seed}.keras")
+        raw.take(f"{name}.whole.{seed}", partial(stages, whole, setting, dataset, seed))
+        images, scores = dataset.train.take(SCORE_IMAGES), {}
+        for method, score in METHODS.items():
+
+            def scored(score=score, whole=whole, images=images, seed=seed) -> dict[str, list[float]]:
+                found = {group.name: group_scores(score, whole, group, images, seed=seed) for group in free_groups(whole)}
+                return {group: [float(f"{value:.6g}") for value in values] for group, values in found.items()}
+
+            scores[method] = raw.take(f"{name}.scores.{method}.{seed}", scored)
+        for cut in CUTS:
+            for method in METHODS:
+                small = kept(whole, scores[method], cut)
+                raw.take(f"{name}.{cut}.{method}.{seed}", partial(stages, small, setting, dataset, seed))
+            raw.take(f"{name}.{cut}.from_scratch.{seed}", partial(from_scratch, small, setting, dataset, seed))
+            raw.take(f"{name}.{cut}.macs_cut.{seed}", lambda small=small, whole=whole: 100 * (1 - macs(small) / macs(whole)))
+            raw.take(f"{name}.{cut}.latency_ratio.{seed}", partial(latency_ratio, small, whole, dataset, folder))
+        if setting.validation:
+            for method in VALIDATED:
+                raw.take(f"{name}.validated.{method}.{seed}", partial(validated, whole, method, setting, dataset, seed))
+
+
+def finished(name: str, raw: Raw) -> bool:
+    last = f"validated.{VALIDATED[-1]}" if SETTINGS[name].validation else f"{CUTS[-1]}.latency_ratio"
+    return f"{name}.{last}.{SEEDS[-1]}" in raw
+
+
+def mean_row(what: str, samples: list[float], unit: str, note: str, beside: dict[str, float] | None = None) -> dict:
+    return row(what, samples, unit, COMMAND, note, beside) | {"value": statistics.mean(samples)}
+
+
+def figures(name: str, raw: Raw) -> list[dict]:
+    """The rows of one setting."""
+    setting = SETTINGS[name]
+
+    def samples(key: str) -> list:
+        return [raw.take(f"{name}.{key}.{seed}", dict) for seed in SEEDS]
+
+    note = (
+        f"percent of {setting.dataset}'s test images, mean and range of {len(SEEDS)} networks ({setting.builder}, "
+        f"{', '.join(f'{key} {value}' for key, value in setting.options.items())}), trained for {setting.recipe.epochs} epochs "
+        f"on {setting.images or 'all'} training images and fine-tuned for {setting.mend.epochs}; recalibrated: statistics of "
+        f"batch normalization estimated anew on {SCORE_IMAGES} of them, nothing trained; whole: nothing is cut, as trained, "
+        f"recalibrated, trained on as long; from_scratch: the shape that is left, fresh weights, {setting.epochs} epochs; any: "
+        "whatever is kept, as only the number of channels counts; latency of the LiteRT files in turn, one thread"
+    )
+    rows = []
+    for cut in CUTS:
+        key, scratch = f"structured.{name}_{100 * cut:.0f}", samples(f"{cut}.from_scratch")
+        controls = {stage: {"random": statistics.mean(one[stage] for one in samples(f"{cut}.random"))} for stage in STAGES}
+        controls["fine_tuned"] |= {
+            "from scratch": statistics.mean(scratch),
+            "whole, trained on": statistics.mean(one["fine_tuned"] for one in samples("whole")),
+        }
+        for variant, of_seeds in (("whole", samples("whole")), *((method, samples(f"{cut}.{method}")) for method in METHODS)):
+            for stage in STAGES:
+                beside = controls[stage] if variant in BESIDE else {}
+                rows.append(mean_row(f"{key}.{variant}.{stage}", [one[stage] for one in of_seeds], "%", note, beside))
+        rows.append(mean_row(f"{key}.from_scratch.fine_tuned", scratch, "%", note))
+        rows.append(mean_row(f"{key}.any.macs_cut", samples(f"{cut}.macs_cut"), "%", note))
+        rows.append(mean_row(f"{key}.any.latency_ratio", samples(f"{cut}.latency_ratio"), "", note))
+    for method in VALIDATED if setting.validation else ():
+        of_seeds = samples(f"validated.{method}")
+        said = (
+            f"{note.partition(';')[0]}; every layer loses as many channels as cost at most {TOLERANCE:.0%} of accuracy on the "
+            f"validation images, one layer after the other, each followed by {setting.mend.epochs} epochs: the cuts differ"
+        )
+        for metric in ("macs_cut", "fine_tuned"):
+            rows.append(mean_row(f"structured.{name}_validated.{method}.{metric}", [one[metric] for one in of_seeds], "%", said))
     return rows
-
-
-def beside(published: dict[str, float], name: str) -> dict[str, float]:
-    return {"published": published[name]} if name in published else {}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", choices=RECIPES, default="laptop")
-    parser.add_argument("--depths", type=int, nargs="+", default=DEPTHS)
-    parser.add_argument("--methods", choices=METHODS, nargs="+", default=METHODS)
+    parser.add_argument("--networks", choices=SETTINGS, nargs="+", default=("digits", "mnist"))
     options = parser.parse_args()
-    recipes, dataset = RECIPES[options.recipe], data.load("cifar10")
-    name = "structured_pruning" if options.recipe == "laptop" else f"structured_pruning_{options.recipe}"
-    raw = Raw(name)
-    raw.take("recipes", partial(asdict, recipes))
-    for depth in options.depths:
-        folder = FOLDER / options.recipe / f"resnet{depth}"
-        baseline = trained(
-            models.build("resnet", dataset, seed=0, depth=depth), dataset, recipes.baseline, folder / "baseline.keras"
-        )
-        raw.take(f"resnet{depth}.cuts", partial(cuts_of_draws, baseline, dataset))
-        for method in options.methods:
-            for seed in SEEDS:
-                raw.take(f"resnet{depth}.{method}.before.{seed}", partial(before_training, baseline, method, dataset, seed))
-        for method in options.methods:
-            place = folder / method
-
-            def run(method=method, place=place, baseline=baseline) -> dict:
-                return outcome(baseline, pruned_and_trained(baseline, method, dataset, recipes, place), dataset, place)
-
-            raw.take(f"resnet{depth}.{method}.finished", run)
-        write_rows(name, finished_rows(raw, recipes))
-
-
-def finished_rows(raw: Raw, recipes: Recipes) -> list[dict]:
-    """Figures of everything that is finished by now."""
-    finished = [(depth, method) for depth in DEPTHS for method in METHODS if f"resnet{depth}.{method}.finished" in raw]
-    return [figure for depth, method in finished for figure in figures(depth, method, raw, recipes)]
+    raw = Raw("structured_pruning")
+    for name in options.networks:
+        run(name, raw, FOLDER)
+    write_rows("structured_pruning", [one for name in SETTINGS if finished(name, raw) for one in figures(name, raw)])
 
 
 if __name__ == "__main__":

@@ -144,6 +144,18 @@ def bound(student) -> None:
     right("this is the speed-up if only arithmetic counted.")
 
 
+def statistics(student) -> None:
+    """student(x) -> (mean, variance), (channels,) each"""
+    x = np.random.default_rng(3).normal(2.0, 3.0, size=(4, 3, 2, 5))
+    rows = x.reshape(-1, 5)
+    found = student(x)
+    assert len(found) == 2, f"Expected two arrays, the mean and the variance; you return {len(found)}."
+    hint = "One number a channel, over the images and both axes of the picture: axis=(0, 1, 2)."
+    close(found[0], rows.mean(axis=0), "the mean", hint)
+    close(found[1], np.square(rows - rows.mean(axis=0)).mean(axis=0), "the variance", f"{hint} Not its root: x.var.")
+    right("these are the numbers that batch normalization stores.")
+
+
 def small_enough(work: float, accuracy: float, reference_accuracy: float, at_most: float) -> None:
     """The share of work that is left, the accuracy, that of the whole network, and the share that the lab asks for."""
     assert work <= at_most, f"{work:.1%} of the work are left, the goal is {at_most:.0%}. Remove more: schedules.ratio_for_macs."

@@ -391,7 +391,9 @@ for seed, (hundred, _) in zip(SEEDS, hundreds):
     distill.distill(twins[1], answers, few, replace(fine_tuning, seed=seed), progress=False)
     for row, twin in zip(fine_tuned.values(), twins):
         row.append(train.accuracy(twin, validation))
-print(f"pruned to {macs(cut) / macs(teacher):.1%} of the work: {train.accuracy(cut, validation):.1%} before fine-tuning")
+print(
+    f"pruned to {macs(cut) / macs(teacher):.1%} of the work: {train.accuracy(cut, validation):.1%} recalibrated, before fine-tuning"
+)
 show({name: np.array(values) for name, values in fine_tuned.items()}, dict.fromkeys(fine_tuned, "fine-tuned on 100 labels"))
 
 # %% [markdown]

@@ -1,6 +1,6 @@
-"""A network cut in two where the mask of one layer acts."""
+"""A network cut in two where the mask of one layer acts: whatever reads the channels reads zeros in place of the masked ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import tf_keras as keras
 from tf_keras import layers
 
 from projectkit.errors import DataError, ModelError
+from projectkit.prune.graph import PRODUCERS, trace
 from projectkit.types import Split
 
 KERNELS = ("kernel", "depthwise_kernel")
@@ -26,20 +27,25 @@ FOLLOWERS = (
 MIXING_ACTIVATIONS = ("softmax", "log_softmax")
 HEAD_BATCH = 256  # images
 
+Reading = tuple[int, int]  # the id of a node of the Keras graph, and of a tensor that it reads
+Positions = Mapping[Reading, np.ndarray]  # which entry of a mask each channel of that tensor wears
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
     """A network on some images, cut where a layer's mask acts.
 
-    kept: the tensors that cross the cut, (images, …) each, the layer's own first; labels: (images,) int32; channels: of the
-    layer; tail: turns tensors like `kept` into logits; behind: the names of the layers that it runs; row_bytes: of its largest
-    tensor, for one image.
+    kept: the tensors that cross the cut, (images, …) each. worn: for each of them, which entry of the mask each of its channels
+    wears, where all its readers wear the same; None where the tail masks it itself or nothing does. labels: (images,) int32.
+    channels: of the layer. tail: turns tensors (rows, …) like `kept`, masked already where `worn` says so, and the masks
+    (rows, channels) into logits. behind: the names of the layers that it runs. row_bytes: of its largest tensor, for one image.
     """
 
     kept: tuple[tf.Tensor, ...]
+    worn: tuple[np.ndarray | None, ...]
     labels: tf.Tensor
     channels: int
-    tail: Callable[[list[tf.Tensor]], tf.Tensor]
+    tail: Callable[[list[tf.Tensor], tf.Tensor], tf.Tensor]
     behind: tuple[str, ...]
     row_bytes: int
 
@@ -55,44 +61,111 @@ def cut(model: keras.Model, layer_name: str, data: Split, *, fixed: Mapping[str,
             f"memory. Build it for {tuple(data.x.shape[1:])}."
         )
     _refuse_bad_data(model, data)
-    worn = {}
+    fixed_gates: dict[Reading, list[tf.Tensor]] = {}
     for name, mask in (fixed or {}).items():
-        node = mask_point(model, name)
-        (mask,) = checked_masks(np.asarray(mask)[None], node.outputs.shape[-1])
-        worn[id(node)] = mask
-    nodes = _nodes(model)
-    behind, tail_nodes = {id(point.outputs)}, []
+        worn_mask = checked_masks(np.asarray(mask)[None], mask_point(model, name).outputs.shape[-1])
+        for reading, where in _positions(model, name).items():
+            fixed_gates.setdefault(reading, []).append(_gate(tf.constant(worn_mask), where))
+    nodes = nodes_of(model)
+    positions = _positions(model, layer_name)
+    masked = {node for node, _ in positions}
+    behind, tail_nodes = set[int](), []
     for node in nodes:
-        if any(id(tensor) in behind for tensor in node.keras_inputs):
+        if id(node) in masked or any(id(tensor) in behind for tensor in node.keras_inputs):
             tail_nodes.append(node)
             behind |= {id(tensor) for tensor in tf.nest.flatten(node.outputs)}
-    others = {id(t): t for node in tail_nodes for t in node.keras_inputs if id(t) not in behind}
-    crossing = [id(point.outputs), *others]
+    crossing = {id(t): t for node in tail_nodes for t in node.keras_inputs if id(t) not in behind}
+    worn = {tensor: _worn_by_all(tensor, tail_nodes, positions) for tensor in crossing}
+    inner = {reading: where for reading, where in positions.items() if worn.get(reading[1]) is None}
     output = id(model.outputs[0])
 
-    def tail(tensors: list[tf.Tensor]) -> tf.Tensor:
-        return _run(tail_nodes, dict(zip(crossing, tensors, strict=True)), worn)[output]
+    def tail(tensors: list[tf.Tensor], masks: tf.Tensor) -> tf.Tensor:
+        gates = {reading: list(those) for reading, those in fixed_gates.items()}
+        for reading, where in inner.items():
+            gates.setdefault(reading, []).append(_gate(masks, where))
+        return run(tail_nodes, dict(zip(crossing, tensors, strict=True)), gates)[output]
 
     tail_ids = {id(node) for node in tail_nodes}
     head_nodes = [node for node in nodes if id(node) not in tail_ids]
 
     @tf.function(reduce_retracing=True)
     def head(x: tf.Tensor) -> tf.Tensor:
-        values = _run(head_nodes, {id(model.inputs[0]): x}, worn)
+        values = run(head_nodes, {id(model.inputs[0]): x}, fixed_gates)
         return [values[key] for key in crossing]
 
     x = np.asarray(data.x, np.float32)
     parts = [head(x[start : start + HEAD_BATCH]) for start in range(0, len(x), HEAD_BATCH)]
-    shapes = [t.shape[1:] for t in [point.outputs, *others.values()]]
+    shapes = [t.shape[1:] for t in crossing.values()]
     shapes += [t.shape[1:] for node in tail_nodes for t in tf.nest.flatten(node.outputs)]
     return Cut(
         tuple(tf.concat(pieces, axis=0) for pieces in zip(*parts, strict=True)),
+        tuple(worn.values()),
         tf.constant(data.y, tf.int32),
         int(point.outputs.shape[-1]),
         tail,
         tuple(node.layer.name for node in tail_nodes),
         4 * max(int(np.prod(shape)) for shape in shapes),
     )
+
+
+def wear(tensor: tf.Tensor, masks: tf.Tensor, positions: np.ndarray) -> tf.Tensor:
+    """`tensor` (rows, …, c) times the entries `positions` (c,) of the masks (rows, channels), or of one mask for all rows."""
+    return _wear(tensor, _gate(masks, positions))
+
+
+def _gate(masks: tf.Tensor, positions: np.ndarray) -> tf.Tensor:
+    """(rows, c): the entries `positions` of each row; 1 where a position is none of the mask's."""
+    channels = masks.shape[-1]
+    if np.array_equal(positions, np.arange(channels)):
+        return masks
+    return tf.gather(tf.pad(masks, [[0, 0], [0, 1]], constant_values=1), positions, axis=1)
+
+
+def _wear(tensor: tf.Tensor, gate: tf.Tensor) -> tf.Tensor:
+    ones = tf.ones(len(tensor.shape) - 2, tf.int32)
+    shape = tf.concat([tf.shape(gate)[:1], ones, tf.shape(gate)[1:]], 0)
+    return tf.reshape(tf.cast(gate, tensor.dtype), shape) * tensor
+
+
+def _worn_by_all(tensor: int, nodes: "list[keras.engine.node.Node]", positions: Positions) -> np.ndarray | None:
+    """What all of `nodes` that read the tensor wear alike; None where they don't."""
+    readings = [(id(node), id(t)) for node in nodes for t in node.keras_inputs if id(t) == tensor]
+    first = positions.get(readings[0])
+    alike = first is not None and all(np.array_equal(first, positions.get(reading, ())) for reading in readings)
+    return first if alike else None
+
+
+def _positions(model: keras.Model, layer_name: str) -> Positions:
+    """Who reads the channels of `layer_name`, and which entry of its mask each channel that is read wears: from 0, or the number
+    of channels where the mask says nothing of it.
+
+    They are the layers from whose kernels `surgery.remove` would take the channels: behind batch normalization, activation,
+    pooling, and also behind sums, where the channels that are added to these wear the same mask. In a network that surgery
+    cannot follow, or whose answers the channels reach without such a reader, whatever reads `mask_point`.
+    """
+    point, nodes = mask_point(model, layer_name), nodes_of(model)
+    count = point.outputs.shape[-1]
+    at_point = {(id(node), id(point.outputs)): np.arange(count) for node in nodes if _reads(node, point.outputs)}
+    try:
+        channels = trace(model)
+    except ModelError:
+        return at_point
+    own = channels.outputs[layer_name]
+    place = np.full(channels.count, count)
+    place[own] = np.arange(count)
+    readings: dict[Reading, np.ndarray] = {}
+    for node in nodes:
+        if type(node.layer) in PRODUCERS and (place[channels.inputs[node.layer.name]] < count).any():
+            (tensor,) = node.keras_inputs
+            readings[id(node), id(tensor)] = place[channels.inputs[node.layer.name]]
+    read = {number for positions in readings.values() for number in positions}
+    answers = channels.outputs[model.outputs[0]._keras_history.layer.name]
+    whole = read >= set(range(count)) and not np.isin(own, answers).any()
+    return readings if whole else at_point
+
+
+def _reads(node: "keras.engine.node.Node", tensor: tf.Tensor) -> bool:
+    return any(one is tensor for one in node.keras_inputs)
 
 
 def _refuse_bad_data(model: keras.Model, data: Split) -> None:
@@ -110,12 +183,12 @@ def _refuse_bad_data(model: keras.Model, data: Split) -> None:
 
 
 def mask_point(model: keras.Model, layer_name: str) -> "keras.engine.node.Node":
-    """The node of the Keras graph whose output the mask of `layer_name` multiplies: the last one of its batch normalization,
+    """The node of the Keras graph where the channels of `layer_name` are finished: the last one of its batch normalization,
     activation and depthwise convolution that nothing else reads.
 
     Raises ModelError when the layer is unknown, used twice, has no kernel, or makes the model's outputs.
     """
-    nodes = _nodes(model)
+    nodes = nodes_of(model)
     outputs = {id(tensor) for tensor in model.outputs}
     known = [node.layer.name for node in nodes if any(hasattr(node.layer, name) for name in KERNELS)]
     if known.count(layer_name) != 1:
@@ -125,7 +198,7 @@ def mask_point(model: keras.Model, layer_name: str) -> "keras.engine.node.Node":
         )
     (node,) = (node for node in nodes if node.layer.name == layer_name)
     while id(node.outputs) not in outputs:
-        readers = [reader for reader in nodes if any(tensor is node.outputs for tensor in reader.keras_inputs)]
+        readers = [reader for reader in nodes if _reads(reader, node.outputs)]
         if len(readers) != 1 or not _passes_on(readers[0].layer):
             return node
         node = readers[0]
@@ -145,30 +218,31 @@ def _passes_on(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, FOLLOWERS)
 
 
-def _nodes(model: keras.Model) -> list["keras.engine.node.Node"]:
-    """The calls of layers that make up `model`, each after those it reads."""
+def nodes_of(model: keras.Model) -> list["keras.engine.node.Node"]:
+    """The calls of layers that make up `model`, each after those it reads. Raises ModelError where there is no graph of them."""
     if not hasattr(model, "_nodes_by_depth") or len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ModelError(
-            f"{model.name} is {type(model).__name__}; masks need a functional or sequential model with one input and one "
-            "output. Build it with keras.Model(inputs, outputs)."
+            f"{model.name} is {type(model).__name__}; expected a functional or sequential model with one input and one output. "
+            "Build it with keras.Model(inputs, outputs)."
         )
     depths = sorted(model._nodes_by_depth, reverse=True)
     return [node for depth in depths for node in model._nodes_by_depth[depth] if not node.is_input]
 
 
-def _run(
-    nodes: list["keras.engine.node.Node"], values: dict[int, tf.Tensor], worn: dict[int, np.ndarray]
+def run(
+    nodes: "list[keras.engine.node.Node]", values: dict[int, tf.Tensor], gates: Mapping[Reading, Sequence[tf.Tensor]]
 ) -> dict[int, tf.Tensor]:
     """Calls the layers of `nodes` in inference mode; values by id of the symbolic tensor. Calling them leaves the model alone."""
-
-    def value(leaf: object) -> object:
-        return values.get(id(leaf), leaf)
-
     for node in nodes:
+
+        def value(leaf: object, node: "keras.engine.node.Node" = node) -> object:
+            read = values.get(id(leaf), leaf)
+            for gate in gates.get((id(node), id(leaf)), ()):
+                read = _wear(read, gate)
+            return read
+
         args, kwargs = tf.nest.map_structure(value, (node.call_args, node.call_kwargs))
         results = node.layer(*args, **kwargs)
-        if id(node) in worn:
-            results = results * tf.cast(worn[id(node)], results.dtype)
         values.update(zip(map(id, tf.nest.flatten(node.outputs)), tf.nest.flatten(results), strict=True))
     return values
 

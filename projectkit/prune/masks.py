@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from projectkit.prune.cut import Cut, checked_masks, cut
+from projectkit.prune.cut import Cut, checked_masks, cut, wear
 from projectkit.types import Split
 
 BYTES_IN_FLIGHT = 8 * 2**20  # of the largest tensor of a graph call: more of it leaves the processor's caches and is slower
@@ -61,15 +61,13 @@ class Evaluator:
 
     def _many(self, masks: tf.Tensor, kept: list[tf.Tensor], labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Sums over the images: loss (m,) and right answers (m,)."""
-        count = tf.shape(masks)[0]
-        own = kept[0]
-        gates = tf.reshape(
-            tf.cast(masks, own.dtype), tf.concat([[count], tf.ones(tf.rank(own) - 1, tf.int32), [self.channels]], 0)
-        )
-        rows = [_in_batch(gates * own[None], own)]
-        rows += [_in_batch(tf.repeat(other[None], count, axis=0), other) for other in kept[1:]]
+        count, images = tf.shape(masks)[0], tf.shape(labels)[0]
+        rows = []
+        for tensor, positions in zip(kept, self._cut.worn, strict=True):
+            many = tf.repeat(tensor[None], count, axis=0) if positions is None else wear(tensor[None], masks, positions)
+            rows.append(tf.reshape(many, tf.concat([[-1], tf.shape(tensor)[1:]], 0)))
         labels = tf.tile(labels, [count])
-        logits = tf.cast(self._cut.tail(rows), tf.float32)
+        logits = tf.cast(self._cut.tail(rows, tf.repeat(masks, images, axis=0)), tf.float32)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         hits = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32)
         return tf.reduce_sum(tf.reshape(losses, [count, -1]), 1), tf.reduce_sum(tf.reshape(hits, [count, -1]), 1)
@@ -78,11 +76,9 @@ class Evaluator:
 def evaluator(model: keras.Model, layer_name: str, data: Split, *, fixed: Mapping[str, np.ndarray] | None = None) -> Evaluator:
     """Prepares `layer_name` of `model` for many masks on `data`. `fixed` are masks that other layers wear all the while.
 
-    Mask 1 keeps a channel and 0 silences it behind the layer's batch normalization and activation, which is what removing
-    the channel does. `model` stays as it was. Raises ModelError for a layer that cannot be masked and DataError for no images.
+    Mask 1 keeps a channel; with 0, all that read it read zeros, which is what removing the channel does: behind batch
+    normalization and activation, and at the sum where other layers add to it (the mask is that of the whole group then, whichever
+    of its layers is named). The statistics of later batch normalizations stay those of the whole network.
+    `model` stays as it was. Raises ModelError for a layer that cannot be masked and DataError for no images.
     """
     return Evaluator(cut(model, layer_name, data, fixed=fixed))
-
-
-def _in_batch(tensor: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(tensor, tf.concat([[-1], tf.shape(like)[1:]], 0))

@@ -1,8 +1,9 @@
 """Probabilistic gradient-based pruning: which channels a random mask should keep, learned by Monte Carlo gradient ascent.
 
-Masks are Bernoulli, P(z_j = 1) = σ(θ_j); θ climbs the expected score E[s(z)]. For these masks ∇θ log P(z) = z − σ(θ), so
-g = mean over the samples of (z − σ(θ))·s (Sándor et al., VISAPP 2022; the estimator is that of Williams, "Simple statistical
-gradient-following algorithms", 1992).
+Masks are Bernoulli, P(z_j = 1) = σ(θ_j), but never without any channel: a layer that lets nothing through says nothing about its
+channels, and its loss would drown the others'. θ climbs the expected score E[s(z)]. For these masks ∇θ log P(z) = z − E[z], with
+E[z] = σ(θ) / (1 − Π(1 − σ(θ))), so g = mean over the samples of (z − E[z])·s (Sándor et al., VISAPP 2022, whose masks may be
+empty, so that E[z] = σ(θ); the estimator is that of Williams, "Simple statistical gradient-following algorithms", 1992).
 """
 
 from collections.abc import Callable, Mapping
@@ -81,7 +82,7 @@ def ascend(score: Callable[[np.ndarray], np.ndarray], channels: int, *, seed: in
     mean = variance = None
     for _ in range(climb.iterations):
         probability = 1 / (1 + np.exp(-theta))
-        masks = rng.random((climb.samples, channels)) < probability
+        masks = never_empty(rng.random((climb.samples, channels)) < probability, probability, rng)
         scores = np.asarray(score(masks), np.float64)
         if scores.shape != (climb.samples,) or not np.isfinite(scores).all():
             raise ModelError(
@@ -93,6 +94,21 @@ def ascend(score: Callable[[np.ndarray], np.ndarray], channels: int, *, seed: in
             spread = np.mean((scores - mean) ** 2)
             variance = spread if variance is None else MEMORY * variance + (1 - MEMORY) * spread
             scores = (scores - mean) / (np.sqrt(variance) + 1e-8)
-        step = (masks - probability).T @ scores / climb.samples
+        expected = probability / (1 - np.prod(1 - probability))
+        step = (masks - expected).T @ scores / climb.samples
         theta = np.clip(theta + climb.learning_rate * step, -LIMIT, LIMIT)
     return theta
+
+
+def never_empty(masks: np.ndarray, probability: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """`masks` (samples, channels) bool with those that keep nothing drawn anew, from what masks of these probabilities are when
+    they keep something. Draws nothing where none is empty."""
+    empty = np.flatnonzero(~masks.any(axis=1))
+    if len(empty):
+        nothing_before = np.concatenate([[1.0], np.cumprod(1 - probability)[:-1]])
+        first_kept = nothing_before * probability
+        first = rng.choice(len(probability), len(empty), p=first_kept / first_kept.sum())
+        anew = rng.random((len(empty), len(probability))) < probability
+        places = np.arange(len(probability))
+        masks[empty] = (places == first[:, None]) | (anew & (places > first[:, None]))
+    return masks

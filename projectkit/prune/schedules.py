@@ -1,11 +1,14 @@
-"""When channels go: all at once, layer by layer, a few a round, or softly while the network trains.
+"""When channels go: all at once, layer by layer, as many as validation allows, a few a round, or softly while the network trains.
+
+After every removal the statistics of batch normalization are estimated anew (`recalibrate`); then comes the fine-tuning, if any.
 
 pruned = layer_by_layer(model, SCORES["lfe"], 0.5, dataset, Recipe(epochs=1))
 pruned.model, pruned.steps
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tf_keras as keras
@@ -16,12 +19,16 @@ from projectkit.models.cost import macs, parameters
 from projectkit.prune.group_scores import chosen_ratios, free_groups, group_scores
 from projectkit.prune.groups import groups
 from projectkit.prune.magnitude import l2
-from projectkit.prune.scores import Score
-from projectkit.prune.surgery import keep_best, remove
+from projectkit.prune.masks import Evaluator, evaluator
+from projectkit.prune.recalibration import recalibrate
+from projectkit.prune.scores import Score, deepest_cut
+from projectkit.prune.surgery import keep_best, remove, silence
 from projectkit.prune.types import Place
 from projectkit.types import Dataset, Recipe, Split
 
-SCORE_IMAGES = 512  # of the training data, on which a score may look at the network's answers
+SCORE_IMAGES = (
+    512  # of the training data: a score may look at the network's answers on them, and statistics are estimated on them
+)
 
 Ratios = float | Mapping[str, float]
 
@@ -30,14 +37,16 @@ Ratios = float | Mapping[str, float]
 class Step:
     """The network after one removal.
 
-    channels: left in the groups it touched, by group; macs: of one image; accuracies in [0, 1] on the validation data, before
-    and after fine-tuning (equal where there was none).
+    channels: left in the groups it touched, by group; macs: of one image. Accuracies in [0, 1] on the validation data:
+    accuracy_cut right after the removal, accuracy_recalibrated with statistics of batch normalization that fit what is left, and
+    accuracy after fine-tuning (that before where there was none).
     """
 
     channels: Mapping[str, int]
     macs: int
     parameters: int
-    accuracy_before: float
+    accuracy_cut: float
+    accuracy_recalibrated: float
     accuracy: float
 
 
@@ -52,7 +61,7 @@ class Pruned:
 def one_shot(
     model: keras.Model, score: Score, ratios: Ratios, dataset: Dataset, recipe: Recipe | None = None, *, seed: int = 0
 ) -> Pruned:
-    """Scores all groups of the whole model, removes at once, fine-tunes once.
+    """Scores all groups of the whole model, removes at once, recalibrates, fine-tunes once.
 
     ratios: the share of channels to remove, one number for all `free_groups` or a number for each named group; recipe: of the
     fine-tuning, none without it. `model` stays as it was. Raises ModelError for bad ratios, groups and scores.
@@ -66,8 +75,8 @@ def one_shot(
 def layer_by_layer(
     model: keras.Model, score: Score, ratios: Ratios, dataset: Dataset, recipe: Recipe | None = None, *, seed: int = 0
 ) -> Pruned:
-    """From the first group to the last: scores it in the network as it has become, removes, fine-tunes (Li et al., "Pruning
-    filters for efficient ConvNets", 2017, section 3.4; Sándor et al., "Pruning CNNs with linear filter ensembles", 2020).
+    """From the first group to the last: scores it in the network as it has become, removes, recalibrates, fine-tunes (Li et al.,
+    "Pruning filters for efficient ConvNets", 2017, section 3.4).
 
     Arguments and errors as `one_shot`; `recipe` is that of every step.
     """
@@ -76,6 +85,40 @@ def layer_by_layer(
     for name in [group.name for group in groups(model) if group.name in ratios]:
         keep = _chosen(smaller, score, {name: ratios[name]}, data, seed)
         smaller, step = _step(smaller, keep, dataset, recipe)
+        steps.append(step)
+    return Pruned(smaller, tuple(steps))
+
+
+def by_validation(
+    model: keras.Model,
+    score: Score,
+    dataset: Dataset,
+    recipe: Recipe | None = None,
+    *,
+    tolerance: float = 0.01,
+    names: Sequence[str] | None = None,
+    seed: int = 0,
+) -> Pruned:
+    """From the first group to the last: scores it in the network as it has become, removes as many of its least important
+    channels as validation allows, recalibrates, fine-tunes. So LFE and PGBP choose each layer's cut (Sándor et al., "Pruning CNNs
+    with linear filter ensembles", ECAI 2020, and VISAPP 2022; the tolerance that they use is not in what we could read).
+
+    tolerance: the accuracy on `dataset.val`, in [0, 1], that a group may cost, below that of the network as it has become; it is
+    measured with masks, before recalibration and fine-tuning, so that these gain some of it back. names: of the groups, all
+    `free_groups` unless told; the sum of a residual network is masked as a whole. How much work is left is not chosen here: to
+    compare scores at an equal cut, take another schedule. The last step has the accuracy on the images that chose the cuts:
+    report one on others. Other arguments and errors as `one_shot`.
+    """
+    if names is None:
+        names = tuple(chosen_ratios(model, 0.0))
+    chosen_ratios(model, dict.fromkeys(names, 0.0))  # refuses what cannot be pruned
+    data, smaller, steps = dataset.train.take(SCORE_IMAGES), model, []
+    for name in [group.name for group in groups(model) if group.name in names]:
+        (group,) = (group for group in groups(smaller) if group.name == name)
+        scores = group_scores(score, smaller, group, data, seed=seed)
+        place = group.producers[0]
+        judge = partial(_accuracy_under, evaluator(smaller, place.layer, dataset.val), place)
+        smaller, step = _step(smaller, {name: deepest_cut(scores, judge, tolerance)}, dataset, recipe)
         steps.append(step)
     return Pruned(smaller, tuple(steps))
 
@@ -90,7 +133,7 @@ def iterative(
     rounds: int = 4,
     seed: int = 0,
 ) -> Pruned:
-    """`rounds` times: scores all groups again, removes the same share of what is left, fine-tunes.
+    """`rounds` times: scores all groups again, removes the same share of what is left, recalibrates, fine-tunes.
 
     After round k of n a group has (1 − ratio)^(k/n) of its channels. Arguments and errors as `one_shot`; no rounds are an
     error too.
@@ -110,23 +153,22 @@ def iterative(
 
 
 def soft(model: keras.Model, ratios: Ratios, dataset: Dataset, recipe: Recipe, *, score: Score = l2, seed: int = 0) -> Pruned:
-    """Soft filter pruning (He et al., "Soft filter pruning", IJCAI 2018): trains on, and after every epoch sets the filters of
-    the lowest scores to zero, from where they may grow again; those that are zero after the last epoch are removed.
+    """Soft filter pruning (He et al., "Soft filter pruning", IJCAI 2018): trains on, and after every epoch silences the channels
+    of the lowest scores, from where they may grow again; those that are silent after the last epoch are removed.
 
-    Arguments and errors as `one_shot`; `recipe` is that of the training.
+    Silent is more than in the paper, which sets filters to zero and leaves batch normalization's β: the channel answers 0 on
+    every image, so that its removal changes no answer (`surgery.silence`, also for where that holds). The optimizer's momentum is
+    what lets it grow again. Arguments and errors as `one_shot`; `recipe` is that of the training.
     """
     ratios = chosen_ratios(model, ratios)
     data, growing = dataset.train.take(SCORE_IMAGES), models.copy(model)
-    known = {group.name: group for group in groups(model)}
     keep: dict[str, np.ndarray] = {}
 
-    def silence(network: keras.Model) -> None:
+    def silence_lowest(network: keras.Model) -> None:
         keep.update(_chosen(network, score, ratios, data, seed))
-        for name, mask in keep.items():
-            for place in known[name].producers:
-                _zero(network.get_layer(place.layer), place, ~mask)
+        silence(network, keep)
 
-    train.fit(growing, dataset, recipe, progress=False, after_epoch=silence)
+    train.fit(growing, dataset, recipe, progress=False, after_epoch=silence_lowest)
     smaller, step = _step(growing, keep, dataset, None)
     return Pruned(smaller, (step,))
 
@@ -167,22 +209,22 @@ def _chosen(model: keras.Model, score: Score, ratios: Mapping[str, float], data:
     }
 
 
+def _accuracy_under(evaluate: Evaluator, place: Place, masks: np.ndarray) -> np.ndarray:
+    """Accuracy under masks (masks, channels) of a group that has `place` in the layer of `evaluate`: (masks,)."""
+    of_layer = np.ones((len(masks), evaluate.channels), bool)
+    of_layer[:, place.positions] = masks[:, :, None]
+    return evaluate(of_layer).accuracy
+
+
 def _step(
     model: keras.Model, keep: Mapping[str, np.ndarray], dataset: Dataset, recipe: Recipe | None
 ) -> tuple[keras.Model, Step]:
     smaller = remove(model, keep)
-    before = after = train.accuracy(smaller, dataset.val)
+    cut = train.accuracy(smaller, dataset.val)
+    smaller = recalibrate(smaller, dataset.train.x[:SCORE_IMAGES])
+    recalibrated = after = train.accuracy(smaller, dataset.val)
     if recipe is not None:
         train.fit(smaller, dataset, recipe, progress=False)
         after = train.accuracy(smaller, dataset.val)
     channels = {name: int(mask.sum()) for name, mask in keep.items()}
-    return smaller, Step(channels, macs(smaller), parameters(smaller), before, after)
-
-
-def _zero(layer: keras.layers.Layer, place: Place, gone: np.ndarray) -> None:
-    """Zeroes the weights that make the channels `gone` of a group, in one of its producers."""
-    for weight, axis in place.axes:
-        variable = getattr(layer, weight)
-        array = variable.numpy()
-        np.moveaxis(array, axis, 0)[place.positions[gone].ravel()] = 0
-        variable.assign(array)
+    return smaller, Step(channels, macs(smaller), parameters(smaller), cut, recalibrated, after)

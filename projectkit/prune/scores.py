@@ -2,6 +2,7 @@
 important the channel. Any function of this signature is one.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -49,13 +50,23 @@ def keep_by_validation(
     layer. At least one channel stays. Raises ModelError for scores that are not one finite number a channel and for a negative
     tolerance.
     """
-    if not tolerance >= 0:
-        raise ModelError(f"The tolerance is a loss of accuracy in [0, 1], got {tolerance}. Give for example 0.01.")
     evaluate = evaluator(model, layer_name, validation)
     scores = _checked(scores, evaluate.channels, f"the scores of {layer_name}")
+    return deepest_cut(scores, lambda masks: evaluate(masks).accuracy, tolerance)
+
+
+def deepest_cut(scores: np.ndarray, judge: Callable[[np.ndarray], np.ndarray], tolerance: float) -> np.ndarray:
+    """Which channels stay, (channels,) bool: the mask with the fewest, of those that drop the least important ones, whose
+    accuracy is at most `tolerance` below that of the mask that keeps all. judge: masks (masks, channels) bool → accuracies
+    (masks,).
+
+    Raises ModelError for a negative tolerance.
+    """
+    if not tolerance >= 0:
+        raise ModelError(f"The tolerance is a loss of accuracy in [0, 1], got {tolerance}. Give for example 0.01.")
     rank = np.argsort(np.argsort(scores, kind="stable"), kind="stable")
-    masks = rank[None] >= np.arange(evaluate.channels)[:, None]  # row k: without the k least important
-    accuracy = evaluate(masks).accuracy
+    masks = rank[None] >= np.arange(len(scores))[:, None]  # row k: without the k least important
+    accuracy = judge(masks)
     return masks[np.flatnonzero(accuracy >= accuracy[0] - tolerance).max()]
 
 

@@ -11,7 +11,7 @@ import tf_keras as keras
 from tf_keras import layers
 
 from projectkit.errors import ModelError
-from projectkit.prune.graph import WEIGHTS, Channels, trace
+from projectkit.prune.graph import PRODUCERS, WEIGHTS, Channels, trace
 from projectkit.prune.groups import with_classes
 from projectkit.prune.types import Group
 
@@ -46,6 +46,39 @@ def remove(model: keras.Model, keep: Mapping[str, np.ndarray]) -> keras.Model:
     are not boolean, have another length or keep nothing.
     """
     channels = trace(model)
+    alive = _alive(model, channels, keep)
+    smaller = _rebuilt(model, channels, alive)
+    for layer in model.layers:
+        _hand_over(layer, smaller.get_layer(layer.name), channels, alive)
+    return smaller
+
+
+def silence(model: keras.Model, keep: Mapping[str, np.ndarray]) -> None:
+    """Makes the channels that `keep` does not keep answer 0 on every image, in `model` itself, whose shape stays.
+
+    Zeroes what makes such a channel (kernels, biases) and what lies between it and its readers (γ, β and moving mean of batch
+    normalizations, depthwise filters). What has no weights there must leave a zero a zero, as ReLU, pooling and sums do and a
+    sigmoid does not. `remove` with the same `keep` computes the same then. Arguments and errors as `remove`.
+    """
+    channels = trace(model)
+    alive = _alive(model, channels, keep)
+    for layer in model.layers:
+        masks = _masks(layer, channels, alive) if type(layer) in WEIGHTS else {}
+        if type(layer) in PRODUCERS:
+            masks = {"out": masks["out"]}  # what it reads is silent already
+        for weight, kinds in WEIGHTS.get(type(layer), {}).items():
+            variable = getattr(layer, weight, None)
+            if variable is None or weight == "moving_variance":  # a variance of 0 would make the next step explode
+                continue
+            array = variable.numpy()
+            for axis, kind in enumerate(kinds, start=array.ndim - len(kinds)):
+                if kind in masks:
+                    np.moveaxis(array, axis, 0)[~masks[kind]] = 0
+            variable.assign(array)
+
+
+def _alive(model: keras.Model, channels: Channels, keep: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(classes,) bool: which classes of channels stay."""
     alive = np.ones(channels.count, bool)
     known = {group.name: (group, classes) for group, classes in with_classes(model, channels)}
     for name, mask in keep.items():
@@ -53,10 +86,7 @@ def remove(model: keras.Model, keep: Mapping[str, np.ndarray]) -> keras.Model:
             raise ModelError(_unknown(model, name, [group for group, _ in known.values()]))
         group, classes = known[name]
         alive[classes] = _checked(group, np.asarray(mask))
-    smaller = _rebuilt(model, channels, alive)
-    for layer in model.layers:
-        _hand_over(layer, smaller.get_layer(layer.name), channels, alive)
-    return smaller
+    return alive
 
 
 def _unknown(model: keras.Model, name: str, groups: list[Group]) -> str:
@@ -102,13 +132,22 @@ def _rebuilt(model: keras.Model, channels: Channels, alive: np.ndarray) -> keras
     return kind.from_config(config)
 
 
+def _masks(layer: layers.Layer, channels: Channels, alive: np.ndarray) -> dict[str, np.ndarray]:
+    """What stays along the axes of a layer's weights, by the words of `graph.WEIGHTS`."""
+    read = alive[channels.inputs[layer.name]]
+    return {
+        "in": read,
+        "out": alive[channels.outputs[layer.name]],
+        "wide": np.repeat(read, getattr(layer, "depth_multiplier", 1)),
+    }
+
+
 def _hand_over(old: layers.Layer, new: layers.Layer, channels: Channels, alive: np.ndarray) -> None:
     """Copies what is left of a layer's weights."""
     if type(old) not in WEIGHTS:
         new.set_weights(old.get_weights())
         return
-    read = alive[channels.inputs[old.name]]
-    masks = {"in": read, "out": alive[channels.outputs[old.name]], "wide": np.repeat(read, getattr(old, "depth_multiplier", 1))}
+    masks = _masks(old, channels, alive)
     for weight, kinds in WEIGHTS[type(old)].items():
         variable = getattr(old, weight, None)
         if variable is None:

@@ -130,6 +130,11 @@ def gradient(theta, masks, scores, baseline, spread, *, centred=True):
     return (masks - p).T @ ((scores - baseline) / spread) / len(masks)
 
 
+def moments(x, over=(0, 1, 2)):
+    mean = np.mean(x, axis=over, keepdims=True)
+    return np.mean(x, axis=over), np.mean((x - mean) ** 2, axis=over)
+
+
 def smallest_go(w, share, *, signed=False, stays=False):
     order = np.argsort(w if signed else np.abs(w), axis=None, kind="stable")
     mask = np.ones(w.size, bool)
@@ -428,6 +433,7 @@ RIGHT = [
     (l03.lfe, (shares,)),
     (l03.pgbp_gradient, (gradient,)),
     (l03.bound, (lambda work, behind: sum(work.values()) / sum(work.get(name, 0) for name in behind),)),
+    (l03.statistics, (moments,)),
     (l03.small_enough, (0.48, 0.97, 0.98, 0.5)),
     (l04.drawn, (drawn,)),
     (l04.masked, (masked,)),
@@ -548,6 +554,9 @@ WRONG = [
     (l03.pgbp_gradient, (lambda *a: gradient(*a, centred=False),), "z − p"),
     (l03.pgbp_gradient, (lambda t, z, s, b, d: gradient(t, z, s, b, 1.0),), "spread 2"),
     (l03.bound, (lambda work, behind: 1000 / (1000 - sum(work.get(name, 0) for name in behind)),), "behind"),
+    (l03.statistics, (lambda x: moments(x)[0],), "Expected two arrays"),
+    (l03.statistics, (lambda x: moments(x, over=(1, 2)),), "the mean.*over the images"),
+    (l03.statistics, (lambda x: (moments(x)[0], np.sqrt(moments(x)[1])),), "Not its root"),
     (l03.small_enough, (0.6, 0.97, 0.98, 0.5), "goal is 50 %|goal is 50%"),
     (l03.small_enough, (0.14, 0.8, 0.98, 0.15), "Fine-tune"),
     (l04.drawn, (lambda *a: drawn(*a)[:-1],), "have 3 kernels"),

@@ -9,7 +9,9 @@ from projectkit import models, train
 from projectkit.errors import DataError, ModelError
 from projectkit.prune import masks as module
 from projectkit.prune.cut import mask_point
+from projectkit.prune.groups import groups
 from projectkit.prune.masks import evaluator
+from projectkit.prune.surgery import remove
 from projectkit.prune.taylor import taylor
 from projectkit.types import Split
 
@@ -47,18 +49,19 @@ def with_statistics(model):
 
 
 def silenced(model, layer_name, mask):
-    """A twin whose weights make the channels without mask zero: those of the last layer before the mask that has an offset."""
+    """A twin whose readers of the channels without mask are blind to them: their kernels have zeros there."""
     twin = models.copy(model)
-    names = [layer.name for layer in twin.layers]
-    end = names.index(mask_point(model, layer_name).layer.name)
-    for layer in reversed(twin.layers[: end + 1]):
-        if isinstance(layer, layers.BatchNormalization):
-            gamma, beta, *moving = layer.get_weights()
-            layer.set_weights([gamma * mask, beta * mask, *moving])
-            return twin
-        if layer.name == layer_name:  # no batch normalization behind it
-            layer.set_weights([array * mask for array in layer.get_weights()])
-            return twin
+    for group in groups(model):
+        for member in (*group.producers, *group.followers):
+            if member.layer == layer_name:
+                gone = ~np.asarray(mask, bool)[member.positions[:, 0]]
+                for place in group.consumers:
+                    for weight, axis in place.axes:
+                        variable = getattr(twin.get_layer(place.layer), weight)
+                        array = variable.numpy()
+                        np.moveaxis(array, axis, 0)[place.positions[gone].ravel()] = 0
+                        variable.assign(array)
+    return twin
 
 
 def one_at_a_time(model, layer_name, data, masks):
@@ -111,6 +114,50 @@ def test_fixed_masks_are_worn_before_and_behind_the_layer(digits):
     data, masks = digits.val.take(80), some_masks(12)
     expected, _ = one_at_a_time(masked, "dense_1", data, masks)
     np.testing.assert_allclose(evaluator(network, "dense_1", data, fixed=fixed)(masks).loss, expected, atol=1e-5)
+
+
+def test_a_channel_of_a_sum_is_masked_in_all_layers_that_add_to_it(digits):
+    """Whichever layer is named: the stem and the second convolution of the first block make one group."""
+    model = with_statistics(models.build("resnet", digits, depth=8, width=4))
+    data, masks = digits.val.take(40), some_masks(4)
+    removed = []
+    for mask in masks[[0, 2, 3]]:
+        smaller = remove(model, {"conv2d": mask})
+        logits = train.logits(smaller, data.x).astype(np.float64)
+        removed.append(np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(data)), data.y]))
+    for name in ("conv2d", "conv2d_2"):
+        np.testing.assert_allclose(evaluator(model, name, data)(masks[[0, 2, 3]]).loss, removed, atol=1e-5)
+
+
+def test_a_slope_along_a_sum_is_that_of_all_its_readers(digits):
+    """Against finite differences: a gate of 1 + h before every reader of the channel is a kernel that reads it 1 + h times."""
+    model = with_statistics(models.build("resnet", digits, depth=8, width=4))
+    data, step = digits.val.take(1), 2e-3
+    (group,) = (group for group in groups(model) if group.name == "conv2d")
+
+    def loss(factors):
+        twin = models.copy(model)
+        for place in group.consumers:
+            kernel = twin.get_layer(place.layer).kernel
+            kernel.assign(kernel * factors[:, None])
+        logits = train.logits(twin, data.x).astype(np.float64)
+        return np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(data)), data.y])
+
+    slopes = [(loss(1 + step * one) - loss(1 - step * one)) / (2 * step) for one in np.eye(4)]
+    for name in ("conv2d", "conv2d_2"):
+        np.testing.assert_allclose(taylor(model, name, data), np.square(slopes), atol=0.03 * np.square(slopes).max())
+
+
+def test_a_normalization_behind_a_concatenation_leaves_no_constant(digits):
+    """As in a DenseNet: a zero that reached it would not stay one."""
+    inputs = keras.Input(digits.shape)
+    parts = [layers.Conv2D(width, 3, padding="same", name=name)(inputs) for width, name in ((5, "left"), (3, "right"))]
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Concatenate()(parts)))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(6, 3, name="reader")(x))
+    model = with_statistics(keras.Model(inputs, layers.Dense(10, name="logits")(x)))
+    data, masks = digits.val.take(40), some_masks(3)
+    expected, _ = one_at_a_time(model, "right", data, masks)
+    np.testing.assert_allclose(evaluator(model, "right", data)(masks).loss, expected, atol=1e-5)
 
 
 def test_a_mask_acts_behind_batch_normalization_and_activation(digits):

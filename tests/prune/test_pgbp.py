@@ -8,22 +8,47 @@ from inserted_units import LAYER, auroc, network
 
 from projectkit.errors import ModelError
 from projectkit.prune.masks import Outcomes, evaluator
-from projectkit.prune.pgbp import Climb, accuracy_score, ascend, exponential_score, loss_score, pgbp
+from projectkit.prune.pgbp import Climb, accuracy_score, ascend, exponential_score, loss_score, never_empty, pgbp
 
 
 def test_one_step_is_the_gradient_of_the_expected_score():
-    """Against the sum over all eight masks of three channels: ∂E/∂θ_j = Σ_z P(z) (z_j − 1/2) s(z)."""
-    rng = np.random.default_rng(0)
-    value = rng.normal(size=(2, 2, 2))
-    expected = np.zeros(3)
-    for z in itertools.product((0, 1), repeat=3):
-        expected += (np.array(z) - 0.5) * value[z] / 8
+    """Against the sum over the seven masks of three channels that keep one: ∂E/∂θ_j = Σ_z P(z) (z_j − E[z_j]) s(z)."""
+    value = np.random.default_rng(0).normal(size=(2, 2, 2))
+    masks = np.array(list(itertools.product((0, 1), repeat=3))[1:])
+    scores = value[tuple(masks.T)]
+    expected = np.mean((masks - masks.mean(axis=0)) * scores[:, None], axis=0)
 
     def score(masks):
         return value[tuple(masks.astype(int).T)]
 
     once = Climb(iterations=1, samples=200_000, variance_reduction=False)
     np.testing.assert_allclose(ascend(score, 3, climb=once), expected, atol=0.005)
+
+
+@pytest.mark.parametrize("probability", [[0.5, 0.5, 0.5], [0.1, 0.02, 0.3], [0.001, 0.002, 0.001]])
+def test_no_mask_is_empty_and_the_others_are_as_probable_as_they_were(probability):
+    """Against the probabilities of the seven masks, each over what is left when the empty one cannot be."""
+    p, rng = np.array(probability), np.random.default_rng(0)
+    drawn = never_empty(rng.random((100_000, 3)) < p, p, rng)
+    assert drawn.any(axis=1).all()
+    masks = np.array(list(itertools.product((0, 1), repeat=3))[1:])
+    expected = np.prod(np.where(masks, p, 1 - p), axis=1) / (1 - np.prod(1 - p))
+    shares = [np.mean((drawn == mask).all(axis=1)) for mask in masks]
+    np.testing.assert_allclose(shares, expected, atol=0.006)
+
+
+def test_the_climb_never_asks_about_a_layer_without_channels():
+    """Also where every channel harms, and the probabilities fall until most masks would be empty."""
+    asked = []
+
+    def score(masks):
+        asked.append(masks.copy())
+        return -masks.sum(axis=1).astype(float)
+
+    theta = ascend(score, 4, climb=Climb(iterations=200))
+    assert np.concatenate(asked).any(axis=1).all()
+    assert np.isfinite(theta).all() and (theta < 0).sum() >= 3
+    assert ascend(score, 1, climb=Climb(iterations=5)) == 0  # one channel: there is only one mask, and nothing to learn
 
 
 def test_the_climb_keeps_what_helps_and_drops_what_harms():

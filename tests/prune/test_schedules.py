@@ -1,5 +1,6 @@
 """Schedules: what is scored when, what is left after every step, and what is refused."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,9 +11,9 @@ from tf_keras import layers
 from projectkit import models, train
 from projectkit.errors import ModelError
 from projectkit.models.cost import macs, parameters
-from projectkit.prune import SCORES, groups, keep_best, remove
+from projectkit.prune import SCORES, groups, keep_best, keep_by_validation, recalibrate, remove
 from projectkit.prune.group_scores import free_groups, group_scores
-from projectkit.prune.schedules import iterative, layer_by_layer, one_shot, ratio_for_macs, soft
+from projectkit.prune.schedules import SCORE_IMAGES, by_validation, iterative, layer_by_layer, one_shot, ratio_for_macs, soft
 from projectkit.types import Recipe
 
 L1 = SCORES["l1"]
@@ -47,20 +48,22 @@ def widths(model):
     return {name: model.get_layer(name).filters for name in HIDDEN}
 
 
-def test_one_shot_is_score_keep_remove(trained, digits):
+def test_one_shot_is_score_keep_remove_recalibrate(trained, digits):
     pruned = one_shot(trained, L1, 0.4, digits)
     keep = {name: keep_best(L1(trained, name, digits.train), 0.4) for name in HIDDEN}
-    by_hand = remove(trained, keep)
+    cut = remove(trained, keep)
+    by_hand = recalibrate(cut, digits.train.x[:SCORE_IMAGES])
     assert all(np.array_equal(a, b) for a, b in zip(pruned.model.get_weights(), by_hand.get_weights(), strict=True))
     (step,) = pruned.steps
     assert step.channels == widths(pruned.model) == {"conv2d": 9, "conv2d_1": 19, "conv2d_2": 38}
     assert (step.macs, step.parameters) == (macs(by_hand), parameters(by_hand))
-    assert step.accuracy == step.accuracy_before == train.accuracy(by_hand, digits.val)
+    assert step.accuracy_cut == train.accuracy(cut, digits.val)
+    assert step.accuracy == step.accuracy_recalibrated == train.accuracy(by_hand, digits.val)
 
 
-def test_fine_tuning_mends_what_the_cut_has_broken(trained, digits):
+def test_new_statistics_mend_much_and_fine_tuning_the_rest(trained, digits):
     (step,) = one_shot(trained, L1, 0.6, digits, BRIEF).steps
-    assert step.accuracy_before < 0.8 < 0.9 < step.accuracy
+    assert step.accuracy_cut + 0.1 < step.accuracy_recalibrated < 0.85 < 0.9 < step.accuracy
 
 
 def test_ratios_by_group_leave_the_others_whole(trained, digits):
@@ -120,11 +123,72 @@ def test_softly_removed_filters_grow_again(digits):
     assert all(np.array_equal(a, b) for a, b in zip(weights, model.get_weights(), strict=True))
 
 
+@pytest.mark.parametrize("name", ["convnet", "resnet8"], ids=["convnet", "a residual network with biases"])
+def test_what_soft_pruning_removes_has_answered_nothing(digits, name):
+    """Before = after: the network of the last epoch, whose channels are silent, and the one without them."""
+    model, seen = models.build(name, digits), []
+
+    def watching(network, layer_name, data, *, seed=0):
+        seen.append(network)
+        return L1(network, layer_name, data)
+
+    few = replace(digits, train=digits.train.take(200), val=digits.val.take(100))
+    (step,) = soft(model, 0.5, few, Recipe(epochs=2, learning_rate=2e-3), score=watching).steps
+    grown = seen[-1]  # nothing has trained it after the last epoch
+    keep = {}
+    for group in free_groups(grown):
+        keep[group.name] = np.abs(grown.get_layer(group.name).kernel.numpy()).sum(axis=(0, 1, 2)) > 0
+        (consumer,) = group.consumers
+        read = keras.Model(grown.input, grown.get_layer(consumer.layer).input)(few.val.x, training=False).numpy()
+        assert not read[..., ~keep[group.name]].any()
+    assert step.channels == {name: mask.sum() for name, mask in keep.items()}
+    np.testing.assert_allclose(train.logits(remove(grown, keep), few.val.x), train.logits(grown, few.val.x), atol=1e-5)
+    assert step.accuracy_cut == train.accuracy(grown, few.val)
+
+
 def test_soft_pruning_ends_with_a_network_that_works(trained, digits):
     pruned = soft(trained, 0.4, digits, Recipe(epochs=4, learning_rate=2e-3))
     (step,) = pruned.steps
     assert step.channels == one_shot(trained, L1, 0.4, digits).steps[0].channels
     assert train.accuracy(pruned.model, digits.val) == step.accuracy > 0.85
+
+
+def test_by_validation_goes_as_deep_in_each_layer_as_the_tolerance_allows(trained, digits):
+    """Layer by layer by hand, each time in the network as it has become."""
+    pruned, network = by_validation(trained, L1, digits, tolerance=0.03), trained
+    for name, step in zip(HIDDEN, pruned.steps, strict=True):
+        keep = keep_by_validation(network, name, L1(network, name, digits.train), digits.val, tolerance=0.03)
+        before = train.accuracy(network, digits.val)
+        network = recalibrate(remove(network, {name: keep}), digits.train.x[:SCORE_IMAGES])
+        assert step.channels == {name: keep.sum()}
+        assert step.accuracy_cut >= before - 0.03 - 1e-9
+        assert step.accuracy_recalibrated == train.accuracy(network, digits.val)
+    assert widths(network) == widths(pruned.model)
+    assert sum(widths(pruned.model).values()) < sum(HIDDEN.values())
+
+
+def test_a_tolerance_of_everything_leaves_one_channel_and_one_of_nothing_never_loses(trained, digits):
+    assert set(widths(by_validation(trained, L1, digits, tolerance=1.0).model).values()) == {1}
+    for step in by_validation(trained, L1, digits, tolerance=0.0, names=["conv2d_2"]).steps:
+        assert step.accuracy_cut >= train.accuracy(trained, digits.val)
+
+
+def test_by_validation_masks_a_sum_as_a_whole(residual, digits):
+    """What validation has judged is the network without these channels in all layers of the group."""
+    few = replace(digits, train=digits.train.take(64), val=digits.val.take(128))
+    whole = train.accuracy(residual, few.val)
+    (step,) = by_validation(residual, first_channels, few, tolerance=0.05, names=["conv2d"]).steps
+    keep = np.arange(4) < step.channels["conv2d"]
+    assert step.accuracy_cut == train.accuracy(remove(residual, {"conv2d": keep}), few.val) >= whole - 0.05
+    if not keep.all() and keep.sum() > 1:
+        one_less = np.arange(4) < keep.sum() - 1
+        assert train.accuracy(remove(residual, {"conv2d": one_less}), few.val) < whole - 0.05
+
+
+@pytest.mark.parametrize(("options", "words"), [({"tolerance": -0.1}, "loss of accuracy"), ({"names": ["logits"]}, "cannot be")])
+def test_a_validation_that_makes_no_sense_is_refused(trained, digits, options, words):
+    with pytest.raises(ModelError, match=words):
+        by_validation(trained, L1, digits, **options)
 
 
 # Groups and ratios.
