@@ -7,40 +7,103 @@ import ast
 import json
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 BEGIN, END = "<!-- figures: begin (make figures) -->", "<!-- figures: end -->"
-HEADLINES = {  # key → what it says
-    "grading.hundred": "Grading 100 submissions of four models each",
-    "grading.ratio.nbgrader": "nbgrader's time for one submission, over ours",
-    "grading.ratio.otter": "otter-grader's time for one submission, over ours",
-    "start.grading": "Start of the grader",
-    "l01.mnist.int8.latency_ratio": "Latency of an int8 file over float32's, LiteRT, MNIST",
-    "structured.mnist_50.l1.cut": "MNIST accuracy when half of the work is cut, filters by L1, as it is",
-    "structured.mnist_50.l1.recalibrated": "… recalibrated, not trained",
-    "structured.mnist_50.l1.fine_tuned": "… fine-tuned",
-    "structured.mnist_85.pgbp.recalibrated": "MNIST accuracy when 85 % are cut, filters by PGBP, recalibrated",
-    "structured.mnist_85.pgbp.fine_tuned": "… fine-tuned",
-    "structured.mnist_50.any.latency_ratio": "Latency with half of the work, over the whole network's, MNIST",
-    "masks.lenet300.ratio": "Masks a second, over a loop in Keras, LeNet-300-100",
-    "supermask.lenet300.lfe.iterative": "MNIST accuracy of an untrained LeNet-300-100 under a mask by LFE",
-    "supermask.lenet300.pgbp_loss.iterative": "… by PGBP",
-    "distill.cifar10.gain": "Accuracy gain of a ResNet-8 distilled from a ResNet-20, CIFAR-10, 10 epochs",
-    "nas.regret.gp": "Regret of Bayesian search after 50 of 342 networks (Gaussian process)",
-    "deploy.resnet8.litert.int8.latency_ratio": "Latency of a ResNet-8 in int8 over float32's, LiteRT",
-    "deploy.mobilenet.litert.float32.latency_ratio_unfused": "… of a MobileNet (0.25) whose layers are not fused, over fused",
-    "schedule.misses.naive": "Deadlines missed by three models on two cores, the better of the two naive plans",
-    "schedule.misses.planned": "… by the plan that `projectkit schedule` finds",
-    "estimate.error": "Error of a latency estimated from a roofline, on this machine",
-    "calibration.mnist.ratio_debiased": "Calibration error (debiased) after temperature scaling, over before, MNIST",
-    "uncertainty.expected.cifar10_ensemble_minus_mc_dropout": "NLL of an ensemble of five, minus MC-dropout's, CIFAR-10",
-    "robust.mnist.pgd_trained.pgd40": "MNIST accuracy under PGD-40, ε = 0.3, of a convnet trained adversarially by PGD",
-    "robust.mnist.pgd_trained.strongest": "… under the strongest attack",
-    "robust.compressed.pruned.square": "… pruned and fine-tuned on clean images, under the black-box Square",
-    "smoothing.mnist.certified": "MNIST accuracy certified at an L2 radius of 0.5, randomized smoothing",
-}
+MEDIAN, MEAN = "median, range", "mean, range"
+OVER_SEEDS = "mean, 95 % over seeds"
+OVER_BLOCKS, OVER_SEARCHES = "mean, 95 % over blocks", "mean, 95 % over searches"
+OVER_IMAGES = "share, 95 % over images"
+OVER_BOTH = "median of seeds, 95 % over images"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the README: figures of one unit, shown as `factor` times what is recorded. figures: key → (what it says, what
+    its value and its interval are)."""
+
+    title: str
+    recorded: tuple[str, ...]  # the units in which its figures may be recorded
+    figures: dict[str, tuple[str, str]]
+    factor: float = 1.0
+
+
+HEADLINES = (
+    Table(
+        "Accuracy, % of MNIST's test images",
+        ("%",),
+        {
+            "structured.mnist_50.l1.cut": ("Half of the work cut, filters by L1, as it is", MEAN),
+            "structured.mnist_50.l1.recalibrated": ("… recalibrated, not trained", MEAN),
+            "structured.mnist_50.l1.fine_tuned": ("… fine-tuned", MEAN),
+            "structured.mnist_85.pgbp.recalibrated": ("85 % cut, filters by PGBP, recalibrated", MEAN),
+            "structured.mnist_85.pgbp.fine_tuned": ("… fine-tuned", MEAN),
+            "robust.mnist.pgd_trained.pgd40": ("Under PGD-40, ε = 0.3, of a convnet trained adversarially by PGD", OVER_BOTH),
+            "robust.mnist.pgd_trained.strongest": ("… under the strongest attack", OVER_BOTH),
+            "robust.compressed.pruned.square": ("… pruned and fine-tuned on clean images, under Square", OVER_IMAGES),
+            "smoothing.mnist.certified": ("Certified at an L2 radius of 0.5, randomized smoothing", OVER_BOTH),
+        },
+    ),
+    Table(
+        "Shares, %",
+        ("",),
+        {
+            "supermask.lenet300.lfe.iterative": ("MNIST accuracy of an untrained LeNet-300-100 under a mask by LFE", MEAN),
+            "supermask.lenet300.pgbp_loss.iterative": ("… by PGBP", MEAN),
+            "schedule.misses.naive": (
+                "Deadlines missed by three models on two cores, the better of two naive plans",
+                OVER_BLOCKS,
+            ),
+            "schedule.misses.planned": ("… by the plan that `projectkit schedule` finds", OVER_BLOCKS),
+            "estimate.error": ("Error of a latency estimated from a roofline, on this machine", MEDIAN),
+        },
+        factor=100,
+    ),
+    Table(
+        "Differences of accuracy, percentage points",
+        ("points",),
+        {
+            "distill.cifar10.gain": ("Gain of a ResNet-8 distilled from a ResNet-20, CIFAR-10, 10 epochs", OVER_SEEDS),
+            "nas.regret.gp": ("Regret of Bayesian search after 50 of 342 networks (Gaussian process)", OVER_SEARCHES),
+        },
+    ),
+    Table(
+        "Ratios",
+        ("", "×"),
+        {
+            "l01.mnist.int8.latency_ratio": ("Latency of an int8 file over float32's, LiteRT, MNIST", MEDIAN),
+            "deploy.resnet8.litert.int8.latency_ratio": ("… of a ResNet-8", MEDIAN),
+            "deploy.mobilenet.litert.float32.latency_ratio_unfused": (
+                "Latency of a MobileNet (0.25) whose layers are not fused, over fused",
+                MEDIAN,
+            ),
+            "structured.mnist_50.any.latency_ratio": ("Latency with half of the work, over the whole network's, MNIST", MEAN),
+            "masks.lenet300.ratio": ("Masks a second, over a loop in Keras, LeNet-300-100", MEDIAN),
+            "calibration.mnist.ratio_debiased": (
+                "Calibration error (debiased) after temperature scaling, over before, MNIST",
+                MEAN,
+            ),
+            "grading.ratio.nbgrader": ("nbgrader's time for one submission, over ours", MEDIAN),
+            "grading.ratio.otter": ("otter-grader's time for one submission, over ours", MEDIAN),
+        },
+    ),
+    Table(
+        "Seconds",
+        ("s",),
+        {
+            "grading.hundred": ("Grading 100 submissions of four models each", MEDIAN),
+            "start.grading": ("Start of the grader", MEDIAN),
+        },
+    ),
+    Table(
+        "Differences of the negative log-likelihood, nats",
+        ("",),
+        {"uncertainty.expected.cifar10_ensemble_minus_mc_dropout": ("Ensemble of five minus MC-dropout, CIFAR-10", MEAN)},
+    ),
+)
 ALL = """# Figures
 
 Made by `make figures` from [results/](results), which also has the raw samples. Each section names the program that
@@ -67,12 +130,25 @@ def _readme(rows: dict[str, dict]) -> str:
     _, _, after = rest.partition(END)
     if not rest or not after:
         raise SystemExit(f"README.md lacks the lines {BEGIN!r} and {END!r}.")
-    if absent := [key for key in HEADLINES if key not in rows]:
+    absent = [key for table in HEADLINES for key in table.figures if key not in rows]
+    if absent:
         raise SystemExit(f"No file of benchmarks/results has {', '.join(absent)}: measure it, or take it out of HEADLINES.")
-    lines = ["| | median or mean | range or 95 % interval | beside | measured by |", "|---|---|---|---|---|"]
-    for key, words in HEADLINES.items():
-        lines.append(f"| {words} | {_value(rows[key])} | {_span(rows[key])} | {_beside(rows[key])} | `{rows[key]['command']}` |")
-    return f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{_devices(rows.values())}\n\n{END}{after}"
+    tables = "\n\n".join(_headlines(table, rows) for table in HEADLINES)
+    shown = [rows[key] for table in HEADLINES for key in table.figures]
+    return f"{before}{BEGIN}\n\n{tables}\n\n{_devices(shown)}\n\n{END}{after}"
+
+
+def _headlines(table: Table, rows: dict[str, dict]) -> str:
+    """One unit in all columns of numbers, so that none has to be written beside them."""
+    lines = [f"| {table.title} | value | interval | what these are | beside | measured by |", "|---|---:|---:|---|---|---|"]
+    for key, (words, statistic) in table.figures.items():
+        row = rows[key]
+        if row["unit"] not in table.recorded:
+            raise SystemExit(f"{key} is in {row['unit'] or 'no unit'!r}, its table in {' or '.join(table.recorded)!r}.")
+        value, low, high = (number(table.factor * row[end], "") for end in ("value", "low", "high"))
+        beside = "; ".join(f"{name} {number(table.factor * other, '')}" for name, other in row["beside"].items())
+        lines.append(f"| {words} | {value} | {low} – {high} | {statistic} of {row['n']} | {beside} | `{row['command']}` |")
+    return "\n".join(lines)
 
 
 def _everything(sections: dict[str, list[dict]]) -> str:

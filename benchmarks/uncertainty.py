@@ -274,7 +274,6 @@ def _table(case: Case, found: dict[str, list[dict]]) -> list[dict]:
     if not found:
         return []
     nll = {family: np.array([[one[family]["nll"] for one in of_seeds] for of_seeds in found.values()]) for family in SHIFTS}
-    places = {family: (values.argsort(axis=0).argsort(axis=0) + 1).mean(axis=1) for family, values in nll.items()}
     made = []
     for index, (method, of_seeds) in enumerate(found.items()):
         key = f"uncertainty.{case.name}.{method}"
@@ -282,9 +281,6 @@ def _table(case: Case, found: dict[str, list[dict]]) -> list[dict]:
         for family in SHIFTS:
             by_seed = nll[family][index]  # seeds, severities
             made.append(_row(f"{key}.{family}_nll", by_seed.mean(axis=1).tolist(), note, _ends(by_seed.mean(axis=0))))
-        for family in SHIFTS:
-            by_severity = places[family][index]
-            made.append(row(f"{key}.{family}_place", by_severity.tolist(), "", COMMAND, note, _ends(by_severity)))
     return made
 
 
