@@ -33,7 +33,7 @@ class Cut:
 
     kept: the tensors that cross the cut, (images, …) each, the layer's own first; labels: (images,) int32; channels: of the
     layer; tail: turns tensors like `kept` into logits; behind: the names of the layers that it runs; row_bytes: of its largest
-    tensor, for one image.
+    tensor, for one image. `kept` and the tail are in bfloat16 where that was asked for.
     """
 
     kept: tuple[tf.Tensor, ...]
@@ -44,8 +44,18 @@ class Cut:
     row_bytes: int
 
 
-def cut(model: keras.Model, layer_name: str, data: Split, *, fixed: Mapping[str, np.ndarray] | None = None) -> Cut:
-    """Cuts `model` where the mask of `layer_name` acts and runs the part before it on `data`. Errors as `evaluator`."""
+def cut(
+    model: keras.Model,
+    layer_name: str,
+    data: Split,
+    *,
+    fixed: Mapping[str, np.ndarray] | None = None,
+    bfloat16: bool = False,
+) -> Cut:
+    """Cuts `model` where the mask of `layer_name` acts and runs the part before it on `data`. Errors as `evaluator`.
+
+    bfloat16: the part behind is a copy in bfloat16; the part before, which runs once, is as precise as `model`.
+    """
     if not len(data):
         raise DataError("Masks are judged on images, there are none in this split. Give a split with at least one.")
     point = mask_point(model, layer_name)
@@ -70,8 +80,10 @@ def cut(model: keras.Model, layer_name: str, data: Split, *, fixed: Mapping[str,
     crossing = [id(point.outputs), *others]
     output = id(model.outputs[0])
 
+    copies = {id(node.layer): _in_bfloat16(node.layer) for node in tail_nodes} if bfloat16 else {}
+
     def tail(tensors: list[tf.Tensor]) -> tf.Tensor:
-        return _run(tail_nodes, dict(zip(crossing, tensors, strict=True)), worn)[output]
+        return _run(tail_nodes, dict(zip(crossing, tensors, strict=True)), worn, copies)[output]
 
     tail_ids = {id(node) for node in tail_nodes}
     head_nodes = [node for node in nodes if id(node) not in tail_ids]
@@ -83,16 +95,26 @@ def cut(model: keras.Model, layer_name: str, data: Split, *, fixed: Mapping[str,
 
     x = np.asarray(data.x, np.float32)
     parts = [head(x[start : start + HEAD_BATCH]) for start in range(0, len(x), HEAD_BATCH)]
+    kept = [tf.concat(pieces, axis=0) for pieces in zip(*parts, strict=True)]
     shapes = [t.shape[1:] for t in [point.outputs, *others.values()]]
     shapes += [t.shape[1:] for node in tail_nodes for t in tf.nest.flatten(node.outputs)]
     return Cut(
-        tuple(tf.concat(pieces, axis=0) for pieces in zip(*parts, strict=True)),
+        tuple(tf.cast(tensor, tf.bfloat16) if bfloat16 else tensor for tensor in kept),
         tf.constant(data.y, tf.int32),
         int(point.outputs.shape[-1]),
         tail,
         tuple(node.layer.name for node in tail_nodes),
-        4 * max(int(np.prod(shape)) for shape in shapes),
+        (2 if bfloat16 else 4) * max(int(np.prod(shape)) for shape in shapes),
     )
+
+
+def _in_bfloat16(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A copy of the layer that calculates in bfloat16. Batch normalization keeps its statistics in float32."""
+    twin = type(layer).from_config(layer.get_config() | {"dtype": "bfloat16"})
+    if layer.weights:
+        twin.build(layer.get_input_shape_at(0))
+        twin.set_weights(layer.get_weights())
+    return twin
 
 
 def _refuse_bad_data(model: keras.Model, data: Split) -> None:
@@ -157,16 +179,22 @@ def _nodes(model: keras.Model) -> list["keras.engine.node.Node"]:
 
 
 def _run(
-    nodes: list["keras.engine.node.Node"], values: dict[int, tf.Tensor], worn: dict[int, np.ndarray]
+    nodes: list["keras.engine.node.Node"],
+    values: dict[int, tf.Tensor],
+    worn: dict[int, np.ndarray],
+    copies: Mapping[int, keras.layers.Layer] | None = None,
 ) -> dict[int, tf.Tensor]:
-    """Calls the layers of `nodes` in inference mode; values by id of the symbolic tensor. Calling them leaves the model alone."""
+    """Calls the layers of `nodes` in inference mode; values by id of the symbolic tensor. Calling them leaves the model alone.
+
+    copies: by id of a layer, what is called in its stead.
+    """
 
     def value(leaf: object) -> object:
         return values.get(id(leaf), leaf)
 
     for node in nodes:
         args, kwargs = tf.nest.map_structure(value, (node.call_args, node.call_kwargs))
-        results = node.layer(*args, **kwargs)
+        results = (copies or {}).get(id(node.layer), node.layer)(*args, **kwargs)
         if id(node) in worn:
             results = results * tf.cast(worn[id(node)], results.dtype)
         values.update(zip(map(id, tf.nest.flatten(node.outputs)), tf.nest.flatten(results), strict=True))
