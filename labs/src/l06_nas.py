@@ -46,7 +46,7 @@ print(
 # %% [markdown]
 # ### Predict first
 #
-# Ten search strategies are compared with random search; each may evaluate 50 architectures of a few hundred. How many of them are *clearly* better? What share of
+# Ten search strategies are compared with random search; each may evaluate 50 different architectures of a few hundred. How many of them are *clearly* better? What share of
 # the training epochs can be saved by stopping bad trials early? Write it down; nobody grades it.
 
 # %%
@@ -121,13 +121,16 @@ print("the best of the table, trained five times:", *[f"{run.accuracy[-1]:.1%}" 
 # %% [markdown]
 # ## 2 · Search strategies: annealing, evolution, REINFORCE
 #
-# The baseline is **random search**. What a search has reached after $n$ trials is measured by its **simple regret**: the accuracy of the best architecture
+# The baseline is **random search**. What a search has reached after $n$ architectures is measured by its **simple regret**: the accuracy of the best architecture
 # there is, minus the best accuracy seen so far.
+#
+# A **trial** is one proposal, and a strategy may propose what it has proposed before. The answer is known then and costs nothing. So the budget counts *different
+# architectures*, not trials, for every strategy: random search becomes random search without repeats, and no strategy looks better only because it does not repeat itself.
 
 
 # %%
 def regret(accuracies, best):
-    """The simple regret after each trial, (n,), of accuracies (n,) in the order of the trials."""
+    """The simple regret after each architecture, (n,), of accuracies (n,) in the order of the search."""
     # begin solution: Exercise 2: best minus the running maximum (np.maximum.accumulate)
     return best - np.maximum.accumulate(accuracies)
     # end solution
@@ -137,14 +140,29 @@ check.regret(regret)
 
 
 # %%
-def look_up(values):
-    """The accuracy of the architecture with these genes, and the names of the genes that it has asked for."""
-    trial = optuna.trial.FixedTrial(values)
-    return benchmark.lookup(table.SPACE.sample(trial)).accuracy, tuple(trial.params)
+class Search:
+    """What one search has evaluated. An architecture costs one of BUDGET the first time, and nothing when it comes again."""
+
+    def __init__(self):
+        self.found, self.trials = {}, 0  # {digest: accuracy}, in the order of the search; proposals, repeated ones too
+
+    def look_up(self, values):
+        """The accuracy of the architecture with these genes, and the names of the genes that it has asked for."""
+        trial = optuna.trial.FixedTrial(values)
+        entry = benchmark.lookup(table.SPACE.sample(trial))
+        self.found.setdefault(entry.architecture.digest, entry.accuracy)
+        self.trials += 1
+        return entry.accuracy, tuple(trial.params)
+
+    def goes_on(self):
+        return len(self.found) < BUDGET and self.trials < 10 * BUDGET  # a strategy that is stuck would repeat itself for ever
 
 
 def random_search(rng):
-    return [look_up(uniform(genes, rng))[0] for _ in range(BUDGET)]
+    search = Search()
+    while search.goes_on():
+        search.look_up(uniform(genes, rng))
+    return search
 
 
 # %% [markdown]
@@ -165,16 +183,15 @@ check.accept(accept)
 
 # %%
 def annealing(rng, start=0.03, cooling=0.95):
-    here = uniform(genes, rng)
-    accuracy, active = look_up(here)
-    seen = [accuracy]
-    while len(seen) < BUDGET:
+    search, here = Search(), uniform(genes, rng)
+    accuracy, active = search.look_up(here)
+    while search.goes_on():
+        temperature = start * cooling**search.trials
         proposal = mutate(genes, here, active, rng)  # one of the genes that have an effect
-        its_accuracy, its_active = look_up(proposal)
-        if accept(accuracy - its_accuracy, start * cooling ** len(seen), rng.random()):
+        its_accuracy, its_active = search.look_up(proposal)
+        if accept(accuracy - its_accuracy, temperature, rng.random()):
             here, accuracy, active = proposal, its_accuracy, its_active
-        seen.append(its_accuracy)
-    return seen
+    return search
 
 
 # %% [markdown]
@@ -201,16 +218,15 @@ check.one_round(one_round)
 # %%
 def evolution(rng, members=12, tournament=4):
     def member(values):
-        accuracy, active = look_up(values)
-        seen.append(accuracy)
+        accuracy, active = search.look_up(values)
         return accuracy, values, active
 
-    seen = []
+    search = Search()
     population = [member(uniform(genes, rng)) for _ in range(members)]
-    while len(seen) < BUDGET:
+    while search.goes_on():
         drawn = rng.choice(members, tournament, replace=False)
         population = one_round(population, drawn, lambda parent: member(mutate(genes, *parent[1:], rng)))
-    return seen
+    return search
 
 
 # %% [markdown]
@@ -236,18 +252,23 @@ check.policy_gradient(policy_gradient)
 # %%
 def reinforce(rng, rate=0.3, memory=0.9):
     logits = {name: np.zeros(len(gene.choices)) for name, gene in genes.items()}
-    seen, usual, distance = [], None, 0.02
-    while len(seen) < BUDGET:
+    search, usual, distance = Search(), None, 0.02
+    while search.goes_on():
         p = {name: np.exp(row) / np.exp(row).sum() for name, row in logits.items()}
         drawn = {name: rng.choice(len(row), p=row) for name, row in p.items()}
-        accuracy, active = look_up({name: genes[name].choices[index] for name, index in drawn.items()})
+        accuracy, active = search.look_up({name: genes[name].choices[index] for name, index in drawn.items()})
         usual = accuracy if usual is None else usual
         advantage = np.clip((accuracy - usual) / distance, -3, 3)  # in units of the usual distance
         for name in active:
             logits[name] = logits[name] + rate * policy_gradient(logits[name], drawn[name], advantage)
         usual, distance = memory * usual + (1 - memory) * accuracy, memory * distance + (1 - memory) * abs(accuracy - usual)
-        seen.append(accuracy)
-    return seen
+    return search
+
+
+def curve(accuracies):
+    """The regret in points after each of BUDGET architectures; of a search that has ended with fewer, it stays what it is."""
+    points = 100 * regret(np.array(accuracies), benchmark.best.accuracy)
+    return np.pad(points, (0, BUDGET - len(points)), mode="edge")
 
 
 def interval(values):
@@ -259,8 +280,10 @@ def interval(values):
 by_hand = {"random": random_search, "annealing": annealing, "evolution": evolution, "REINFORCE": reinforce}
 plt.figure(figsize=(9, 3), layout="constrained")
 for name, strategy in by_hand.items():
-    curves = [100 * regret(strategy(np.random.default_rng(seed)), benchmark.best.accuracy) for seed in range(30)]
-    mean, half = interval(curves)
+    searched = [strategy(np.random.default_rng(seed)) for seed in range(30)]
+    mean, half = interval([curve(list(search.found.values())) for search in searched])
+    different, trials = np.mean([(len(search.found), search.trials) for search in searched], axis=0)
+    print(f"{name:10} {different:.0f} different architectures in {trials:.0f} trials")
     plt.plot(
         1 + np.arange(BUDGET),
         mean,
@@ -270,14 +293,15 @@ for name, strategy in by_hand.items():
     plt.fill_between(1 + np.arange(BUDGET), mean - half, mean + half, alpha=0.15, color="black" if name == "random" else None)
 plt.yscale("symlog", linthresh=0.5)  # linear below half a point, so that 0 has a place
 plt.ylim(0, None)
-plt.xlabel("architectures evaluated")
+plt.xlabel("different architectures evaluated")
 plt.ylabel("simple regret, points")
 plt.legend()
 plt.show()
 
 # %% [markdown]
 # **How to read it.** Lower is better; the mean of 30 seeds with its 95 % interval. In the beginning all are random search: a strategy must have seen something
-# to learn from it. Where the bands overlap, fifty trials and thirty seeds do not show a difference between the strategies.
+# to learn from it. Where the bands overlap, fifty architectures and thirty seeds do not show a difference between the strategies. The lines above the picture say how
+# many trials were repeats: a strategy that has settled proposes what it knows, for nothing; one that has cooled down may propose nothing new any more.
 
 # %% [markdown]
 # ## 3 · Comparing the strategies with random search
@@ -302,21 +326,23 @@ def best_found(study):
     return benchmark.lookup(study.best_trial.user_attrs["digest"])
 
 
-curves, tests = {}, {}
+curves, tests, trials_made = {}, {}, {}
 for name in nas.SAMPLERS:
     for seed in range(SEEDS):
         study = search_once(name, seed)
-        accuracies = [trial.value for trial in study.trials]
-        curves.setdefault(name, []).append(100 * regret(accuracies, benchmark.best.accuracy))
+        paid = nas.different(study)  # the trials that repeat no other
+        curves.setdefault(name, []).append(curve([trial.value for trial in paid]))
+        trials_made.setdefault(name, []).append((len(paid), 1 + paid[-1].number))
         tests.setdefault(name, []).append(100 * best_found(study).test)
 
-print(f"strategy      regret after {BUDGET}    minus that of random     test accuracy of what it found")
+print(f"strategy      regret after {BUDGET}    minus that of random     test accuracy of what it found   different / trials")
 ahead = {}
 for name, own in curves.items():
     (mean, half), (test, test_half) = interval(own), interval(tests[name])
     ahead[name] = interval([mine[-1] - theirs[-1] for mine, theirs in zip(own, curves["random"])])
     print(
         f"{name:10} {mean[-1]:10.2f} ± {half[-1]:.2f}  {ahead[name][0]:15.2f} ± {ahead[name][1]:.2f} {test:18.2f} ± {test_half:.2f} %"
+        + "{:20.0f} / {:.0f}".format(*np.mean(trials_made[name], axis=0))
     )
 better = [name for name, (mean, half) in ahead.items() if mean + half < 0]
 worse = [name for name, (mean, half) in ahead.items() if mean - half > 0]
@@ -333,7 +359,7 @@ for name, own in sorted(curves.items(), key=lambda item: np.mean(item[1], axis=0
     if name == "random":
         axes[0].fill_between(1 + np.arange(BUDGET), mean - half, mean + half, color="black", alpha=0.12)
 axes[0].axhline(noise, color="gray", linestyle=":")
-axes[0].set(xlabel="architectures evaluated", ylabel="simple regret, points")
+axes[0].set(xlabel="different architectures evaluated", ylabel="simple regret, points")
 axes[0].set_yscale("symlog", linthresh=0.5)
 axes[0].set_ylim(0, None)
 axes[0].legend(ncols=3, fontsize=8)
@@ -398,7 +424,7 @@ spent = {}
 for name, pruner in nas.PRUNERS.items():
     for seed in range(SEEDS):
         study = search_once("random", seed, pruner=pruner(epochs=table.RECIPE.epochs))
-        epochs = sum(len(trial.intermediate_values) for trial in study.trials if "same_as" not in trial.user_attrs)
+        epochs = sum(len(trial.intermediate_values) for trial in nas.different(study))
         spent.setdefault(name, []).append((epochs, 100 * (benchmark.best.accuracy - study.best_value)))
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
@@ -409,7 +435,12 @@ axes[0].legend()
 for name, pairs in spent.items():
     (epochs, its_regret), (_, half) = interval(pairs)
     axes[1].errorbar(epochs, its_regret, yerr=half, fmt="o", capsize=4, label=f"{name}: {epochs:.0f} epochs")
-axes[1].set(xlabel=f"epochs of training for {BUDGET} trials", ylabel="simple regret, points", xlim=(0, None), ylim=(0, None))
+axes[1].set(
+    xlabel=f"epochs of training for {BUDGET} different architectures",
+    ylabel="simple regret, points",
+    xlim=(0, None),
+    ylim=(0, None),
+)
 axes[1].legend()
 plt.show()
 saved = 1 - np.mean([epochs for epochs, _ in spent["hyperband"]]) / np.mean([epochs for epochs, _ in spent["none"]])
@@ -417,7 +448,7 @@ print(f"Hyperband saves {saved:.0%} of the epochs, predicted {prediction['epochs
 
 # %% [markdown]
 # **How to read it.** Left: how early the final order is known. Right: what stopping saves and what it costs; a point further left has trained less, a higher one found
-# a worse architecture. An architecture that was drawn twice is trained once, so that even without pruning fewer than all epochs are spent.
+# a worse architecture. An architecture that comes again costs nothing, whether its training was stopped or not.
 
 # %% [markdown]
 # ## 5 · Pareto fronts, and search with the hardware in the loop
@@ -491,7 +522,7 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# **How to read it.** Lower left is better; each staircase is what one search of fifty trials (seed 0) leaves to choose from. The hypervolume is the area above a
+# **How to read it.** Lower left is better; each staircase is what one search of fifty architectures (seed 0) leaves to choose from. The hypervolume is the area above a
 # staircase. Does NSGA-II come nearer to the black one than random search does, by more than the interval?
 #
 # Now a real search in a larger space, with real training and the **hardware in the loop**: every network is exported, and *its file* is timed on this machine, in
@@ -530,12 +561,13 @@ print(f"{TRIALS} different ones of {sum(1 for _ in SPACE.architectures()):,} arc
 sampler = nas.SAMPLERS["nsga2"](SPACE.genes(), seed=MY_SEED, population=5)
 study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
 run = nas.objective(SPACE, evaluate, shape=dataset.shape, classes=len(dataset.classes))
-while len({trial.user_attrs["digest"] for trial in study.trials}) < TRIALS:  # one that comes again costs nothing
-    nas.search(study, run, trials=1)
+nas.search(study, run, trials=TRIALS)  # of different architectures: one that comes again costs nothing
+print(f"{len(nas.different(study))} different architectures in {len(study.trials)} trials")
 
 # %%
 print("the front: accuracy, latency, parameters, multiply-accumulates")
-found = [trial for trial in study.best_trials if "same_as" not in trial.user_attrs]
+first = {trial.number for trial in nas.different(study)}
+found = [trial for trial in study.best_trials if trial.number in first]
 for trial in sorted(found, key=lambda trial: trial.values[1]):
     accuracy, latency = trial.values
     print(
@@ -543,7 +575,7 @@ for trial in sorted(found, key=lambda trial: trial.values[1]):
     )
 plt.figure(figsize=(9, 2.8), layout="constrained")
 on_front = {trial.number for trial in found}
-for trial in (trial for trial in study.trials if "same_as" not in trial.user_attrs):
+for trial in nas.different(study):
     place = (trial.values[1], 100 * (1 - trial.values[0]))
     plt.plot(*place, "o", color="tab:blue" if trial.number in on_front else "lightgray")
     plt.annotate(str(trial.number), place, textcoords="offset points", xytext=(5, 4))

@@ -19,6 +19,7 @@ from projectkit.nas.annealing import annealing
 from projectkit.nas.ants import ants
 from projectkit.nas.evolution import cmaes, evolution, nsga2
 from projectkit.nas.genes import Genes
+from projectkit.nas.history import different
 from projectkit.nas.latency import latency_ratio, write_reference
 from projectkit.nas.model_based import gp, tpe
 from projectkit.nas.network import build
@@ -53,6 +54,7 @@ __all__ = [
     "build",
     "cmaes",
     "cost",
+    "different",
     "evaluated",
     "evolution",
     "export_study",

@@ -13,6 +13,7 @@ from optuna.study import Study
 from projectkit import data
 from projectkit.nas import report
 from projectkit.nas.evaluation import check_recipe, evaluation
+from projectkit.nas.history import MOST_REPEATS
 from projectkit.nas.joining import join
 from projectkit.nas.objective import objective
 from projectkit.nas.places import survey
@@ -39,13 +40,15 @@ def run_search(
     opened = open_storage(place)
     with storage_errors(place):
         study = join(settings, dataset, opened, before_making=partial(check_recipe, settings, dataset))
-        missing = settings.trials - survey(study.get_trials(deepcopy=False), settings.trials).finished
-        if missing > 0:
+        if not survey(study.get_trials(deepcopy=False), settings.trials).ended:
             with _terminated_as_interrupted():
                 _work(study, settings, dataset, stale_after, say if worker else None)
-        if worker:
+        places = survey(study.get_trials(deepcopy=False), settings.trials)
+        if places.finished < settings.trials:
+            say(f"Nothing new came {MOST_REPEATS} times in a row: the search ends after {places.finished} architectures.")
+        elif worker:
             say(f"The study {study.study_name} has its {settings.trials} trials.")
-        else:
+        if not worker:
             _conclude(study, settings, place, file.with_suffix(".study.json"), say)
     return study
 

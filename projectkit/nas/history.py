@@ -12,6 +12,8 @@ from optuna.trial import FrozenTrial, TrialState
 from projectkit.nas.genes import Genes, Values, generator, holds, value_at
 
 VALUES, NOTE = "nas:values", "nas:note"
+SAME_AS = "same_as"  # attribute of a trial: the number of the one that tried its architecture before
+MOST_REPEATS = 100  # in a row: a strategy that proposes only what it knows has come to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,17 @@ def of(study: Study, genes: Genes, number: int) -> History:
         # A trial that still asks, or whose worker died while it asked, has tried no more than what was proposed for it.
         taken=tuple(t.params if frozenset(t.params) in whole else t.system_attrs.get(VALUES, t.params) for t in trials),
     )
+
+
+def repeats(trial: FrozenTrial) -> bool:
+    """Whether the trial's architecture was tried before, so that the answer was there and cost nothing."""
+    return SAME_AS in trial.user_attrs
+
+
+def different(study: Study) -> list[FrozenTrial]:
+    """The finished trials that repeat no architecture, in the order of their numbers: what a search has paid for."""
+    finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished() and not repeats(trial)]
+    return sorted(finished, key=lambda trial: trial.number)
 
 
 def all_values(trial: FrozenTrial, genes: Genes) -> Values:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from projectkit.nas.history import SAME_AS, repeats
 from projectkit.nas.places import lost
 from projectkit.nas.types import parse
 
@@ -25,7 +26,7 @@ def front(study: Study) -> list[FrozenTrial]:
         return []
     if len(study.directions) == 1:
         return [study.best_trial]
-    trials = [trial for trial in study.best_trials if "same_as" not in trial.user_attrs]
+    trials = [trial for trial in study.best_trials if not repeats(trial)]
     return sorted(trials, key=lambda trial: trial.values[0], reverse=True)
 
 
@@ -58,8 +59,8 @@ def line(trial: FrozenTrial, objectives: tuple[str, ...]) -> str:
     words = [f"{known['accuracy']:.2%}", *measured, price]
     if beyond := [name for name, value in trial.constraints.items() if value > 0]:
         words.append(f"beyond the limit of {', '.join(beyond)}")
-    if "same_as" in about:
-        words.append(f"as trial {about['same_as']}")
+    if repeats(trial):
+        words.append(f"as trial {about[SAME_AS]}")
     return f"trial {trial.number}: {', '.join(words)}"
 
 
@@ -73,6 +74,8 @@ def summary(study: Study) -> list[str]:
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
     counts = collections.Counter("lost with its worker" if lost(trial) else WORDS[trial.state] for trial in trials)
     lines = [f"{len(trials)} trials: {', '.join(f'{count} {word}' for word, count in counts.most_common())}"]
+    if again := sum(map(repeats, trials)):
+        lines.append(f"  {again} of them repeated an architecture, which costs nothing: {len(trials) - again} different ones")
     reasons = collections.Counter(t.user_attrs.get("reason") for t in trials if t.state == TrialState.FAIL and not lost(t))
     lines += [f"  failed {count} times: {reason}" for reason, count in reasons.most_common(5)]
     devices = {trial.user_attrs["device"] for trial in trials if "device" in trial.user_attrs}

@@ -35,7 +35,7 @@ objectives = ["accuracy"]      # or more: "latency" (against a fixed network, me
 strategy = "evolution"         # random grid tpe gp cmaes nsga2 evolution reinforce annealing swarm ants
 pruner = "median"              # none median hyperband; with one objective only
 patience = 4                   # epochs without a better one after which a training ends; 0: none
-trials = 20                    # may be raised later
+trials = 20                    # different architectures; one that comes again costs nothing. May be raised later
 seed = 0
 most_parameters = 20_000       # larger ones are refused without training; also: most_macs
 # device = "tls://HOST:PORT/jetson"     latency and memory are measured there; left out: here
@@ -62,8 +62,8 @@ class SearchSettings:
     """What the file says. Every field but `trials` is part of the study: workers that differ in one of them do not mix.
 
     objectives: names of OBJECTIVES, "accuracy" first. strategy: a member of SAMPLERS. pruner: a member of PRUNERS.
-    patience: that of `train_and_validate`, 0 for none. device: where latency and memory are measured, as `devices.read_device`
-    reads it; None: here. most_memory: bytes, see `note_measured`.
+    patience: that of `train_and_validate`, 0 for none. trials: of different architectures. device: where latency and memory are
+    measured, as `devices.read_device` reads it; None: here. most_memory: bytes, see `note_measured`.
     Raises SearchError for what no study can be made of.
     """
 

@@ -12,19 +12,20 @@ from optuna.trial import FrozenTrial, TrialState
 
 from projectkit.errors import ModelError, SearchError
 from projectkit.files import write_whole
+from projectkit.nas.history import SAME_AS
 from projectkit.nas.space import Space
 from projectkit.nas.types import Architecture, parse
 
 FORMAT = 1
 SPACE = "space"  # the study's attribute that holds the fields of its space; `objective` writes it
 STATES = ("complete", "pruned", "fail", "running")
-STATED = ("architecture", "digest", "parameters", "macs", "reason", "same_as")  # attributes that `objective` writes
+STATED = ("architecture", "digest", "parameters", "macs", "reason", SAME_AS)  # attributes that `objective` writes
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
     """One trial of a study file. `values`: one an objective, None unless complete. What was not known when the trial ended is
-    None. `reason`: why it failed or was pruned. `same_as`: the trial that had evaluated this architecture before."""
+    None. `reason`: why it failed or was pruned. `same_as`: the trial that had tried this architecture before."""
 
     number: int
     state: str

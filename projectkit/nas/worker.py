@@ -37,7 +37,8 @@ def work(
     stale_after: float = 60.0,
     after: Callable[[Study, FrozenTrial], None] | None = None,
 ) -> None:
-    """Takes trials of `study` until it has `trials` finished ones, whoever runs them; at most so many are ever evaluated.
+    """Takes trials of `study` until it has `trials` finished ones of different architectures, whoever runs them; at most so many
+    are ever evaluated. A trial that repeats an architecture is not counted; MOST_REPEATS of them in a row end the study.
 
     run: as for `study.optimize`; a ModelError fails the trial (with the attribute `reason`) and the work goes on. after: is
     called with each trial that this worker has finished. Waits at the end for trials of other workers: one that gives no
@@ -48,7 +49,7 @@ def work(
     with _Pulse(study, stale_after) as pulse:
         while True:
             places = survey(study.get_trials(deepcopy=False), trials)
-            if places.finished >= trials:
+            if places.ended:
                 return
             taken = _take(study, places.open)
             if taken is not None:

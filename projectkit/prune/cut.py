@@ -39,6 +39,7 @@ class Cut:
     wears, where all its readers wear the same; None where the tail masks it itself or nothing does. labels: (images,) int32.
     channels: of the layer. tail: turns tensors (rows, …) like `kept`, masked already where `worn` says so, and the masks
     (rows, channels) into logits. behind: the names of the layers that it runs. row_bytes: of its largest tensor, for one image.
+    `kept` and the tail are in bfloat16 where that was asked for.
     """
 
     kept: tuple[tf.Tensor, ...]
@@ -50,7 +51,14 @@ class Cut:
     row_bytes: int
 
 
-def cut(model: keras.Model, layer_name: str, data: Split, *, fixed: Mapping[str, np.ndarray] | None = None) -> Cut:
+def cut(
+    model: keras.Model,
+    layer_name: str,
+    data: Split,
+    *,
+    fixed: Mapping[str, np.ndarray] | None = None,
+    bfloat16: bool = False,
+) -> Cut:
     """Cuts `model` where the mask of `layer_name` acts and runs the part before it on `data`. Errors as `evaluator`."""
     if not len(data):
         raise DataError("Masks are judged on images, there are none in this split. Give a split with at least one.")
@@ -79,11 +87,13 @@ def cut(model: keras.Model, layer_name: str, data: Split, *, fixed: Mapping[str,
     inner = {reading: where for reading, where in positions.items() if worn.get(reading[1]) is None}
     output = id(model.outputs[0])
 
+    copies = {id(node.layer): _in_bfloat16(node.layer) for node in tail_nodes} if bfloat16 else {}
+
     def tail(tensors: list[tf.Tensor], masks: tf.Tensor) -> tf.Tensor:
         gates = {reading: list(those) for reading, those in fixed_gates.items()}
         for reading, where in inner.items():
             gates.setdefault(reading, []).append(_gate(masks, where))
-        return run(tail_nodes, dict(zip(crossing, tensors, strict=True)), gates)[output]
+        return run(tail_nodes, dict(zip(crossing, tensors, strict=True)), gates, copies)[output]
 
     tail_ids = {id(node) for node in tail_nodes}
     head_nodes = [node for node in nodes if id(node) not in tail_ids]
@@ -95,10 +105,11 @@ def cut(model: keras.Model, layer_name: str, data: Split, *, fixed: Mapping[str,
 
     x = np.asarray(data.x, np.float32)
     parts = [head(x[start : start + HEAD_BATCH]) for start in range(0, len(x), HEAD_BATCH)]
+    kept = [tf.concat(pieces, axis=0) for pieces in zip(*parts, strict=True)]
     shapes = [t.shape[1:] for t in crossing.values()]
     shapes += [t.shape[1:] for node in tail_nodes for t in tf.nest.flatten(node.outputs)]
     return Cut(
-        tuple(tf.concat(pieces, axis=0) for pieces in zip(*parts, strict=True)),
+        tuple(tf.cast(tensor, tf.bfloat16) if bfloat16 else tensor for tensor in kept),
         tuple(worn.values()),
         tf.constant(data.y, tf.int32),
         int(point.outputs.shape[-1]),
@@ -168,6 +179,15 @@ def _reads(node: "keras.engine.node.Node", tensor: tf.Tensor) -> bool:
     return any(one is tensor for one in node.keras_inputs)
 
 
+def _in_bfloat16(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A copy of the layer that calculates in bfloat16. Batch normalization keeps its statistics in float32."""
+    twin = type(layer).from_config(layer.get_config() | {"dtype": "bfloat16"})
+    if layer.weights:
+        twin.build(layer.get_input_shape_at(0))
+        twin.set_weights(layer.get_weights())
+    return twin
+
+
 def _refuse_bad_data(model: keras.Model, data: Split) -> None:
     """ReLU swallows NaN and global pooling takes images of any size: neither would be noticed later."""
     expected, classes = tuple(model.input_shape[1:]), model.output_shape[-1]
@@ -230,9 +250,15 @@ def nodes_of(model: keras.Model) -> list["keras.engine.node.Node"]:
 
 
 def run(
-    nodes: "list[keras.engine.node.Node]", values: dict[int, tf.Tensor], gates: Mapping[Reading, Sequence[tf.Tensor]]
+    nodes: "list[keras.engine.node.Node]",
+    values: dict[int, tf.Tensor],
+    gates: Mapping[Reading, Sequence[tf.Tensor]],
+    copies: Mapping[int, keras.layers.Layer] | None = None,
 ) -> dict[int, tf.Tensor]:
-    """Calls the layers of `nodes` in inference mode; values by id of the symbolic tensor. Calling them leaves the model alone."""
+    """Calls the layers of `nodes` in inference mode; values by id of the symbolic tensor. Calling them leaves the model alone.
+
+    copies: by id of a layer, what is called in its stead.
+    """
     for node in nodes:
 
         def value(leaf: object, node: "keras.engine.node.Node" = node) -> object:
@@ -242,7 +268,7 @@ def run(
             return read
 
         args, kwargs = tf.nest.map_structure(value, (node.call_args, node.call_kwargs))
-        results = node.layer(*args, **kwargs)
+        results = (copies or {}).get(id(node.layer), node.layer)(*args, **kwargs)
         values.update(zip(map(id, tf.nest.flatten(node.outputs)), tf.nest.flatten(results), strict=True))
     return values
 

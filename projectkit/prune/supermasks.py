@@ -10,15 +10,15 @@ write_supermask(best(rounds).supermask(scene), "found.supermask")
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
 from projectkit.errors import ModelError
+from projectkit.prune.supermask_cut import Found, cut
+from projectkit.prune.supermask_layers import front_to_back
 from projectkit.prune.supermask_scene import Judges, Scene, judge, prepare, restrict
-from projectkit.prune.supermask_scores import SCORES, Effort, Score, Scores, pgbp
-from projectkit.runtimes.supermask import Supermask
+from projectkit.prune.supermask_scores import SCORES, Effort, Score, pgbp
 
 __all__ = [
     "SCORES",
@@ -28,6 +28,7 @@ __all__ = [
     "Scene",
     "best",
     "cut",
+    "front_to_back",
     "iterative",
     "judge",
     "one_shot",
@@ -37,51 +38,10 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """Masks of the whole network, the accuracy of what they leave on the validation images, and the share of weights removed."""
-
-    masks: tuple[np.ndarray, ...]
-    accuracy: float
-    removed: float
-
-    def supermask(self, scene: Scene) -> Supermask:
-        """What goes into a file."""
-        return Supermask(scene.shape, scene.seed, self.masks, scene.kernels[-1].shape[1])
-
-
 def one_shot(scene: Scene, score: Score, *, effort: Effort | None = None, seed: int = 0, steps: int = 20) -> Found:
     """Scores all units once and cuts each hidden layer where the accuracy on the validation images is best."""
     scores = score(scene, rng=np.random.default_rng(seed), effort=effort or Effort(), start=None)
     return cut(scene, scores, list(product(np.arange(steps) / steps, repeat=len(scores))))[0]
-
-
-def cut(scene: Scene, scores: Scores, choices: Sequence[Sequence[float]]) -> tuple[Found, tuple[np.ndarray, ...]]:
-    """Removes the lowest of each layer, by that of `choices`, shares of each layer, which leaves the best accuracy.
-
-    The result, and its masks over the units that were left. A share above 0 removes at least one unit, and one stays.
-    """
-    if [np.shape(values) for values in scores] != [(units,) for units in scene.units] or not all(
-        np.isfinite(values).all() for values in scores
-    ):
-        raise ModelError(
-            f"Scores came with the shapes {[np.shape(values) for values in scores]}, or not all of them finite; expected a "
-            f"finite number for each unit, {[(units,) for units in scene.units]}. Look at what the score returns."
-        )
-    orders = [np.argsort(-np.asarray(values), kind="stable") for values in scores]
-    best: tuple[np.ndarray, ...] = ()
-    accuracy = -1.0
-    for choice in choices:
-        masks = tuple(np.zeros(len(order), bool) for order in orders)
-        for mask, order, share in zip(masks, orders, choice, strict=True):
-            mask[order[: max(1, int(len(order) * (1 - share)))]] = True
-        reached = float(judge(scene, scene.val, masks).accuracy)
-        if reached > accuracy:
-            accuracy, best = reached, masks
-    masks = best
-    left = restrict(scene, masks).left
-    whole = Supermask(scene.shape, scene.seed, left, scene.kernels[-1].shape[1])
-    return Found(left, accuracy, whole.removed), masks
 
 
 def iterative(

@@ -25,7 +25,7 @@ from models_by_hand import onnx_model, saved
 from projectkit import nas
 from projectkit.cli import app
 from projectkit.data import load
-from projectkit.errors import SubmissionError
+from projectkit.errors import ModelError, SubmissionError
 from projectkit.measure import accuracy
 from projectkit.submit import LIMITS, STUDIES, check, pack, read
 from projectkit.submit.study import check_study
@@ -294,7 +294,7 @@ def test_what_the_room_exports_is_read(tmp_path):
         return 0.5 + 0.001 * trial.number
 
     study = optuna.create_study(direction="maximize", sampler=nas.SAMPLERS["random"](SPACE.genes(), seed=0))
-    nas.search(study, nas.objective(SPACE, evaluate, shape=SHAPE, classes=CLASSES), trials=25)
+    study.optimize(nas.objective(SPACE, evaluate, shape=SHAPE, classes=CLASSES), n_trials=25, catch=(ModelError,))
     own = check_study(nas.export_study(study, tmp_path / "study.json").read_bytes())
     assert own.directions == ("maximize",) and [one.number for one in own.trials] == list(range(25))
     assert {one.state for one in own.trials} == {"complete", "fail", "pruned"}

@@ -7,8 +7,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from projectkit.errors import ModelError
-from projectkit.nas import SAMPLERS, Space, cost, evaluated, objective, parse, repair, search
+from projectkit.errors import ModelError, SearchError
+from projectkit.nas import SAMPLERS, Space, cost, different, evaluated, objective, parse, repair, search
+from projectkit.nas.history import MOST_REPEATS
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 SPACE = Space(depth=(1, 2, 3), filters=(4, 8, 16), kernel=(3, 5), stride=(1, 2))
@@ -46,7 +47,8 @@ def test_an_architecture_is_evaluated_once():
 
     study = ran(evaluate)
     again = [trial for trial in study.trials if "same_as" in trial.user_attrs]
-    assert len(set(calls)) == len(calls) == 40 - len(again) < 40
+    assert len(set(calls)) == len(calls) == 40 < len(study.trials) == 40 + len(again)
+    assert [trial.user_attrs["digest"] for trial in different(study)] == [architecture.digest for architecture in calls]
     for trial in again:
         first = study.trials[trial.user_attrs["same_as"]]
         assert first.value == trial.value and first.user_attrs["digest"] == trial.user_attrs["digest"]
@@ -66,6 +68,46 @@ def test_what_is_too_large_is_refused_with_the_reason_and_not_evaluated(limits):
         assert ("reason" in trial.user_attrs) == too_large
         if too_large:
             assert trial.user_attrs["reason"] == f"{trial.user_attrs[name]:,} {name}, of at most {most:,}"
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_repeat_costs_nothing_whatever_the_strategy(sampler):
+    """A budget of 12 architectures is 12 evaluations; a space of 6 ends the search, however many were asked for."""
+    calls = []
+
+    def evaluate(architecture, trial):
+        calls.append(architecture.digest)
+        return error_of(architecture, trial)
+
+    study = ran(evaluate, trials=12, sampler=sampler)
+    assert len(calls) == len(set(calls)) == len(different(study)) == 12
+    calls.clear()
+    small = Space(
+        depth=(1,), filters=(4, 8, 16), kernel=(3,), stride=(1, 2), depthwise=(False,), activation=("relu",), skip=(False,)
+    )
+    study = optuna.create_study(sampler=SAMPLERS[sampler](small.genes(), seed=0))
+    search(study, objective(small, evaluate, **TASK), trials=100)
+    assert len(calls) == len(set(calls)) <= 6 and len(study.trials) <= 6 * MOST_REPEATS
+
+
+def test_a_training_that_was_stopped_early_is_not_begun_again():
+    calls = []
+
+    def give_up_on_even(architecture, trial):
+        calls.append(architecture.digest)
+        if int(architecture.digest, 16) % 2 == 0:
+            raise optuna.TrialPruned
+        return error_of(architecture, trial)
+
+    study = ran(give_up_on_even)
+    again = [trial for trial in study.trials if "same_as" in trial.user_attrs]
+    assert len(calls) == len(set(calls)) and {trial.state for trial in again} == {TrialState.COMPLETE, TrialState.PRUNED}
+    assert all(study.trials[trial.user_attrs["same_as"]].state == trial.state for trial in again)
+
+
+def test_a_search_without_trials_is_refused():
+    with pytest.raises(SearchError, match="at least 1"):
+        ran(trials=0)
 
 
 def every_third(result):
@@ -95,7 +137,7 @@ def crash(architecture):
 @pytest.mark.parametrize("sampler", ["evolution", "annealing"])
 def test_a_trial_that_fails_says_why_and_the_search_goes_on(result, words, sampler):
     study = ran(every_third(result), trials=18, sampler=sampler)
-    assert [trial.number for trial in study.trials] == list(range(18))
+    assert len(different(study)) == 18
     failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
     assert failed and study.best_trial
     for trial in failed:
@@ -137,4 +179,4 @@ def test_several_objectives():
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_strategy_searches_architectures(sampler):
     study = ran(trials=15, sampler=sampler)
-    assert len(study.trials) == 15 and all(trial.state == TrialState.COMPLETE for trial in study.trials)
+    assert len(different(study)) == 15 and all(trial.state == TrialState.COMPLETE for trial in study.trials)

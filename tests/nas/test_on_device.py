@@ -50,7 +50,7 @@ def test_memory_and_latency_are_measured_for_every_network(digits, tmp_path):
     run = objective(SPACE, evaluation(settings, digits, tmp_path), shape=digits.shape, classes=10)
     search(study, run, trials=1)
     study.enqueue_trial(study.trials[0].params)
-    search(study, run, trials=1)
+    study.optimize(run, n_trials=1)
     first, again = study.trials
     accuracy, latency, memory = first.values
     assert 0 <= accuracy <= 1 and first.constraints == {"memory": memory - limit}

@@ -6,6 +6,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from projectkit.nas.history import MOST_REPEATS, SAME_AS
 from projectkit.nas.places import DEATHS, DIED, GIVEN_BACK, IN_STEAD_OF, LOST, survey
 from projectkit.nas.worker import _lose, _take, make_place
 
@@ -15,6 +16,12 @@ WAITING, RUNNING, COMPLETE, FAIL = TrialState.WAITING, TrialState.RUNNING, Trial
 def trial(number: int, state: TrialState, **attributes) -> FrozenTrial:
     made = create_trial(state=state, value=1.0 if state == COMPLETE else None, system_attrs=attributes)
     made.number = number
+    return made
+
+
+def repeat(number: int, **attributes) -> FrozenTrial:
+    made = trial(number, COMPLETE, **attributes)
+    made.user_attrs = {SAME_AS: 0}
     return made
 
 
@@ -42,6 +49,20 @@ def test_a_trial_too_many_waits_for_ever():
 def test_more_trials_may_be_wanted_later():
     trials = [trial(0, COMPLETE), trial(1, COMPLETE), trial(2, WAITING)]
     assert (survey(trials, 2).finished, survey(trials, 4).absent, numbers(survey(trials, 4))) == (2, ({},), [2])
+
+
+def test_a_repeat_has_no_place():
+    trials = [trial(0, COMPLETE), repeat(1), trial(2, COMPLETE)]
+    assert (survey(trials, 2).finished, survey(trials, 3).absent) == (2, ({},))
+    stood_in = [died(0), repeat(1, **{IN_STEAD_OF: 0})]
+    assert (survey(stood_in, 1).finished, survey(stood_in, 1).absent) == (0, ({},))
+
+
+def test_many_repeats_in_a_row_end_the_study():
+    trials = [trial(0, COMPLETE), *map(repeat, range(1, MOST_REPEATS))]
+    assert not survey(trials, 2).ended and survey(trials, 1).ended
+    assert survey([*trials, repeat(MOST_REPEATS)], 2).ended
+    assert not survey([*trials, repeat(MOST_REPEATS), trial(MOST_REPEATS + 1, COMPLETE)], 3).ended
 
 
 def test_in_the_stead_of_a_lost_trial_stands_the_first_that_was_made_for_it():
@@ -93,6 +114,9 @@ def test_whatever_workers_do_at_the_same_moment_n_trials_are_evaluated(seed):
                 deaths += 1
                 _lose(study, taken._trial_id, DIED)
                 worker["zombie"] = taken
+            elif fate > 0.8:
+                study._storage.set_trial_user_attr(taken._trial_id, SAME_AS, 0)
+                study.tell(taken.number, 1.0, skip_if_finished=True)
             else:
                 study.tell(taken.number, 1.0, skip_if_finished=True)
                 evaluated.append((taken._trial_id, step))
@@ -107,8 +131,9 @@ def test_whatever_workers_do_at_the_same_moment_n_trials_are_evaluated(seed):
                 make_place(study, seen.absent[0])
         if survey(study.get_trials(deepcopy=False), wanted).finished == wanted and not any("taken" in w for w in workers):
             break
-    trials = study.get_trials()
-    unrepeated = [t for t in trials if t.state == FAIL and not any(o.system_attrs.get(IN_STEAD_OF) == t.number for o in trials)]
+    every = study.get_trials()
+    trials = [each for each in every if SAME_AS not in each.user_attrs]
+    unrepeated = [t for t in trials if t.state == FAIL and not any(o.system_attrs.get(IN_STEAD_OF) == t.number for o in every)]
     assert sum(each.state == COMPLETE for each in trials) + len(unrepeated) == wanted
     assert all(IN_STEAD_OF in each.system_attrs for each in unrepeated)  # given up only after a second death
     assert len(evaluated) == len({trial_id for trial_id, _ in evaluated}) == sum(each.state == COMPLETE for each in trials)

@@ -9,8 +9,8 @@ import pytest
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from projectkit.errors import SearchError
-from projectkit.nas import SAMPLERS, Space, cost, export_study, objective, open_storage, parse, read_study, search
+from projectkit.errors import ModelError, SearchError
+from projectkit.nas import SAMPLERS, Space, cost, export_study, objective, open_storage, parse, read_study
 from projectkit.nas.storage import ENTRY, HealingLock, storage_errors
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -29,7 +29,7 @@ def study_in(place):
 
 def go_on(place, trials=3):
     study = study_in(place)
-    search(study, objective(SPACE, lambda architecture, trial: trial.user_attrs["macs"], **TASK), trials=trials)
+    study.optimize(objective(SPACE, lambda architecture, trial: trial.user_attrs["macs"], **TASK), n_trials=trials)
     return study.trials
 
 
@@ -143,7 +143,7 @@ def ran(*, sampler="evolution", directions=("maximize",), trials=25):
         return values[: len(directions)]
 
     study = optuna.create_study(sampler=SAMPLERS[sampler](SPACE.genes(), seed=0), directions=directions)
-    search(study, objective(SPACE, evaluate, **TASK, most_parameters=300), trials=trials)
+    study.optimize(objective(SPACE, evaluate, **TASK, most_parameters=300), n_trials=trials, catch=(ModelError,))
     study.ask()  # is running
     study.enqueue_trial({"depth": 1})  # is waiting: not begun
     return study

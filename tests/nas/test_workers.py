@@ -21,7 +21,8 @@ from optuna.trial import TrialState
 
 from projectkit.errors import ModelError, SearchError
 from projectkit.install_hint import install_hint
-from projectkit.nas import SAMPLERS, Space, objective, open_storage, work
+from projectkit.nas import SAMPLERS, Space, different, objective, open_storage, work
+from projectkit.nas.history import MOST_REPEATS
 from projectkit.nas.places import DIED, IN_STEAD_OF, LOST, lost, survey
 from projectkit.nas.worker import _lose, _take
 
@@ -145,13 +146,13 @@ def test_four_workers_of_which_one_is_killed(storage, tmp_path):
     killed = [int(number) for name, number, _ in ran if name == "victim"][1]
     assert {name for name, _, _ in ran} == set(names)  # all four took part
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    assert len(complete) == TRIALS == survey(trials, TRIALS).finished
+    own = [trial.number for trial in complete if "same_as" not in trial.user_attrs]
+    assert len(own) == TRIALS == survey(trials, TRIALS).finished
     assert [trial.number for trial in trials if lost(trial)] == [killed]
     (again,) = [trial for trial in complete if trial.system_attrs.get(IN_STEAD_OF) == killed]
     assert again.params == trials[killed].params
     # The evaluations are those of the complete trials and of the killed one, each once.
     evaluated = [int(number) for _, number, _ in ran]
-    own = [trial.number for trial in complete if "same_as" not in trial.user_attrs]
     assert collections.Counter(evaluated) == collections.Counter([killed, *own])
     assert not any(trial.state == TrialState.RUNNING for trial in trials)
     assert sum(trial.state == TrialState.WAITING for trial in trials) < len(names)  # places that two made at one moment
@@ -175,6 +176,17 @@ def test_one_worker_alone_does_the_study_and_then_has_nothing_to_do():
         work(study, objective(SPACE, macs, **TASK), trials=6, after=lambda study, trial: told.append(trial))
     assert states(study) == {"COMPLETE": 6} and [trial.number for trial in told] == list(range(6))
     assert all(trial.state == TrialState.COMPLETE and trial.user_attrs["worker"] for trial in told)
+
+
+def test_workers_pay_for_different_architectures_only_and_end_when_there_are_no_more():
+    small = Space(
+        depth=(1,), filters=(4, 8, 16), kernel=(3,), stride=(1, 2), depthwise=(False,), activation=("relu",), skip=(False,)
+    )
+    for wanted, paid in ((4, 4), (20, 6)):
+        study = optuna.create_study(sampler=SAMPLERS["random"](small.genes(), seed=0))
+        work(study, objective(small, macs, **TASK), trials=wanted)
+        assert len(different(study)) == len({trial.user_attrs["digest"] for trial in study.trials}) == paid
+        assert len(study.trials) <= paid + (MOST_REPEATS if wanted > paid else 0) + 40
 
 
 def test_the_trials_are_those_of_a_study_without_workers():

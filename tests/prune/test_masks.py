@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tf_keras as keras
+from scipy import stats
 from tf_keras import layers
 
 from projectkit import models, train
@@ -10,10 +11,10 @@ from projectkit.errors import DataError, ModelError
 from projectkit.prune import masks as module
 from projectkit.prune.cut import mask_point
 from projectkit.prune.groups import groups
-from projectkit.prune.masks import evaluator
+from projectkit.prune.masks import evaluator, race
 from projectkit.prune.surgery import remove
 from projectkit.prune.taylor import taylor
-from projectkit.types import Split
+from projectkit.types import Recipe, Split
 
 LONG = {"resnet8", "dsconv"}  # "resnet" and "convnet" have no other wiring; a depthwise convolution has a test of its own
 BUILDS = {  # options, and layers of each kind
@@ -30,6 +31,13 @@ def network(request, digits):
     """Every architecture with batch normalization that does something."""
     options, names = BUILDS[request.param]
     return with_statistics(models.build(request.param, digits, **options)), names
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    model = models.build("mlp", digits, widths=(30, 20))
+    train.fit(model, digits, Recipe(epochs=3, learning_rate=0.01), progress=False)
+    return model
 
 
 def with_statistics(model):
@@ -92,6 +100,55 @@ def test_equals_the_naive_loop(network, digits):
         loss, accuracy = one_at_a_time(model, layer_name, data, masks)
         np.testing.assert_allclose(outcomes.loss, loss, atol=1e-5, err_msg=layer_name)
         np.testing.assert_allclose(outcomes.accuracy, accuracy, atol=1e-9, err_msg=layer_name)
+
+
+def test_a_copy_in_bfloat16_ranks_masks_as_float32_does(network, digits):
+    data = digits.val.take(60)
+    model, names = network
+    weights = [array.copy() for array in model.get_weights()]
+    for layer_name in names:
+        exact = evaluator(model, layer_name, data)
+        coarse = evaluator(model, layer_name, data, bfloat16=True)
+        masks = some_masks(exact.channels, count=40)
+        assert coarse.behind == exact.behind
+        losses, nearly = exact(masks).loss, coarse(masks).loss
+        np.testing.assert_allclose(nearly, losses, rtol=0.03, err_msg=layer_name)
+        assert not np.array_equal(nearly, losses) and stats.spearmanr(losses, nearly).statistic > 0.9  # they are close
+    assert all(np.array_equal(a, b) for a, b in zip(weights, model.get_weights(), strict=True))
+
+
+def test_a_range_of_images_is_that_part_of_the_split(digits):
+    data, network = digits.val.take(50), models.build("mlp", digits, widths=(20,))
+    masks, part = some_masks(20), Split(digits.val.x[10:35], digits.val.y[10:35])
+    ours, alone = evaluator(network, "dense", data)(masks, range(10, 35)), evaluator(network, "dense", part)(masks)
+    np.testing.assert_allclose(ours.loss, alone.loss, atol=1e-6)
+    np.testing.assert_allclose(ours.accuracy, alone.accuracy, atol=1e-9)
+    for images in (range(0), range(40, 51), range(0, 50, 2)):
+        with pytest.raises(DataError, match=r"within range\(50\)"):
+            evaluator(network, "dense", data)(masks, images)
+
+
+def test_a_race_judges_few_masks_on_all_images_and_finds_one_of_the_best(trained, digits):
+    evaluate = evaluator(trained, "dense", digits.val)
+    masks = np.random.default_rng(0).random((200, evaluate.channels)) < 0.6
+    exact, raced = evaluate(masks).loss, race(evaluate, masks)
+    counts = {int(images): int(np.sum(raced.images == images)) for images in np.unique(raced.images)}
+    assert counts == {16: 150, 64: 37, 180: 13}
+    whole = raced.images == evaluate.images
+    np.testing.assert_allclose(raced.outcomes.loss[whole], exact[whole], atol=1e-5)
+    assert raced.best == np.flatnonzero(whole)[np.argmin(exact[whole])]
+    assert np.sum(exact < exact[raced.best]) <= 5  # of 200
+
+
+def test_a_race_over_all_images_at_once_is_the_evaluator(digits):
+    evaluate = evaluator(models.build("mlp", digits, widths=(20,)), "dense", digits.val.take(30))
+    masks = some_masks(20)
+    raced, exact = race(evaluate, masks, first=1000), evaluate(masks)
+    assert raced.best == np.argmin(exact.loss) and (raced.images == 30).all()
+    np.testing.assert_allclose(raced.outcomes.loss, exact.loss, atol=1e-6)
+    for options, some in (({"first": 0}, masks), ({"factor": 1}, masks), ({}, masks[:0])):
+        with pytest.raises(ModelError, match="A race needs masks"):
+            race(evaluate, some, **options)
 
 
 def test_small_portions_give_the_same(digits, monkeypatch):
