@@ -53,6 +53,15 @@ def from_foolbox(make: Callable, *, started: bool = False) -> Callable:
     return attack
 
 
+def foolbox_carlini_wagner(searches: int, steps: int) -> Callable:
+    """foolbox's attack with as many constants and steps as `robustness.carlini_wagner` of the same arguments."""
+    return from_foolbox(
+        lambda epsilon: foolbox.attacks.L2CarliniWagnerAttack(
+            binary_search_steps=searches, steps=steps, stepsize=0.1, initial_const=0.01
+        )
+    )
+
+
 def from_art(make: Callable, *, targeted: bool = False) -> Callable:
     """make: (classifier, epsilon) -> an ART attack; targeted: it is given the most probable other class."""
 
@@ -212,11 +221,7 @@ PAIRS = {
         "l2",
         partial(robustness.carlini_wagner, steps=100, searches=7),
         {
-            "foolbox": from_foolbox(
-                lambda epsilon: foolbox.attacks.L2CarliniWagnerAttack(
-                    binary_search_steps=7, steps=100, stepsize=0.1, initial_const=0.01
-                )
-            ),
+            "foolbox": foolbox_carlini_wagner(7, 100),
         },
         "7 constants, 100 steps of Adam each",
     ),

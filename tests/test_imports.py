@@ -165,8 +165,14 @@ def test_keras_2_is_chosen_before_tensorflow_can_choose():
     assert out.startswith("tf_keras")
 
 
-def test_a_process_that_already_has_keras_3_is_refused_with_a_sentence():
-    script = "import os; os.environ.pop('TF_USE_LEGACY_KERAS', None); import tensorflow; import projectkit"
+@pytest.mark.parametrize("installed", [False, pytest.param(True, marks=pytest.mark.proof)])
+def test_a_process_that_already_has_keras_3_is_refused_with_a_sentence(installed, tmp_path):
+    """It is refused for what was imported before, so that an empty package named tensorflow shows it, in no time."""
+    if not installed:
+        (tmp_path / "tensorflow").mkdir()
+        (tmp_path / "tensorflow/__init__.py").touch()
+    path = f"sys.path.insert(0, {str(tmp_path)!r}); "
+    script = f"import os, sys; {path}os.environ.pop('TF_USE_LEGACY_KERAS', None); import tensorflow; import projectkit"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.returncode != 0
     assert "import projectkit` first" in result.stderr

@@ -1,7 +1,9 @@
 """Keras → .tflite, in the precisions that LiteRT runs."""
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tf_keras as keras
@@ -89,7 +91,30 @@ def convert(
     floats even when it computes in integers. Raises ExportError when TensorFlow refuses."""
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    # from_keras_model would trace every layer on its own as well, which takes most of the time and changes nothing in the file.
+    inputs = [tf.TensorSpec(one.shape, one.dtype, name) for one, name in zip(model.inputs, model.input_names, strict=True)]
+
+    @tf.function(input_signature=inputs)
+    def answer(*given: tf.Tensor) -> dict[str, tf.Tensor]:
+        answers = model(given[0] if len(given) == 1 else list(given), training=False)
+        return dict(zip(model.output_names, answers if isinstance(answers, list) else [answers], strict=True))
+
+    try:
+        with tempfile.TemporaryDirectory() as folder, quiet():
+            module = tf.Module()
+            module.kept = list(model.variables)
+            tf.saved_model.save(module, folder, signatures=answer)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+            _set(converter, model, precision, calibrate, integer_io)
+            return converter.convert()
+    except Exception as error:  # the converter raises many unrelated classes
+        raise ExportError(f"{model.name}: TensorFlow cannot convert it to LiteRT {precision} ({first_line(error)}).") from error
+
+
+def _set(converter: Any, model: keras.Model, precision: str, calibrate: np.ndarray | None, integer_io: bool) -> None:
+    """The settings for `precision`, as `to_litert` describes it."""
+    import tensorflow as tf
+
     if precision == "sparse":  # together with DEFAULT the converter writes integer kernels that LiteRT does not load
         converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
     elif precision != "float32":
@@ -103,8 +128,3 @@ def convert(
             converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, OPERATORS[precision])]
             images = () if calibrate is None else calibrate
             converter.representative_dataset = lambda: ([example[None].astype(np.float32)] for example in images)
-    try:
-        with quiet():
-            return converter.convert()
-    except Exception as error:  # the converter raises many unrelated classes
-        raise ExportError(f"{model.name}: TensorFlow cannot convert it to LiteRT {precision} ({first_line(error)}).") from error

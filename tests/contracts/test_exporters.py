@@ -11,7 +11,7 @@ from projectkit import runtimes, train
 from projectkit.errors import ArtifactError, ExportError
 from projectkit.export import EXPORTERS, write
 from projectkit.measure import read_graph, read_patterns
-from projectkit.runtimes.tensors import CHUNK
+from projectkit.runtimes.session import CHUNK
 from projectkit.types import FORMATS, Artifact
 
 SUFFIXES = {format: suffix for suffix, format in FORMATS.items()}

@@ -14,7 +14,9 @@ from projectkit.types import Artifact
 NETWORKS = {"mlp": {}, "convnet": {"widths": (8, 16)}, "dsconv": {"widths": (8, 16, 24)}, "resnet8": {}}
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=[pytest.mark.proof] if name == "resnet8" else []) for name in NETWORKS]
+)
 def model(request, digits):
     """With random values everywhere: the converter drops biases that are zero."""
     built = models.build(request.param, digits, **NETWORKS[request.param])

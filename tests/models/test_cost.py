@@ -88,7 +88,10 @@ def test_resnets_have_the_published_counts(depth, numbers, millions):
     assert round((macs(model) - PROJECTION_MACS) / 1e6, 2) == millions
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.proof] if name == "resnet" else []) for name in BUILDERS])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.proof] if name in ("resnet", "resnet8", "branched") else []) for name in BUILDERS],
+)
 def test_the_exported_file_has_the_same_work(name, tmp_path):
     model = BUILDERS[name]((8, 8, 1), 10)
     x = np.random.default_rng(0).random((2, 8, 8, 1), np.float32)

@@ -42,7 +42,7 @@ def behind(trained, layer):
     return keras.Model(inputs, layer(trained(inputs)))
 
 
-@pytest.mark.parametrize("honest", ["trained", "pgd_trained"])
+@pytest.mark.parametrize("honest", ["trained", pytest.param("pgd_trained", marks=pytest.mark.proof)])
 def test_an_honest_model_shows_no_sign(honest, shown, request):
     findings = signs(request.getfixturevalue(honest), shown)
     assert list(findings) == CHECKS

@@ -63,11 +63,11 @@ def test_the_plan_that_is_found_meets_deadlines_that_the_naive_one_misses(files,
     """A long call blocks requests that want a quick answer. Rates and deadlines follow from the long model's time."""
     workload = pair(files, 0.5 / long_seconds, 12 / long_seconds, 4 * long_seconds, 0.25 * long_seconds)
     costs = profile(workload, seconds=0.1)
-    searched = find(workload, costs, seconds=60 * long_seconds)
+    searched = find(workload, costs, seconds=30 * long_seconds)
     naive, simulated = searched.naive["one_after_another"]
     assert searched.found.score.misses < simulated.misses
     plans = {"planned": searched.found.plan, "naive": naive}
-    proof = prove(workload, plans, blocks=3, seconds=12 * long_seconds)
+    proof = prove(workload, plans, blocks=3, seconds=8 * long_seconds)
     short = {name: np.median([one.tasks[1].misses for one in proof.results[name]]) for name in plans}
     assert short["planned"] < 0.5 * short["naive"]
     assert {one.tasks[1].requests for one in proof.results["planned"]} == {
