@@ -440,7 +440,8 @@ now = norm_of(prune.recalibrate(halves["L1"], scoring.x), LAYER).moving_mean.num
 print(f"your means and those that recalibrate has stored differ by at most {np.abs(now - statistics(read)[0]).max():.1e}")
 
 # %% [markdown]
-# **How to read it.** Nearly all of the fall was stale statistics, not lost knowledge, for chance as for L1. An accuracy right after a cut mostly says how far a score has
+# **How to read it.** At the default scale nearly all of the fall was stale statistics, not lost knowledge, for chance as for L1. (A narrower network really loses
+# something, too.) An accuracy right after a cut mostly says how far a score has
 # moved the statistics. So does section 3's picture, in one layer; and LFE and PGBP, which try masks in a network with the old statistics, are good at *that*.
 # Recalibrate before you judge.
 #
