@@ -33,14 +33,20 @@ class Table:
 
 HEADLINES = (
     Table(
+        "Accuracy of a pruned convnet, % of the digits' test images",
+        ("%",),
+        {
+            "structured.digits_50.l1.cut": ("Half of the work cut, filters by L1, as it is", MEAN),
+            "structured.digits_50.l1.recalibrated": ("… its batch normalization recalibrated, nothing trained", MEAN),
+            "structured.digits_50.l1.fine_tuned": ("… fine-tuned", MEAN),
+            "structured.digits_85.pgbp.recalibrated": ("85 % of the work cut, filters by PGBP, recalibrated", MEAN),
+            "structured.digits_85.pgbp.fine_tuned": ("… fine-tuned", MEAN),
+        },
+    ),
+    Table(
         "Accuracy, % of MNIST's test images",
         ("%",),
         {
-            "structured.mnist_50.l1.cut": ("Half of the work cut, filters by L1, as it is", MEAN),
-            "structured.mnist_50.l1.recalibrated": ("… recalibrated, not trained", MEAN),
-            "structured.mnist_50.l1.fine_tuned": ("… fine-tuned", MEAN),
-            "structured.mnist_85.pgbp.recalibrated": ("85 % cut, filters by PGBP, recalibrated", MEAN),
-            "structured.mnist_85.pgbp.fine_tuned": ("… fine-tuned", MEAN),
             "robust.mnist.pgd_trained.pgd40": ("Under PGD-40, ε = 0.3, of a convnet trained adversarially by PGD", OVER_BOTH),
             "robust.mnist.pgd_trained.strongest": ("… under the strongest attack", OVER_BOTH),
             "robust.compressed.pruned.square": ("… pruned and fine-tuned on clean images, under Square", OVER_IMAGES),
@@ -83,7 +89,10 @@ HEADLINES = (
                 "Latency of a MobileNet (0.25) whose layers are not fused, over fused",
                 MEDIAN,
             ),
-            "structured.mnist_50.any.latency_ratio": ("Latency with half of the work, over the whole network's, MNIST", MEAN),
+            "structured.digits_50.any.latency_ratio": (
+                "Latency of that convnet with half of its work, over the whole one's",
+                MEAN,
+            ),
             "masks.lenet300.ratio": ("Masks a second, over a loop in Keras, both in float32, LeNet-300-100", MEDIAN),
             "masks.resnet20.ratio": ("… ResNet-20", MEDIAN),
             "masks.resnet20.ratio_bfloat16": ("… the layers behind the mask in bfloat16, the loop in float32", MEDIAN),

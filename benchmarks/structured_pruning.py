@@ -1,6 +1,6 @@
 """Structured pruning at an equal cut: accuracy right after it, recalibrated, and fine-tuned, beside the controls.
 
-    PROJECTKIT_DATA=FOLDER python benchmarks/structured_pruning.py                         digits and MNIST, a quarter of an hour
+    PROJECTKIT_DATA=FOLDER python benchmarks/structured_pruning.py                         digits and MNIST, half an hour
     PROJECTKIT_DATA=FOLDER python benchmarks/structured_pruning.py --networks resnet20     CIFAR-10, hours
 
 FOLDER holds mnist.npz and cifar10.npz. Every score chooses the channels of one trained network at once, of all layers the same
@@ -209,7 +209,7 @@ def figures(name: str, raw: Raw) -> list[dict]:
         return [raw.take(f"{name}.{key}.{seed}", dict) for seed in SEEDS]
 
     note = (
-        f"percent of {setting.dataset}'s test images, mean and range of {len(SEEDS)} networks ({setting.builder}, "
+        f"percent of the test images of {setting.dataset}, mean and range of {len(SEEDS)} networks ({setting.builder}, "
         f"{', '.join(f'{key} {value}' for key, value in setting.options.items())}), trained for {setting.recipe.epochs} epochs "
         f"on {setting.images or 'all'} training images and fine-tuned for {setting.mend.epochs}; recalibrated: statistics of "
         f"batch normalization estimated anew on {SCORE_IMAGES} of them, nothing trained; whole: nothing is cut, as trained, "
@@ -222,7 +222,7 @@ def figures(name: str, raw: Raw) -> list[dict]:
         controls = {stage: {"random": statistics.mean(one[stage] for one in samples(f"{cut}.random"))} for stage in STAGES}
         controls["fine_tuned"] |= {
             "from scratch": statistics.mean(scratch),
-            "whole, trained on": statistics.mean(one["fine_tuned"] for one in samples("whole")),
+            "whole trained on": statistics.mean(one["fine_tuned"] for one in samples("whole")),
         }
         for variant, of_seeds in (("whole", samples("whole")), *((method, samples(f"{cut}.{method}")) for method in METHODS)):
             for stage in STAGES:
@@ -235,7 +235,7 @@ def figures(name: str, raw: Raw) -> list[dict]:
         of_seeds = samples(f"validated.{method}")
         said = (
             f"{note.partition(';')[0]}; every layer loses as many channels as cost at most {TOLERANCE:.0%} of accuracy on the "
-            f"validation images, one layer after the other, each followed by {setting.mend.epochs} epochs: the cuts differ"
+            f"validation images, one layer after the other, each followed by {setting.mend.epochs} epochs; the cuts differ"
         )
         for metric in ("macs_cut", "fine_tuned"):
             rows.append(mean_row(f"structured.{name}_validated.{method}.{metric}", [one[metric] for one in of_seeds], "%", said))

@@ -307,10 +307,10 @@ plt.show()
 # %% [markdown]
 # **How to read it.** Each curve removes channels of one layer in the order of one score. The longer it stays up, the better the score. All were
 # computed from training images, the accuracy is that of validation images. LFE's masks left half of the channels: where is its curve strong, and
-# what changes with `keep=0.9`? Is your own score better than chance? One thing is not yet fair in this picture: section 5 says what.
+# what changes with `keep=0.9`? Is your own score better than chance? One thing is not yet fair in this picture: section 4 says what.
 
 # %% [markdown]
-# ## 4 · Evaluating hundreds of masks fast
+# ### Evaluating hundreds of masks fast
 #
 # LFE and PGBP evaluate hundreds of masks. The obvious loop zeroes the channels and runs the whole network, once per mask. But what comes *before* the
 # layer does not depend on the mask: run it once, keep the result, and run only the rest, many masks in one call. That is what `evaluator` does.
@@ -366,7 +366,7 @@ for name in ("conv2d", "conv2d_1", "conv2d_2"):
 # arithmetic: starting a run for each mask took longer than running. Where it is below, memory is the limit: every mask needs its own copy of the activations.
 
 # %% [markdown]
-# ## 5 · Half of the work is gone: what is lost, and what only seems so
+# ## 4 · Half of the work is gone: what is lost, and what only seems so
 #
 # Now all layers at once. Scores can only be compared at an **equal cut**: the same share of every layer, so that the same work is left whatever the
 # score. First two of them, at half of the work; nothing is trained.
@@ -440,11 +440,12 @@ now = norm_of(prune.recalibrate(halves["L1"], scoring.x), LAYER).moving_mean.num
 print(f"your means and those that recalibrate has stored differ by at most {np.abs(now - statistics(read)[0]).max():.1e}")
 
 # %% [markdown]
-# **How to read it.** Nearly all of the fall was stale statistics, not lost knowledge, for chance as for L1. An accuracy right after a cut mostly says how far a score has
+# **How to read it.** At the default scale nearly all of the fall was stale statistics, not lost knowledge, for chance as for L1. (A narrower network really loses
+# something, too.) An accuracy right after a cut mostly says how far a score has
 # moved the statistics. So does section 3's picture, in one layer; and LFE and PGBP, which try masks in a network with the old statistics, are good at *that*.
 # Recalibrate before you judge.
 #
-# ## 6 · Comparing scores at equal work
+# ## 5 · Comparing scores and schedules at equal work
 #
 # Three columns for every score, at half of the work and at 15 %: **cut**, **recalibrated**, and **fine-tuned**. And three controls, without which the
 # last column says nothing: channels at **random**; the **whole** network, trained on for as many epochs; and the small network **from scratch**, which
@@ -538,9 +539,7 @@ for name in ("random", "L1", "LFE"):
 # **How to read it.** Each layer may cost two points, as measured with the old statistics; the accuracy is that after recalibration, on the images that chose the cuts. How much
 # deeper than chance does a score go?
 #
-# ## 7 · When channels go
-#
-# The same score, the same number of epochs in all: at once; in rounds; or *softly*, where channels are silenced after every
+# **When** channels go may matter as much as **which**. The same score, the same number of epochs in all: at once; in rounds; or *softly*, where channels are silenced after every
 # epoch but may grow again until the last. Only 15 % of the work stay.
 
 # %%
@@ -564,7 +563,7 @@ plt.show()
 
 # %% [markdown]
 # **How to read it.** A removal goes right and down, recalibration and fine-tuning straight up, one dot each. Soft pruning removes channels that answer 0
-# on every image, so the removal itself changes no answer. One seed: ends that differ by a point or two are noise, and the control of section 6, from scratch, holds here too.
+# on every image, so the removal itself changes no answer. One seed: ends that differ by a point or two are noise, and the control from scratch holds here too.
 #
 # Your turn: choose score, schedule and recipe for the smallest network.
 

@@ -13,7 +13,7 @@ from projectkit.errors import ModelError
 from projectkit.prune.lfe import draw as draw_masks
 from projectkit.prune.lfe import filter_shares
 from projectkit.prune.masks import Outcomes
-from projectkit.prune.pgbp import LIMIT, accuracy_score, exponential_score, loss_score, never_empty
+from projectkit.prune.pgbp import LIMIT, accuracy_score, exponential_score, loss_score
 from projectkit.prune.supermask_scene import Scene, forward, judged
 
 MOMENTUM, MEMORY = 0.9, 0.99  # of the step, and of the running size that it is divided by
@@ -113,12 +113,8 @@ def _gradient(
     chosen = rng.integers(0, len(scene.train.y), (groups, images))
     limit = np.round(LEVELS / (1 + np.exp(-theta))).astype(np.uint16)
     bits = np.frombuffer(rng.bytes(2 * groups * samples * len(theta)), np.uint16).reshape(groups, samples, 1, -1)
-    kept = (bits < limit).reshape(groups * samples, -1)
-    ends = np.cumsum(scene.units)[:-1]
-    for part, share in zip(np.split(kept, ends, axis=1), np.split(limit / LEVELS, ends), strict=True):
-        never_empty(part, share, rng)  # a layer without units answers alike on all images
-    masks = kept.reshape(bits.shape).astype(np.float32)
-    layers = np.split(masks, ends, axis=-1)
+    masks = (bits < limit).astype(np.float32)
+    layers = np.split(masks, np.cumsum(scene.units)[:-1], axis=-1)
     logits = forward(scene, scene.train.first[chosen][:, None] * layers[0], layers[1:])  # (groups, samples, images, classes)
     losses, hits = judged(logits, np.broadcast_to(scene.train.y[chosen][:, None], logits.shape[:-1]))
     scores = score(Outcomes(losses.mean(axis=-1), hits.mean(axis=-1)))  # (groups, samples)

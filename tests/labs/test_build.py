@@ -52,7 +52,7 @@ def test_a_lab_has_the_parts_that_the_syllabus_promises(stem):
         assert part in source, f"{stem} lacks {part!r}"
     assert source.count("check.") >= 5
     sections = source.count("\n# ## ") - 3  # besides Ship it, Go further and Literature
-    assert sections == len(project.SECTIONS) if stem == build.TEMPLATE else 4 <= sections <= 6
+    assert sections == len(project.SECTIONS) if stem == build.TEMPLATE else 4 <= sections <= 5
     assert f"({stem}.ipynb)" in (LABS / "README.md").read_text("utf-8")
 
 
