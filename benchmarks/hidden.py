@@ -78,7 +78,7 @@ def main() -> None:
             found = [raw.take(f"{name}.{kind}.{seed}", partial(measured, name, seed, known=kind == "known")) for seed in SEEDS]
             note = (
                 f"percent; mean and range of {len(SEEDS)} seeds, hidden by {len(SALTS)} salts; loss: test − hidden; flag: by "
-                "how many standard deviations images are better known than validation images, from 3 on it is raised; "
+                "how many standard deviations images are better known than validation images, from 3.3 on it is raised; "
                 f"{name}: convnet {widths}, {images} training images, {recipe.epochs} epochs, {copies} altered copies of each "
                 "test image"
             )
