@@ -15,7 +15,9 @@ from projectkit.types import Z95
 # metrics whose record has no `claim_tolerance`.
 FACTOR = 2.0
 MEMORIZED = 0.1  # an honest model loses a few points on altered images; one that knows the public ones by heart loses more
-KNOWN = 4.0 / Z95  # half intervals: four standard deviations, reached by chance once in 30,000 cases
+# Half intervals: 3.3 standard deviations, reached by chance once in 2000 divisions of a set. Models trained on the 180 test images of
+# digits lie beyond it (benchmarks/hidden.py).
+KNOWN = 3.3 / Z95
 
 
 @dataclass(frozen=True, slots=True)
