@@ -58,15 +58,15 @@ HEADLINES = (
         ("",),
         {
             "supermask.lenet300.lfe.iterative": ("MNIST accuracy of an untrained LeNet-300-100 under a mask by LFE", MEAN),
-            "supermask.lenet300.lfe_layers.oneshot": ("… scored once, layer by layer", MEAN),
             "supermask.lenet300.pgbp_loss.iterative": ("… by PGBP", MEAN),
             "schedule.misses.naive": (
                 "Deadlines missed by three models on two cores in float32, the better of two naive plans",
                 OVER_BLOCKS,
             ),
-            "schedule.misses.naive_int8": ("… with an int8 file for the largest model", OVER_BLOCKS),
-            "schedule.misses.planned_float32": ("… by the plan that `projectkit schedule` finds, float32 only", OVER_BLOCKS),
-            "schedule.misses.planned": ("… by the plan that it finds when it may choose the int8 file", OVER_BLOCKS),
+            "schedule.misses.planned": (
+                "… by the plan that `projectkit schedule` finds when it may choose an int8 file",
+                OVER_BLOCKS,
+            ),
             "estimate.error": ("Error of a latency estimated from a roofline, on this machine", MEDIAN),
         },
         factor=100,
@@ -95,8 +95,6 @@ HEADLINES = (
             ),
             "masks.lenet300.ratio": ("Masks a second, over a loop in Keras, both in float32, LeNet-300-100", MEDIAN),
             "masks.resnet20.ratio": ("… ResNet-20", MEDIAN),
-            "masks.resnet20.ratio_bfloat16": ("… the layers behind the mask in bfloat16, the loop in float32", MEDIAN),
-            "masks.resnet20.ratio_race": ("… when only the best of 64 masks is looked for, few images first", MEDIAN),
             "calibration.mnist.ratio_debiased": (
                 "Calibration error (debiased) after temperature scaling, over before, MNIST",
                 MEAN,

@@ -171,7 +171,7 @@ def figures(name: str, layers: dict) -> list[dict]:
     winners = ", ".join(str(layer["place_of_winner"]) for layer in layers.values())
     excess = max(layer["excess_of_winner"] for layer in layers.values())
     raced = (
-        f"{shared}; the best of {RACED} masks a layer by a race, in bfloat16: all on 16 images, a quarter on four times as many, "
+        f"{shared}; the best of {RACED} masks a layer by a race, in bfloat16: all on 32 images, a quarter on four times as many, "
         f"and so on; place of the winner among the {RACED} on all images, layer by layer: {winners}; its loss at most "
         f"{excess:.2f} standard deviations above the least"
     )

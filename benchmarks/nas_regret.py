@@ -103,7 +103,7 @@ def effort(runs: Sequence[dict]) -> str:
     """How many trials a strategy made for its architectures, and how many times it had fewer than BUDGET to propose."""
     ended = [len(run["best_so_far"]) for run in runs if len(run["best_so_far"]) < BUDGET]
     words = f"{statistics.mean(run['trials'] for run in runs):.0f} trials for {BUDGET} architectures"
-    return words + (f", {len(ended)} times the end after {min(ended)} to {max(ended)} of them" if ended else "")
+    return words + (f", {len(ended)} searches ended early, after {min(ended)} to {max(ended)}" if ended else "")
 
 
 def rows(known: Table, regrets: dict, volumes: dict) -> list[dict]:

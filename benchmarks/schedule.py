@@ -117,13 +117,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = write_networks(Path(folder))
         raw = None if smoke else Raw("schedule")
-        found = plan(files) if smoke else raw.take("plan", partial(plan, files))
+        found = plan(files) if smoke else raw.take("plans", partial(plan, files))
         work = workload(files, found["seconds"])
         plans = {name: as_plan(stored) for name, stored in found["plans"].items()}
         if smoke:
             print(found, [block(work, plans, index, 1.0) for index in range(2)], sep="\n")
             return
-        blocks = [raw.take(f"block.{index}", partial(block, work, plans, index, SECONDS)) for index in range(BLOCKS)]
+        blocks = [raw.take(f"turn.{index}", partial(block, work, plans, index, SECONDS)) for index in range(BLOCKS)]
     write_rows("schedule", rows(blocks, found["simulated"]))
 
 

@@ -110,7 +110,7 @@ class Raced:
     outcomes: Outcomes
 
 
-def race(evaluate: Evaluator, masks: np.ndarray, *, first: int = 16, factor: int = 4) -> Raced:
+def race(evaluate: Evaluator, masks: np.ndarray, *, first: int = 32, factor: int = 4) -> Raced:
     """The mask of the least loss, by successive halving: few images first, more for those that are left.
 
     All masks are judged on the `first` images; one in `factor` of them, those of the least loss, on `factor` times as many; and

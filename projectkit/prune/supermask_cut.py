@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from projectkit.errors import ModelError
-from projectkit.prune.supermask_scene import Scene, judge, restrict
+from projectkit.prune.supermask_scene import Scene, judge, left_after
 from projectkit.prune.supermask_scores import Scores
 from projectkit.runtimes.supermask import Supermask
 
@@ -47,6 +47,6 @@ def cut(scene: Scene, scores: Scores, choices: Sequence[Sequence[float]]) -> tup
         if reached > accuracy:
             accuracy, best = reached, masks
     masks = best
-    left = restrict(scene, masks).left
+    left = left_after(scene, masks)
     whole = Supermask(scene.shape, scene.seed, left, scene.kernels[-1].shape[1])
     return Found(left, accuracy, whole.removed), masks

@@ -5,7 +5,7 @@ wears random masks, on what the layers before it have become.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -18,15 +18,6 @@ from projectkit.prune.supermask_scores import ROWS, Effort, Scores
 
 KEEPS = (0.3, 0.5, 0.7)
 GAINS = (0.0, 0.5, 1.0)  # 0: the success of a mask is its accuracy, not its loss
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Way:
-    """Layers that are scored and cut so far: what they leave, its accuracy on the validation images, and their scores."""
-
-    scene: Scene
-    accuracy: float
-    scores: Scores
 
 
 def front_to_back(
@@ -49,24 +40,21 @@ def front_to_back(
     """
     if not keeps or not gains or beam < 1:
         raise ModelError(f"There is no way to score a layer with keeps {keeps}, gains {gains}, beam {beam}. Give one of each.")
-    rng, shares = np.random.default_rng(seed), np.arange(steps) / steps
-    ways = [_Way(scene, 0.0, ())]
-    for layer in range(len(scene.units)):
-        tried = [
-            _cut_one(way, layer, scores, shares)
-            for way in ways
-            for keep in keeps
-            for scores in layer_shares(way.scene, layer, rng=rng, effort=replace(effort or Effort(), keep=keep), gains=gains)
-        ]
-        ways = sorted(tried, key=lambda way: -way.accuracy)[:beam]
-    return cut(scene, ways[0].scores, list(product(shares, repeat=len(scene.units))))[0]
-
-
-def _cut_one(way: _Way, layer: int, scores: np.ndarray, shares: np.ndarray) -> _Way:
-    units = way.scene.units
-    others = tuple(scores if place == layer else np.zeros(count) for place, count in enumerate(units))
-    found, masks = cut(way.scene, others, [tuple(share * (place == layer) for place in range(len(units))) for share in shares])
-    return _Way(restrict(way.scene, masks), found.accuracy, (*way.scores, scores))
+    rng, shares, layers = np.random.default_rng(seed), np.arange(steps) / steps, len(scene.units)
+    ways: list[tuple[Scene, Scores]] = [(scene, ())]  # what the layers cut so far leave, and these layers' scores
+    for layer in range(layers):
+        tried = []
+        for before, scores in ways:
+            choices = [tuple(share * (place == layer) for place in range(layers)) for share in shares]
+            for keep in keeps:
+                work = replace(effort or Effort(), keep=keep)
+                for own in layer_shares(before, layer, rng=rng, effort=work, gains=gains):
+                    of_all = tuple(own if place == layer else np.zeros(units) for place, units in enumerate(before.units))
+                    found, masks = cut(before, of_all, choices)
+                    tried.append((found.accuracy, before, masks, (*scores, own)))
+        best = sorted(tried, key=lambda one: -one[0])[:beam]
+        ways = [(restrict(before, masks), scores) for _, before, masks, scores in best]
+    return cut(scene, ways[0][1], list(product(shares, repeat=layers)))[0]
 
 
 def layer_shares(

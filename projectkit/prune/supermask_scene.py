@@ -60,12 +60,17 @@ def prepare(
     return Scene(dataset.shape, seed, tuple(kernels[1:]), tuple(kernels[:-1]), full.masks, train, val, matmul)
 
 
-def restrict(scene: Scene, masks: Sequence[np.ndarray]) -> Scene:
-    """The scene after removing more of its units: masks, (units left,) bool of each hidden layer."""
-    ends = [*masks, np.ones(scene.kernels[-1].shape[1], bool)]
+def left_after(scene: Scene, masks: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """The masks of the whole network, after removing more of what is left: masks, (units left,) bool of each hidden layer."""
     left = tuple(whole.copy() for whole in scene.left)
     for whole, mask in zip(left, masks, strict=True):
         whole[whole] = mask
+    return left
+
+
+def restrict(scene: Scene, masks: Sequence[np.ndarray]) -> Scene:
+    """The scene after removing more of its units: masks, (units left,) bool of each hidden layer."""
+    ends = [*masks, np.ones(scene.kernels[-1].shape[1], bool)]
     inputs = [np.ones(scene.entering[0].shape[0], bool), *masks]
     return replace(
         scene,
@@ -73,7 +78,7 @@ def restrict(scene: Scene, masks: Sequence[np.ndarray]) -> Scene:
         entering=tuple(
             kernel[rows][:, columns] for kernel, (rows, columns) in zip(scene.entering, pairwise(inputs), strict=True)
         ),
-        left=left,
+        left=left_after(scene, masks),
         train=Judges(scene.train.first[:, masks[0]], scene.train.y),
         val=Judges(scene.val.first[:, masks[0]], scene.val.y),
     )

@@ -133,7 +133,7 @@ def test_a_race_judges_few_masks_on_all_images_and_finds_one_of_the_best(trained
     masks = np.random.default_rng(0).random((200, evaluate.channels)) < 0.6
     exact, raced = evaluate(masks).loss, race(evaluate, masks)
     counts = {int(images): int(np.sum(raced.images == images)) for images in np.unique(raced.images)}
-    assert counts == {16: 150, 64: 37, 180: 13}
+    assert counts == {32: 150, 128: 37, 180: 13}
     whole = raced.images == evaluate.images
     np.testing.assert_allclose(raced.outcomes.loss[whole], exact[whole], atol=1e-5)
     assert raced.best == np.flatnonzero(whole)[np.argmin(exact[whole])]
