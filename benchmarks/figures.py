@@ -90,7 +90,7 @@ HEADLINES = (
                 MEDIAN,
             ),
             "structured.digits_50.any.latency_ratio": (
-                "Latency of that convnet with half of its work, over the whole one's",
+                "Latency of the pruned convnet with half of its work, over the whole one's",
                 MEAN,
             ),
             "masks.lenet300.ratio": ("Masks a second, over a loop in Keras, both in float32, LeNet-300-100", MEDIAN),
