@@ -58,6 +58,7 @@ HEADLINES = (
         ("",),
         {
             "supermask.lenet300.lfe.iterative": ("MNIST accuracy of an untrained LeNet-300-100 under a mask by LFE", MEAN),
+            "supermask.lenet300.lfe_layers.oneshot": ("… scored once, layer by layer", MEAN),
             "supermask.lenet300.pgbp_loss.iterative": ("… by PGBP", MEAN),
             "schedule.misses.naive": (
                 "Deadlines missed by three models on two cores in float32, the better of two naive plans",

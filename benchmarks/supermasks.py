@@ -5,8 +5,8 @@
     python benchmarks/supermasks.py --verify              measures the kept masks again, in seconds (also with names)
 
 Masks are scored on training images, cut on validation images (training images, too) and judged on the 10,000 test images. Each
-network is drawn from six seeds: the efforts below were chosen while looking at the first three, the others came after (lfe_layers
-had been tried on the first six before, so that its others are the next three). MNIST is read from PROJECTKIT_DATA or data/cache.
+network is drawn from six seeds: the efforts below were chosen while looking at the first three, the others came after. For
+lfe_layers it was the first one, and three others came after. MNIST is read from PROJECTKIT_DATA or data/cache.
 """
 
 import projectkit  # noqa: F401 — chooses Keras 2 before TensorFlow is loaded
@@ -80,7 +80,7 @@ NOTES = {
 def seeds_of(method: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Those whose test accuracy was seen while the efforts were chosen, and those that were drawn when nothing was changed any
     more."""
-    return (0, 1, 2), (6, 7, 8) if method == LAYERS else (3, 4, 5)
+    return ((0,), (6, 7, 8)) if method == LAYERS else ((0, 1, 2), (3, 4, 5))
 
 
 def schedules_of(method: str) -> tuple[str, ...]:
@@ -166,7 +166,7 @@ def figure(key: str, runs: Sequence[dict]) -> dict:
     removed = ", ".join(f"{run['removed']:.0%}" for run in runs)
     seen, fresh = seeds_of(method)
     halves = {
-        f"seeds 0–{seen[-1]}, seen while the efforts were chosen": values[: len(seen)],
+        f"seed{f's {seen[0]}–' if len(seen) > 1 else ' '}{seen[-1]}, seen while the efforts were chosen": values[: len(seen)],
         f"fresh seeds {fresh[0]}–{fresh[-1]}": values[len(seen) :],
     }
     means = ", ".join(f"{words}: {statistics.mean(half):.1%}" for words, half in halves.items() if half)
