@@ -15,8 +15,8 @@ from projectkit.types import Z95
 # metrics whose record has no `claim_tolerance`.
 FACTOR = 2.0
 MEMORIZED = 0.1  # an honest model loses a few points on altered images; one that knows the public ones by heart loses more
-# Half intervals: 3.3 standard deviations, reached by chance once in 2000 divisions of a set. Models trained on the 180 test images
-# of digits lie beyond it (benchmarks/hidden.py).
+# Half intervals: 3.3 standard deviations, reached by chance once in 2000 divisions of a set. What was trained on the 180 test
+# images of digits lies beyond it (benchmarks/hidden.py).
 KNOWN = 3.3 / Z95
 
 
