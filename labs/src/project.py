@@ -75,7 +75,7 @@ Markdown(report["Question and state of the art"])
 
 # %%
 prediction = {"size_ratio": 0.3, "latency_ratio": 0.5, "accuracy, points": -1.0}
-smallest = 2.0
+smallest = 3.0
 
 # %% [markdown]
 # ## 2 · Model and data

@@ -67,7 +67,7 @@ def test_fools_the_model_more_with_a_larger_radius(name, attack, trained, images
 
 def test_keeps_the_promises_of_the_family(attack, name, trained, images):
     bounded = NORM[name] != "l2"  # those look for the nearest image that fools the model
-    found = check_attack(attack, trained, *images, RADII[NORM[name]][0], bounded=bounded)
+    found = check_attack(attack, trained, *images, RADII[NORM[name]][1], bounded=bounded)
     assert found.shape == images[0].shape
 
 
