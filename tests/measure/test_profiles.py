@@ -17,7 +17,7 @@ from projectkit.measure.terminal_table import heading
 from projectkit.metrics import PROFILE_METRICS
 from projectkit.types import Artifact, Measurement, Profile, Split
 
-MEASURED_BY_RUNNING = ("latency_p50", "latency_p90", "latency_ratio", "peak_memory", "arena", "energy")
+MEASURED_BY_RUNNING = ("latency_p50", "latency_p90", "io_time", "latency_ratio", "peak_memory", "arena", "energy")
 NASTY = "<script>alert(1)<b>$x_{&.onnx"
 
 

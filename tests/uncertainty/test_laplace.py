@@ -146,7 +146,7 @@ def test_the_probit_link_is_its_formula_and_less_sure_than_many_samples(network)
     closed, drawn = (
         uncertainty.predictive(uncertainty.laplace(posterior, x, samples=400, link=link)) for link in ("probit", "samples")
     )
-    features = np.hstack([posterior.body.predict(x, verbose=0), np.ones((200, 1))])
+    features = np.hstack([posterior.body.predict(x, verbose=0), np.ones((len(x), 1))])
     covariance = np.linalg.inv(whole(posterior.precision) + posterior.prior * np.eye(posterior.mean.size))
     jacobians = np.stack([np.kron(phi, np.eye(10)) for phi in features])
     variance = np.einsum("ncp,pq,ncq->nc", jacobians, covariance, jacobians)
