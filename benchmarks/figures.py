@@ -84,7 +84,10 @@ HEADLINES = (
         "Ratios",
         ("", "×"),
         {
-            "l01.mnist.int8.latency_ratio": ("Latency of an int8 file over float32's, LiteRT, MNIST", MEDIAN),
+            "l01.mnist.int8.latency_ratio": (
+                "Latency of an int8 file over float32's, LiteRT, MNIST, conversions included",
+                MEDIAN,
+            ),
             "deploy.resnet8.litert.int8.latency_ratio": ("… of a ResNet-8", MEDIAN),
             "deploy.mobilenet.litert.float32.latency_ratio_unfused": (
                 "Latency of a MobileNet (0.25) whose layers are not fused, over fused",
