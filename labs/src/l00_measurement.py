@@ -161,7 +161,7 @@ print(f"{within} of {len(openings)} medians lie within the first opening's inter
 # %% [markdown]
 # **How to read it.** A red line is the interval of one opening: it says what more runs of *that opening* would give. Openings differ by more,
 # because each places weights and buffers somewhere else in memory and meets the machine in another moment, and all runs of it share that. Whoever
-# compares two files compares openings, so **the openings are the samples**: eight numbers and their interval, the blue band (Student's $t$). From here on
+# compares two files compares openings, so **the openings are the samples**: a few numbers and their interval, the blue band (Student's $t$). From here on
 # `measure` does this, and the grader too.
 
 # %% [markdown]

@@ -85,14 +85,15 @@ def time_openings(groups: Sequence[Sequence[Open]], x: np.ndarray, *, budget: fl
     examples = [np.ascontiguousarray(x[index : index + 1]) for index in range(min(len(x), EXAMPLES))]
     random, found = np.random.default_rng(), [list[Opening]() for _ in groups]
     count = max(OPENINGS, round(budget / SLICE))
-    start = time.perf_counter()
-    for turn in range(count):
-        for which in random.permutation(len(groups)).tolist():
-            found[which].append(_one_opening(groups[which], examples, budget / count, random))
-        if turn == 0:
-            start = time.perf_counter()  # the first time also loads the runtime
-        if turn + 1 >= OPENINGS_LEAST and time.perf_counter() - start > BUDGETS * budget * files:
-            break
+    with _no_garbage_collection():
+        start = time.perf_counter()
+        for turn in range(count):
+            for which in random.permutation(len(groups)).tolist():
+                found[which].append(_one_opening(groups[which], examples, budget / count, random))
+            if turn == 0:
+                start = time.perf_counter()  # the first time also loads the runtime
+            if turn + 1 >= OPENINGS_LEAST and time.perf_counter() - start > BUDGETS * budget * files:
+                break
     return found
 
 
@@ -105,7 +106,8 @@ def interleave(sessions: Sequence[Session], x: np.ndarray, *, budget: float = 1.
     if not len(sessions) or not len(x) or not budget > 0:
         raise MeasureError(f"latency: got {len(sessions)} sessions, {len(x)} inputs, {budget} s; needs at least one of each.")
     examples = [np.ascontiguousarray(x[index : index + 1]) for index in range(min(len(x), EXAMPLES))]
-    return _alternate(sessions, examples, budget, np.random.default_rng()).calls
+    with _no_garbage_collection():
+        return _alternate(sessions, examples, budget, np.random.default_rng()).calls
 
 
 def latency_from(openings: Sequence[Opening], column: int = 0) -> tuple[Measurement, Measurement, Measurement]:
@@ -161,12 +163,11 @@ def _alternate(sessions: Sequence[Session], examples: list[np.ndarray], budget: 
     rounds = int(min(max(budget * len(sessions) / a_round, ROUNDS_LEAST), ROUNDS_MOST))
     opening = Opening(np.empty((rounds, len(sessions))), np.empty((rounds, len(sessions))))
     order = np.arange(len(sessions))
-    with _no_garbage_collection():
-        for index in range(rounds):
-            order = random.permutation(len(sessions)) if index % 2 == 0 else order[::-1]
-            for which in order.tolist():
-                example = examples[index % len(examples)]
-                opening.calls[index, which], opening.io[index, which] = _time(sessions[which], example, calls, UNTIMED)
+    for index in range(rounds):
+        order = random.permutation(len(sessions)) if index % 2 == 0 else order[::-1]
+        for which in order.tolist():
+            example = examples[index % len(examples)]
+            opening.calls[index, which], opening.io[index, which] = _time(sessions[which], example, calls, UNTIMED)
     return opening
 
 
