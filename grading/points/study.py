@@ -7,10 +7,11 @@ projectkit.nas, which made the study.
 
 import hashlib
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from grading.hidden.data import Hidden
 from grading.types import STUDY, ClaimFinding, Rubric, Slot
@@ -23,7 +24,7 @@ CLAIMS = {
     "best": "1 when the model's file has the parameters and the work of a trial that no other beats, else 0",
     "accuracy": "1 when that trial's first value is an accuracy that the file can have, on hidden or public images, else 0",
 }
-Z = 3.290526731491896  # 99.9 %: the validation images are a sample, too, and the best of many was lucky on them
+Z = 3.290526731491896  # 99.9 %: the best of many was lucky on the validation images
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,9 @@ def _accuracy(own: Sequence[Trial], slot: Slot) -> ClaimFinding:
     hidden = slot.profile.values.get("accuracy")
     if slot.plain is None or hidden is None:
         return ClaimFinding(0.0, "The accuracy of the file was not measured")
-    # The hidden images may be harder than those that the claim was made on, the first public ones may be easier.
-    bounds = [bound for found in (slot.plain, hidden) for bound in _wilson(found.value, found.n)]
+    # The hidden images may be harder than those that the claim was made on, the first public ones may be easier. The claim was
+    # made on the validation images, of which there are about as many as public ones.
+    bounds = [bound for found in (slot.plain, hidden) for bound in _not_told_apart(found.value, found.n, slot.plain.n)]
     low, high = min(bounds), max(bounds)
     holds = [trial for trial in own if low <= trial.values[0] <= high]
     trial = (holds or own)[0]
@@ -178,8 +180,11 @@ def _accuracy(own: Sequence[Trial], slot: Slot) -> ClaimFinding:
     return ClaimFinding(float(bool(holds)), sentence)
 
 
-def _wilson(share: float, count: int) -> tuple[float, float]:
-    """The 99.9 % interval of a share of `count` (Wilson, 1927)."""
-    middle = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
-    half = Z * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2)) / (1 + Z**2 / count)
-    return middle - half, middle + half
+def _not_told_apart(share: float, count: int, others: int) -> tuple[float, float]:
+    """The least and the largest share of `others` images that a test of two proportions, with pooled variance, does not tell from
+    `share` of `count` at the 99.9 % level: both are samples."""
+    possible = np.arange(others + 1) / others
+    pooled = (share * count + possible * others) / (count + others)
+    allowed = Z * np.sqrt(pooled * (1 - pooled) * (1 / count + 1 / others))
+    holds = possible[np.abs(possible - share) <= allowed]
+    return float(min(holds.min(initial=share), share)), float(max(holds.max(initial=share), share))
