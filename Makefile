@@ -50,8 +50,9 @@ $(DEMO)/report.html: $(DEMO)/l01_quantization.ipynb
 lab: $(READY)
 	@PYTHONPATH="$(CURDIR)/labs" $(BIN)/python -m jupyterlab labs $(if $(filter 0,$(shell id -u)),--allow-root)
 
-# Both with two processes: a file's tests stay together, those that take longest begin first (tests/conftest.py).
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15 --nbval-lax tests build/solved
+# A file's tests stay together, those that take longest begin first (tests/conftest.py). Three processes on two cores, because some
+# tests wait: for a turn to time, for a limit to pass.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations=15 --nbval-lax tests build/solved
 
 test: $(READY) lint solved
 	@$(PYTEST) -m "not proof" --notebooks smoke
