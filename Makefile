@@ -10,7 +10,7 @@ SOURCES := $(shell find projectkit grading labs/src labs/checks labs/build.py -n
 
 help:
 	@echo "make demo       run lab 1, pack it, grade it in the sandbox, write $(DEMO)/report.html"
-	@echo "make test       test every part, the solved notebooks at a small scale; about ten minutes"
+	@echo "make test       test every part, the solved notebooks at a small scale; about a quarter of an hour"
 	@echo "make proofs     run what takes long: the notebooks at quick scale, every rubric with references built anew, long attacks"
 	@echo "make lab        open JupyterLab on labs/"
 	@echo "make notebooks  rebuild the students' notebooks from labs/src"
