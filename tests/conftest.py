@@ -3,6 +3,7 @@
 import pytest
 
 from projectkit import data
+from projectkit.data import digits as digits_set
 from projectkit.types import Recipe
 
 LONG = ("test_rubrics.py", ".ipynb")
@@ -16,6 +17,12 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def digits():
     return data.load("digits")
+
+
+@pytest.fixture(scope="session")
+def withheld():
+    """The 360 images of digits that no split hands out: for tests whose bounds were stated on them."""
+    return digits_set.parts()[-1]
 
 
 @pytest.fixture(scope="session")

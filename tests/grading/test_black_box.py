@@ -166,8 +166,8 @@ def test_an_adversarially_trained_network_keeps_what_a_plain_one_loses(graded, d
     for name, model in (("hardened", hardened), ("plain", trained)):
         export.write(model, tmp_path / f"{name}.onnx", compare=digits.val.x[:50])
         files.append((tmp_path / f"{name}.onnx").read_bytes())
-    found, _ = graded(*files, epsilon=0.12)
-    assert found["second"].value < 0.35
+    found, _ = graded(*files, epsilon=0.14)
+    assert found["second"].value < 0.25
     assert found["first"].value > found["second"].value + 0.25
 
 

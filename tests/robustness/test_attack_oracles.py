@@ -61,7 +61,7 @@ def test_the_optimizer_finds_images_as_near_as_theirs(searches, steps, trained, 
     assert np.median(robustness.distances(ours, x[right], "l2")) <= 1.02 * np.median(robustness.distances(theirs, x[right], "l2"))
 
 
-def test_a_few_steps_cross_every_border(trained, digits):
-    x, y = digits.test.x[:40], digits.test.y[:40]
-    crossed = robustness.deepfool(trained, x, y, 1.0, steps=20)
+def test_ten_steps_cross_every_border(trained, withheld):
+    x, y = withheld.x[:40], withheld.y[:40]
+    crossed = robustness.deepfool(trained, x, y, 1.0, steps=10)
     assert (robustness.margins(robustness.logits(trained, crossed), y) <= 0).all()

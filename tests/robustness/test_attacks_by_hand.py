@@ -128,12 +128,12 @@ def test_universal_finds_the_one_change_that_fools_all():
     assert evaluate(model, x, y, robustness.universal, 0.04).value == 0
 
 
-def test_iterating_is_not_weaker_than_one_step_and_a_radius_of_1_leaves_nothing(trained, digits):
-    x, y = digits.test.x[:100], digits.test.y[:100]
+def test_iterating_is_not_weaker_than_one_step_and_a_radius_of_1_leaves_nothing(trained, withheld):
+    x, y = withheld.x[:100], withheld.y[:100]
     for epsilon in (0.05, 0.1, 0.2):
         one, many = (evaluate(trained, x, y, attack, epsilon).value for attack in (robustness.fgsm, robustness.pgd))
         restarted = evaluate(trained, x, y, partial(robustness.pgd, restarts=3), epsilon).value
-        assert many <= one + 0.015  # one image of 100
+        assert many <= one + 0.005
         assert restarted <= many
     assert evaluate(trained, x, y, robustness.pgd, 1.0).value < 0.05
     assert evaluate(trained, x, y, robustness.square, 1.0).value < 0.05
