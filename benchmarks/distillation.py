@@ -24,8 +24,9 @@ from projectkit import data, measure, models, train
 from projectkit.distill import distill
 from projectkit.distill.hinton import hinton
 from projectkit.distill.teacher import digest_of_model
+from projectkit.measure import student_interval
 from projectkit.types import Dataset, Recipe
-from record import Raw, interval, percent, row, store_model, write_rows
+from record import Raw, percent, row, store_model, write_rows
 
 BUILD = Path(__file__).parent.parent / "build" / "distillation"
 COMMAND = "python benchmarks/distillation.py"
@@ -98,7 +99,7 @@ def rows(raw: Raw, recipe: Recipe) -> list[dict]:
     teacher = raw.take("teacher", dict)
     accuracies = {way: [raw.take(f"{way}.{seed}", dict)["accuracy"] for seed in SEEDS] for way in ("student", "distilled")}
     accuracies["gain"] = [after - before for before, after in zip(*accuracies.values(), strict=True)]
-    mean, low, high = interval(accuracies["gain"])
+    mean, low, high = student_interval(accuracies["gain"])
     verdict = "above" if low > 0 else "below" if high < 0 else "not to be told apart from"
     note = (
         f"percent of 10 000 CIFAR-10 test images (re-compressed as JPEG); ResNet-8 taught by {teacher['name']}, {recipe.epochs} "
@@ -112,7 +113,7 @@ def rows(raw: Raw, recipe: Recipe) -> list[dict]:
     made = [row("distill.cifar10.teacher", [value], "%", COMMAND, note) | {"low": low, "high": high, "n": n}]
     for name, samples in accuracies.items():
         beside = {"student": statistics.mean(accuracies["student"])} if name == "distilled" else {}
-        mean, low, high = interval(samples)
+        mean, low, high = student_interval(samples)
         unit = "points" if name == "gain" else "%"
         entry = row(f"distill.cifar10.{name}", samples, unit, COMMAND, note, beside)
         made.append(entry | {"value": mean, "low": low, "high": high})

@@ -24,10 +24,11 @@ import numpy as np
 import optuna
 
 from projectkit import data
+from projectkit.measure import student_interval
 from projectkit.nas import SAMPLERS, different, objective, search, supernet, table
 from projectkit.nas.table import Table
 from projectkit.types import Recipe
-from record import Raw, interval, row, write_rows
+from record import Raw, row, write_rows
 
 COMMAND = "python benchmarks/nas_regret.py"
 SEEDS, BUDGET = range(30), 50  # different architectures
@@ -89,11 +90,11 @@ def hypervolume(points: Sequence[Sequence[float]], most: float) -> float:
 
 def figure(what: str, samples: Sequence[float], chance: Sequence[float], unit: str, note: str) -> dict:
     """Mean and interval, random's mean beside, and the difference from it seed by seed."""
-    mean, low, high = interval(samples)
+    mean, low, high = student_interval(samples)
     beside = {}
     if not what.endswith(".random"):
         beside = {"random": statistics.mean(chance)}
-        off, least, most = interval([mine - its for mine, its in zip(samples, chance, strict=True)])
+        off, least, most = student_interval([mine - its for mine, its in zip(samples, chance, strict=True)])
         verdict = "no difference shown" if least <= 0 <= most else "the interval excludes 0"
         note += f"; minus random's, seed by seed: {off:+.2f} [{least:+.2f}, {most:+.2f}], {verdict}"
     return row(what, list(samples), unit, COMMAND, note, beside) | {"value": mean, "low": low, "high": high}

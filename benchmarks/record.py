@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from projectkit.files import write_whole, written_whole
@@ -47,15 +47,6 @@ def row(what: str, samples: list[float], unit: str, command: str, note: str = ""
         "command": command,
         "note": note,
     }
-
-
-def interval(samples: Sequence[float]) -> tuple[float, float, float]:
-    """The mean and its 95 % interval by Student's t: (mean, low, high)."""
-    from scipy import stats
-
-    mean = statistics.mean(samples)
-    half = stats.t.ppf(0.975, len(samples) - 1) * statistics.stdev(samples) / len(samples) ** 0.5
-    return mean, mean - half, mean + half
 
 
 def percent(measured: Measurement) -> list[float]:

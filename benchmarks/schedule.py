@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from projectkit import export, models, schedule
-from record import Raw, interval, row, write_rows
+from projectkit.measure import student_interval
+from record import Raw, row, write_rows
 
 COMMAND = "python benchmarks/schedule.py"
 CORES, BLOCKS, SECONDS, SIMULATED = 2, 12, 2.0, 10.0
@@ -130,7 +131,7 @@ def main() -> None:
 def rows(blocks: list[dict[str, float]], simulated: dict[str, float]) -> list[dict]:
     """By files: of the naive plans the one that misses least, and the planned one; means and their 95 % intervals."""
     misses = {name: [one[name] for one in blocks] for name in blocks[0]}
-    means = {name: interval(shares)[0] for name, shares in misses.items()}
+    means = {name: student_interval(shares)[0] for name, shares in misses.items()}
     note = f"share of the requests; {len(blocks)} blocks of {SECONDS:g} s, all plans in turn on the same requests; {CORES} cores"
     found = []
     for precision in FILES:
@@ -153,7 +154,7 @@ def best_naive(means: Mapping[str, float], precision: str) -> str:
 
 def figure(what: str, shares: list[float], simulated: float, beside: dict[str, float], note: str) -> dict:
     """Mean and interval of the shares of missed deadlines."""
-    mean, low, high = interval(shares)
+    mean, low, high = student_interval(shares)
     made = row(f"schedule.misses.{what}", shares, "", COMMAND, note, beside | {"simulated": simulated})
     return made | {"value": mean, "low": low, "high": high}
 
