@@ -20,6 +20,7 @@ from grading.rubrics.loading import RUBRICS, load_rubric
 from projectkit import data
 from projectkit.errors import SubmissionError
 from projectkit.submit import INPUTS, SLOTS, pack, read
+from rubrics_by_hand import unoptimized_model
 
 LABS = sorted(path.stem for path in RUBRICS.glob("*.toml"))
 SCALES = ("quick", "full")
@@ -93,16 +94,6 @@ def prove(lab, scale, folder, tmp_path):
     at_chance = all(verdict.measured.value < CHANCE for verdict in gates)
     assert shares["baseline"] > 0 or at_chance, "only a network that recognizes nothing may earn nothing"
     assert shares["empty"] == 0
-
-
-def unoptimized_model(slot, rubric, folder):
-    """The baseline in the format that the slot asks for."""
-    if rubric.formats.get(slot) != "onnx":
-        return rubric.baseline
-    target = folder / f"{slot}.onnx"
-    command = [sys.executable, "-m", "tf2onnx.convert", "--tflite", rubric.baseline, "--output", target, "--opset", "17"]
-    subprocess.run(command, check=True, capture_output=True, timeout=600)
-    return target
 
 
 def stale(path, lab, folder, scale="quick") -> str:
