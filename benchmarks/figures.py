@@ -64,10 +64,9 @@ HEADLINES = (
                 "Deadlines missed by three models on two cores in float32, the better of two naive plans",
                 OVER_BLOCKS,
             ),
-            "schedule.misses.planned": (
-                "… by the plan that `projectkit schedule` finds when it may choose an int8 file",
-                OVER_BLOCKS,
-            ),
+            "schedule.misses.planned_float32": ("… by the plan that `projectkit schedule` finds among those files", OVER_BLOCKS),
+            "schedule.misses.naive_int8": ("… the better naive plan, the camera's file in int8", OVER_BLOCKS),
+            "schedule.misses.planned": ("… by the plan that may choose between both files", OVER_BLOCKS),
             "estimate.error": ("Error of a latency estimated from a roofline, on this machine", MEDIAN),
         },
         factor=100,
@@ -84,10 +83,7 @@ HEADLINES = (
         "Ratios",
         ("", "×"),
         {
-            "l01.mnist.int8.latency_ratio": (
-                "Latency of an int8 file over float32's, LiteRT, MNIST, conversions included",
-                MEDIAN,
-            ),
+            "l01.mnist.int8.latency_ratio": ("Latency of an int8 file over float32's, LiteRT, MNIST", MEDIAN),
             "deploy.resnet8.litert.int8.latency_ratio": ("… of a ResNet-8", MEDIAN),
             "deploy.mobilenet.litert.float32.latency_ratio_unfused": (
                 "Latency of a MobileNet (0.25) whose layers are not fused, over fused",
@@ -99,6 +95,8 @@ HEADLINES = (
             ),
             "masks.lenet300.ratio": ("Masks a second, over a loop in Keras, both in float32, LeNet-300-100", MEDIAN),
             "masks.resnet20.ratio": ("… ResNet-20", MEDIAN),
+            "masks.resnet20.ratio_bfloat16": ("… ResNet-20, the layers behind the mask as a copy in bfloat16", MEDIAN),
+            "masks.resnet20.ratio_race": ("… ResNet-20, the best of 64 masks a layer, few images first, in bfloat16", MEDIAN),
             "calibration.mnist.ratio_debiased": (
                 "Calibration error (debiased) after temperature scaling, over before, MNIST",
                 MEAN,
