@@ -10,7 +10,7 @@ from collections.abc import Generator
 import numpy as np
 
 from grading.hidden.probes import Probes
-from grading.measuring.steady import ALONE, spread_of
+from grading.measuring.steady import ALONE, TOGETHER, spread_of
 from grading.workers.results import read_outputs
 from projectkit.errors import MeasureError, ProjectkitError
 from projectkit.robustness.answers import margins
@@ -89,15 +89,17 @@ class BlackBox:
 
 def _watched_closely(questions: Questions, x: np.ndarray, graded: np.ndarray | None, rng: np.random.Generator) -> Questions:
     """`questions`, with some images of `x` as they are in each, mixed. Raises MeasureError where these are not answered as they
-    were when they were `graded`, or without such answers, as they were first."""
-    expected = graded
-    asked = next(questions)
+    were first, or these first answers are not those that were `graded`, maybe on another machine of a cluster."""
+    expected: np.ndarray | None = None
+    asked = next(questions)  # about the images as they are
     while True:
         which = rng.permutation(len(x))[:UNCHANGED]
         order = rng.permutation(len(asked) + len(which))
         answers = (yield np.concatenate([asked, x[which]])[order])[np.argsort(order)]
-        expected = answers[: len(x)] if expected is None else expected  # the first question is about the images as they are
-        if np.abs(answers[len(asked) :] - expected[which]).max() > ALONE * spread_of(expected):
+        if expected is None:
+            expected, near = answers[: len(x)], TOGETHER * spread_of(answers)
+            moved = graded is not None and np.abs(answers[: len(x)] - graded).max(axis=1).mean() > near
+        if moved or np.abs(answers[len(asked) :] - expected[which]).max() > ALONE * spread_of(expected):
             raise MeasureError("it answers the same images differently when it is asked again, expected one answer for one image")
         try:
             asked = questions.send(answers[: len(asked)])
