@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from grading.hidden.data import Hidden, hidden_data
-from grading.hidden.probes import Probes, probes_for
+from grading.hidden.probes import Probes, no_probes, order_of, probes_for
 from grading.measuring import remeasure
 from grading.results.store import FORMAT, digest_of, dump, slot_from_json, slot_to_json, write_atomically
 from grading.rubrics.loading import RUBRICS, load_rubric
@@ -96,11 +96,12 @@ def cached(out: Path, key: dict[str, object], measure: Callable[[], remeasure.Me
 
 
 def inputs_of(hidden: Hidden, probes: Probes | None = None) -> Inputs:
-    """What workers are given: hidden, public test and validation, corrupted and out-of-distribution images, one after the other,
-    and no label."""
-    more = [probes.corrupted.x, probes.out_of_distribution] if probes else []
+    """What workers are given: hidden, public test and validation, corrupted and out-of-distribution images, in the order of
+    `order_of`, and no label."""
+    probes = probes or no_probes(hidden)
+    images = [hidden.split.x, hidden.plain.x, hidden.val.x, probes.corrupted.x, probes.out_of_distribution]
     stream = io.BytesIO()
-    np.save(stream, np.concatenate([hidden.split.x, hidden.plain.x, hidden.val.x, *more]), allow_pickle=False)
+    np.save(stream, np.concatenate(images)[order_of(hidden, probes)], allow_pickle=False)
     content = stream.getvalue()
     return Inputs(hashlib.sha256(content).hexdigest(), content)
 

@@ -114,8 +114,9 @@ class Session(Protocol):
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
-    def run(self, x: np.ndarray) -> np.ndarray:
-        """x: (n, ...) float32 → the first output, (n, ...) float32. Sets, invokes and gets, chunk by chunk."""
+    def run(self, x: np.ndarray, *, at_once: int = ...) -> np.ndarray:
+        """x: (n, ...) float32 → the first output, (n, ...) float32. Sets, invokes and gets, chunk by chunk; at_once: examples a
+        call, at most."""
 
     def set_input(self, x: np.ndarray) -> None:
         """Converts x (n, ...) float32 to what the file stores, and places it where the runtime reads it."""

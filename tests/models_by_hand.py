@@ -137,6 +137,23 @@ def slow_onnx(turns: int = 2**40) -> bytes:
     return onnx_model(nodes, constants)
 
 
+def long_onnx(products: int = 64, size: int = 4096) -> bytes:
+    """An ONNX model without a loop that multiplies large matrices for longer than anyone waits: a second or more each."""
+    w, b = linear_weights()
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["flat"], axis=1),
+        helper.make_node("Gemm", ["flat", "w", "b"], ["logits"]),
+        helper.make_node("ReduceMax", ["logits"], ["most"], keepdims=0),
+        helper.make_node("Expand", ["most", "size"], ["product0"]),
+    ]
+    for index in range(products):
+        nodes.append(helper.make_node("MatMul", [f"product{index}"] * 2, [f"large{index}"]))
+        nodes.append(helper.make_node("Tanh", [f"large{index}"], [f"product{index + 1}"]))
+    nodes.append(helper.make_node("ReduceMean", [f"product{products}"], ["mean"], keepdims=0))
+    nodes.append(helper.make_node("Add", ["logits", "mean"], ["y"]))
+    return onnx_model(nodes, {"w": w, "b": b, "size": np.array([size, size], np.int64)})
+
+
 def huge_onnx(gigabytes: int = 30) -> bytes:
     """An ONNX model that asks for `gigabytes` of memory when it runs."""
     w, b = linear_weights()

@@ -37,6 +37,15 @@ def no_probes(hidden: Hidden) -> Probes:
     return Probes(hidden.split.take(0), hidden.split.x[:0])
 
 
+def order_of(hidden: Hidden, probes: Probes) -> np.ndarray:
+    """(n,) the order in which all images are handed to workers, drawn by the salt: place → the image's number among the hidden,
+    public test and validation, corrupted and out-of-distribution images, one after the other. Mixed, because a place that says
+    where an image comes from would be worth points."""
+    count = sum(map(len, (hidden.split, hidden.plain, hidden.val, probes.corrupted))) + len(probes.out_of_distribution)
+    seed = hashlib.sha256(f"{probes.seed}\0{hidden.digest}\0order".encode()).digest()
+    return np.random.default_rng(int.from_bytes(seed, "big")).permutation(count)
+
+
 def probes_for(rubric: Rubric, hidden: Hidden, salt: str) -> Probes:
     """What the rubric's tables ask for. Raises DataError when the other dataset cannot be loaded."""
     none = no_probes(hidden)

@@ -10,6 +10,7 @@ from collections.abc import Generator
 import numpy as np
 
 from grading.hidden.probes import Probes
+from grading.measuring.steady import ALONE, TOGETHER, spread_of
 from grading.workers.results import read_outputs
 from projectkit.errors import MeasureError, ProjectkitError
 from projectkit.robustness.answers import margins
@@ -20,6 +21,7 @@ from projectkit.types import Measurement, Split
 BLIND = 0.5  # a share of changed images whose answers look the same
 FALLEN = 0.2  # a share of the images that stood up to the first search, times what share of the answers still differs
 ROOM = 256  # bytes of an answer's header
+UNCHANGED = 4  # images as they are in every question, anywhere in it: a file that answered well before must do so now
 
 Questions = Generator[np.ndarray, np.ndarray, np.ndarray]
 Watched = Generator[np.ndarray, np.ndarray, tuple[tuple[np.ndarray, np.ndarray], float]]
@@ -27,17 +29,19 @@ Watched = Generator[np.ndarray, np.ndarray, tuple[tuple[np.ndarray, np.ndarray],
 
 class BlackBox:
     """The attack on one model, driven by its answers. `begin` when a child starts to answer, `reply` to each answer with the next
-    question, until that is empty; then `result`."""
+    question, until that is empty; then `result`. `graded`: what it answered to the images of `split` before (n, classes)."""
 
-    def __init__(self, split: Split, classes: int, probes: Probes):
+    def __init__(self, split: Split, classes: int, probes: Probes, graded: np.ndarray | None = None):
         self._attack, self._seed = probes.black_box, probes.seed
         self._split, self._classes = split.take(self._attack.images), classes
+        self._graded = None if graded is None else graded[: len(self._split)]
         self.begin()
 
     @property
     def board(self) -> int:
         """Bytes of the largest question or honest answer."""
-        return max(self._split.x.nbytes, 4 * len(self._split) * self._classes + ROOM)
+        images, most = self._split.x, len(self._split) + UNCHANGED
+        return max(most * images[:1].nbytes, 4 * most * self._classes + ROOM)
 
     @property
     def rounds(self) -> int:
@@ -47,7 +51,8 @@ class BlackBox:
     def begin(self) -> None:
         """From the start: a worker that died has been replaced by another."""
         rng = np.random.default_rng(self._seed)
-        self._questions = _questions(self._split, self._attack.epsilon, self._attack.queries, rng)
+        questions = _questions(self._split, self._attack.epsilon, self._attack.queries, rng)
+        self._questions = _watched_closely(questions, self._split.x, self._graded, rng.spawn(1)[0])
         self._asked: np.ndarray | None = None
         self._robust: np.ndarray | None = None
         self._problem = ""
@@ -80,6 +85,26 @@ class BlackBox:
         if not np.isfinite(outputs).all():
             raise MeasureError("under attack its answers are NaN or infinite, expected finite logits for every image in [0, 1]")
         return outputs.astype(np.float64)
+
+
+def _watched_closely(questions: Questions, x: np.ndarray, graded: np.ndarray | None, rng: np.random.Generator) -> Questions:
+    """`questions`, with some images of `x` as they are in each, mixed. Raises MeasureError where these are not answered as they
+    were first, or these first answers are not those that were `graded`, maybe on another machine of a cluster."""
+    expected: np.ndarray | None = None
+    asked = next(questions)  # about the images as they are
+    while True:
+        which = rng.permutation(len(x))[:UNCHANGED]
+        order = rng.permutation(len(asked) + len(which))
+        answers = (yield np.concatenate([asked, x[which]])[order])[np.argsort(order)]
+        if expected is None:
+            expected, near = answers[: len(x)], TOGETHER * spread_of(answers)
+            moved = graded is not None and np.abs(answers[: len(x)] - graded).max(axis=1).mean() > near
+        if moved or np.abs(answers[len(asked) :] - expected[which]).max() > ALONE * spread_of(expected):
+            raise MeasureError("it answers the same images differently when it is asked again, expected one answer for one image")
+        try:
+            asked = questions.send(answers[: len(asked)])
+        except StopIteration as end:
+            return end.value
 
 
 def _questions(split: Split, epsilon: float, queries: int, rng: np.random.Generator) -> Questions:

@@ -10,10 +10,13 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from grading.errors import GradingError
 from grading.hidden.data import Hidden
-from grading.hidden.probes import Probes, no_probes
+from grading.hidden.probes import Probes, no_probes, order_of
 from grading.measuring.quality import quality
+from grading.measuring.steady import check_steady
 from grading.types import Limits, Rubric, Slot
 from grading.workers.pool import ATTACK, MEMORY, MODELS, Inputs, Job, JobResult, Model, Questioner
 from grading.workers.results import SlotRecord, SlotReport, slot_reports
@@ -107,7 +110,8 @@ def measure(task: MeasuringTask, run: Run, baseline: Slot | None = None) -> Meas
         try:
             measured.slots[slot] = _slot(task, slot, found[slot], measured.device, baseline)
             if "robust_accuracy" in task.metrics[slot]:
-                measured.slots[slot] = _attacked(measured.slots[slot], task, slot, run, measured)
+                outputs = _in_order(task, found[slot][0].report.outputs)
+                measured.slots[slot] = _attacked(measured.slots[slot], task, slot, outputs, run, measured)
         except MeasureError as error:
             measured.problems[slot] = str(error)
     measured.seconds["total"] = time.perf_counter() - start
@@ -175,7 +179,9 @@ def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, 
     artifact, name, first = task.artifacts[slot], Path(task.artifacts[slot].path).name, found[0]
     if first.report.outputs is None:
         raise MeasureError(_sentence(name, first.reason or "the model gave no readable outputs"))
-    found_in = quality(first.report.outputs, task.hidden, task.probed, task.metrics[slot], name)
+    outputs = first.report.outputs
+    found_in = quality(_in_order(task, outputs), task.hidden, task.probed, task.metrics[slot], name)
+    check_steady(outputs, first.report.again, first.report.together, name)
     values = {**found_in.values, "size": Measurement.exact("size", artifact.size)}
     ratios: dict[str, Measurement] = {}
     missing: dict[str, str] = {}
@@ -198,11 +204,19 @@ def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, 
     return Slot(profile, ratios, found_in.classes, found_in.plain, weights, tuple(remarks), found_in.known)
 
 
-def _attacked(slot: Slot, task: MeasuringTask, name: str, run: Run, measured: Measured) -> Slot:
+def _in_order(task: MeasuringTask, outputs: np.ndarray | None) -> np.ndarray:
+    """Outputs to the mixed images, as the images were before; as they are where they are not as many."""
+    order = order_of(task.hidden, task.probed)
+    if outputs is None or outputs.shape[:1] != order.shape:
+        return np.empty(0) if outputs is None else outputs
+    return outputs[np.argsort(order)]
+
+
+def _attacked(slot: Slot, task: MeasuringTask, name: str, outputs: np.ndarray, run: Run, measured: Measured) -> Slot:
     """The slot with its robust accuracy, from a child of its own, or with the reason why it has none."""
     from grading.measuring.black_box import BlackBox  # which loads a room that few rubrics need
 
-    black_box = BlackBox(task.hidden.split, task.hidden.classes, task.probed)
+    black_box = BlackBox(task.hidden.split, task.hidden.classes, task.probed, outputs[: len(task.hidden.split)])
     found = _gather(task, ATTACK, [name], run, measured, black_box)[name]
     try:
         if found.reason:

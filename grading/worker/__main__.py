@@ -320,8 +320,8 @@ def _clean(kind: str) -> None:
 
 
 def _most_bytes(job: JobHeader) -> int:
-    """More than any honest child says: outputs and records of every slot."""
-    return len(job["slots"]) * (OUTPUT_BYTES + 1024**2)
+    """More than any honest child says: outputs of every slot, some of them again, and its records."""
+    return len(job["slots"]) * (3 * OUTPUT_BYTES + 1024**2)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TypedDict
 
 import numpy as np
 
-RECORD, OUTPUTS = 1, 2  # the kinds of a child's parts
+RECORD, OUTPUTS, AGAIN, TOGETHER = 1, 2, 3, 4  # the kinds of a child's parts
 MOST_PARTS = 4096  # an honest child says a dozen a slot; reading millions of empty ones would take the grader's time
 STARTED = b"S"  # the first byte of a child's stream: it has read its job and confined itself
 WORK, TIME, GO = b"w", b"t", b"."  # a child asks for a turn, and gets it
@@ -142,6 +142,12 @@ def write_all(descriptor: int, content: bytes | memoryview) -> None:
 def pack_array(numbers: np.ndarray) -> bytes:
     """A NumPy array as its shape and its values in float32."""
     return json.dumps({"shape": numbers.shape}).encode() + b"\n" + numbers.astype("<f4", copy=False).tobytes()
+
+
+def pack_placed(places: list[int], answers: list[np.ndarray]) -> bytes:
+    """Answers (1, ...) to the inputs at these places, as one array: a row each, its place in front of its numbers."""
+    flat = np.stack(answers).reshape(len(answers), -1)
+    return pack_array(np.concatenate([np.array(places, np.float32)[:, None], flat], axis=1))
 
 
 def part(kind: int, slot: int, content: bytes) -> bytes:

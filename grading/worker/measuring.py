@@ -17,10 +17,24 @@ from typing import Protocol
 import numpy as np
 
 from grading.worker.confine import alarm, confine
-from grading.worker.frames import ANSWER, OUTPUTS, RECORD, STARTED, TIME, WORK, JobHeader, Record, pack_array, part
+from grading.worker.frames import (
+    AGAIN,
+    ANSWER,
+    OUTPUTS,
+    RECORD,
+    STARTED,
+    TIME,
+    TOGETHER,
+    WORK,
+    JobHeader,
+    Record,
+    pack_array,
+    pack_placed,
+    part,
+)
 from grading.worker.state import refuse_memory
 from projectkit import runtimes
-from projectkit.errors import ProjectkitError
+from projectkit.errors import ArtifactError, ProjectkitError
 from projectkit.measure import (
     METERS,
     READERS,
@@ -39,7 +53,7 @@ from projectkit.measure import (
 from projectkit.measure.arena_child import measure_arena
 from projectkit.measure.memory_child import measure as measure_memory
 from projectkit.measure.timing import Opening
-from projectkit.types import Artifact, Measurement
+from projectkit.types import Artifact, Measurement, Session
 
 READING = {
     Graph: "reading the graph",
@@ -47,10 +61,12 @@ READING = {
     Lifetimes: "reading the lifetimes of the tensors",
     Symmetric: "reading the quantization",
 }
-SHAPED = (Graph, Lifetimes)  # what depends on the shapes that a file claims, which are checked first
+SHAPED = ("macs", "peak_activations")  # what depends on the shapes that a file claims, which are checked first; so does the arena
 TIMES = ("latency_p50", "latency_p90", "io_time")
 TOO_MUCH_MEMORY = "needed more memory than is allowed"
 OUTPUT_BYTES = 64 * 1024**2
+REPEATED = 32  # inputs that are asked once more, in another order, before anything is timed
+COMPANY = 16  # inputs that are asked together, where a file takes several
 
 MODULES = (
     "scipy.special",
@@ -131,6 +147,7 @@ class _Slot:
     ):
         self.index, self.metrics, self.artifact, self.inputs, self.job = index, metrics, artifact, inputs, job
         self.baseline, self._tell, self._ask = baseline, tell, ask
+        self._shapes: str | None = None  # what is wrong with them, "" for nothing, None before it is known
         self.record: Record = {
             "step": "",
             "values": {},
@@ -147,6 +164,8 @@ class _Slot:
     def run(self) -> None:
         try:
             self._step("opening the model")
+            if self.job["what"] != "memory":  # which is seen by a process that has read nothing, after the job for models
+                refuse_memory(self.artifact)
             {"models": self._model, "memory": self._memory, "attack": self._answers}[self.job["what"]]()
         except ProjectkitError as error:
             self.record["problem"] = self._reason(error)
@@ -158,15 +177,19 @@ class _Slot:
         self._send()
 
     def _model(self) -> None:
-        """Outputs, what stands in the file, times: in order of what is worth most when the next step kills the process."""
+        """Outputs, what stands in the file, times: in order of what is worth most when the next step kills the process.
+
+        Every answer that is graded is to one image alone, as it is timed.
+        """
         with closing(runtimes.open(self.artifact, threads=1)) as session:
             self._step("running the model on the hidden inputs")
             start = time.perf_counter()
-            outputs = session.run(self.inputs)
-            self.record["inference"] = time.perf_counter() - start
+            outputs = session.run(self.inputs, at_once=1)
             if outputs.nbytes > OUTPUT_BYTES:
                 raise MemoryError
             self._tell(part(OUTPUTS, self.index, pack_array(outputs)))
+            self._repeat(session)
+            self.record["inference"] = time.perf_counter() - start
             with contextlib.suppress(ProjectkitError):  # only compared with others', so its failure is nobody's problem
                 self.record["weights"] = weights_digest(self.artifact)
             for kind, step in READING.items():
@@ -176,6 +199,15 @@ class _Slot:
         self._optional(("compressed_size",), "compressing the file", self._compressed)
         self._optional(("arena",), "measuring the arena", self._arena)
 
+    def _repeat(self, session: Session) -> None:
+        """Some inputs once more, in another order, and some together with others."""
+        places = np.random.default_rng().permutation(len(self.inputs))[:REPEATED].tolist()
+        answers = session.run(self.inputs[places], at_once=1)
+        self._tell(part(AGAIN, self.index, pack_placed(places, list(answers))))
+        with contextlib.suppress(ArtifactError):  # a file for one image a call answers no two
+            answers = session.run(self.inputs[places[:COMPANY]], at_once=COMPANY)
+            self._tell(part(TOGETHER, self.index, pack_placed(places[:COMPANY], list(answers))))
+
     def _memory(self) -> None:
         self._step("measuring memory")
         least, most = measure_memory(self.artifact, np.ascontiguousarray(self.inputs[:1]), 1)
@@ -183,14 +215,13 @@ class _Slot:
 
     def _answers(self) -> None:
         """Answers questions, each a batch of images, until one is empty."""
-        refuse_memory(self.artifact)
         with closing(runtimes.open(self.artifact, threads=1)) as session:
             self._step("answering the questions of the attack")
             answer = b""
             while question := self._wait_for(ANSWER, answer):
                 images = np.frombuffer(question, "<f4").reshape(-1, *self.inputs.shape[1:])
                 start = time.perf_counter()
-                answer = pack_array(session.run(images))
+                answer = pack_array(session.run(images, at_once=1))
                 self.record["inference"] += time.perf_counter() - start
 
     def _optional(self, metrics: tuple[str, ...], step: str, measure_them: Callable[[], tuple[Measurement, ...]]) -> None:
@@ -216,12 +247,22 @@ class _Slot:
         return latency_from(openings)
 
     def _timed(self, files: list[Artifact]) -> list[Opening]:
-        """The openings, and how much of the time this process was off its core."""
+        """The openings, and how much of the time this process was off its core. What the model answered meanwhile is told: it was
+        asked the inputs that its outputs are for."""
+        places: list[int] = []
+        answers: list[np.ndarray] = []
+
+        def seen(file: int, place: int, answer: np.ndarray) -> None:
+            if file == 0 and len(answers) * answer.nbytes < OUTPUT_BYTES / 2:
+                places.append(place)
+                answers.append(answer)
+
         with self._alone():
             wall, busy = time.perf_counter(), time.process_time()
             opened = [functools.partial(runtimes.open, file, threads=1) for file in files]
-            [openings] = time_openings([opened], self.inputs, budget=self.job["limits"]["budget"])
+            [openings] = time_openings([opened], self.inputs, budget=self.job["limits"]["budget"], seen=seen)
             wall, busy = time.perf_counter() - wall, time.process_time() - busy
+        self._tell(part(AGAIN, self.index, pack_placed(places, answers)))
         self.record["timing"] = wall
         # One thread that had its core for itself was busy all the time.
         self.record["off_core"] = max(0.0, 1 - busy / wall)
@@ -248,13 +289,26 @@ class _Slot:
 
     def _counted(self, kind: type) -> tuple[Measurement, ...]:
         """Those of the kind's metrics that are there."""
-        if kind in SHAPED:
-            check_shapes(self.artifact)
+        wanted = [metric for metric in metrics_of(kind) if metric in self.metrics]
+        if set(wanted) & set(SHAPED):
+            self._check_shapes()
         found = READERS[kind](self.artifact)
-        numbers = {metric: getattr(found, metric) for metric in metrics_of(kind)}
+        numbers = {metric: getattr(found, metric) for metric in wanted}
         return tuple(Measurement.exact(metric, number) for metric, number in numbers.items() if number is not None)
 
+    def _check_shapes(self) -> None:
+        """Once a slot: it runs the file."""
+        if self._shapes is None:
+            try:
+                check_shapes(self.artifact, self.inputs)
+                self._shapes = ""
+            except ProjectkitError as error:
+                self._shapes = str(error)
+        if self._shapes:
+            raise ArtifactError(self._shapes)
+
     def _arena(self) -> tuple[Measurement, ...]:
+        self._check_shapes()
         return (Measurement.exact("arena", measure_arena(self.artifact).total),)
 
     def _compressed(self) -> tuple[Measurement, ...]:

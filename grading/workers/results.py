@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from grading.worker.frames import OUTPUTS, RECORD, parts
+from grading.worker.frames import AGAIN, OUTPUTS, RECORD, TOGETHER, parts
 from projectkit.errors import ProjectkitError
 from projectkit.metrics import PROFILE_METRICS
 from projectkit.types import Measurement
@@ -32,22 +32,32 @@ class SlotRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class SlotReport:
-    """The last usable record of a slot, and its outputs; None where there are none."""
+    """The last usable record of a slot, and its outputs; None where there are none. `again`, `together`: answers that were given
+    once more, one at a time and several a call, a row each: the input's place, then the outputs."""
 
     record: SlotRecord | None = None
     outputs: np.ndarray | None = None
+    again: tuple[np.ndarray | None, ...] = ()
+    together: tuple[np.ndarray | None, ...] = ()
 
 
 def slot_reports(stream: bytes, slots: Sequence[str]) -> dict[str, SlotReport]:
     """What the stream reports of each slot, every field checked. A part that makes no sense counts as missing."""
     records: dict[str, SlotRecord | None] = {}
     outputs: dict[str, np.ndarray | None] = {}
+    more: dict[tuple[str, int], list[np.ndarray | None]] = {}
     for kind, index, content in parts(stream):
         if index < len(slots) and kind == RECORD:
             records[slots[index]] = read_record(content) or records.get(slots[index])
         elif index < len(slots) and kind == OUTPUTS:
             outputs[slots[index]] = read_outputs(content)
-    return {slot: SlotReport(records.get(slot), outputs.get(slot)) for slot in slots}
+        elif index < len(slots) and kind in (AGAIN, TOGETHER):
+            more.setdefault((slots[index], kind), []).append(read_outputs(content))
+
+    def all_of(slot: str, kind: int) -> tuple[np.ndarray | None, ...]:
+        return tuple(more.get((slot, kind), ()))
+
+    return {slot: SlotReport(records.get(slot), outputs.get(slot), all_of(slot, AGAIN), all_of(slot, TOGETHER)) for slot in slots}
 
 
 def read_record(content: bytes) -> SlotRecord | None:

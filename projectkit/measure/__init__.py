@@ -15,7 +15,6 @@ from projectkit.measure.graph import Graph, Layer
 from projectkit.measure.html_page import page
 from projectkit.measure.intervals import student_interval
 from projectkit.measure.lifetimes import Buffer, Lifetimes, live_bytes, plan, read_lifetimes
-from projectkit.measure.litert_shapes import check_shapes
 from projectkit.measure.machine import device
 from projectkit.measure.memory import peak_memory
 from projectkit.measure.operator_times import OperatorTime, Timed, operator_times
@@ -27,6 +26,7 @@ from projectkit.measure.planning import images_needed, repeats_needed
 from projectkit.measure.profiling import METERS, READERS, compare, metrics_of, profile
 from projectkit.measure.quality import accuracy
 from projectkit.measure.quantiles import least_samples, quantile, quantile_interval
+from projectkit.measure.shapes_of_runs import check_shapes
 from projectkit.measure.symmetric import Symmetric, read_symmetric
 from projectkit.measure.terminal_table import table
 from projectkit.measure.timing import (

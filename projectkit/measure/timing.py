@@ -45,7 +45,9 @@ class Opening:
     io: np.ndarray
 
 
+Examples = dict[int, np.ndarray]  # inputs (1, ...) by their places in x
 Open = Callable[[], Session]
+Seen = Callable[[int, int, np.ndarray], None]  # a file's place in its group, the example's in the inputs, the answer (1, ...)
 
 
 def latency(
@@ -70,11 +72,14 @@ def compare_latency(
     return ratio_from(time_openings([pair], x, budget=budget)[0])
 
 
-def time_openings(groups: Sequence[Sequence[Open]], x: np.ndarray, *, budget: float = 1.0) -> list[list[Opening]]:
+def time_openings(
+    groups: Sequence[Sequence[Open]], x: np.ndarray, *, budget: float = 1.0, seen: Seen | None = None
+) -> list[list[Opening]]:
     """What was timed in several openings of each group of files, each given by a function that opens it.
 
     Files of a group are open at the same time and timed alternately; the groups, each one file or a file and its baseline, take
-    turns, so that no group has another's company. x: (n, ...) inputs; every file of a round gets the same example. About `budget`
+    turns, so that no group has another's company. x: (n, ...) inputs, of which each opening takes EXAMPLES by chance; every file
+    of a round gets the same one. `seen` is told what a file answered after each sample, when the clock stands. About `budget`
     seconds a file, for OPENINGS openings or one in SLICE; where opening or calling takes so long that these would need more than
     twice that, fewer, but at least OPENINGS_LEAST, and the intervals are wider. Raises MeasureError for no files, inputs or
     seconds, and what opening or running a file raises.
@@ -82,14 +87,13 @@ def time_openings(groups: Sequence[Sequence[Open]], x: np.ndarray, *, budget: fl
     files = sum(len(group) for group in groups)
     if not files or not len(x) or not budget > 0:
         raise MeasureError(f"latency: got {files} files, {len(x)} inputs, {budget} s; needs at least one of each.")
-    examples = [np.ascontiguousarray(x[index : index + 1]) for index in range(min(len(x), EXAMPLES))]
     random, found = np.random.default_rng(), [list[Opening]() for _ in groups]
     count = max(OPENINGS, round(budget / SLICE))
     with _no_garbage_collection():
         start = time.perf_counter()
         for turn in range(count):
             for which in random.permutation(len(groups)).tolist():
-                found[which].append(_one_opening(groups[which], examples, budget / count, random))
+                found[which].append(_one_opening(groups[which], x, budget / count, random, seen))
             if turn == 0:
                 start = time.perf_counter()  # the first time also loads the runtime
             if turn + 1 >= OPENINGS_LEAST and time.perf_counter() - start > BUDGETS * budget * files:
@@ -105,9 +109,9 @@ def interleave(sessions: Sequence[Session], x: np.ndarray, *, budget: float = 1.
     """
     if not len(sessions) or not len(x) or not budget > 0:
         raise MeasureError(f"latency: got {len(sessions)} sessions, {len(x)} inputs, {budget} s; needs at least one of each.")
-    examples = [np.ascontiguousarray(x[index : index + 1]) for index in range(min(len(x), EXAMPLES))]
+    random = np.random.default_rng()
     with _no_garbage_collection():
-        return _alternate(sessions, examples, budget, np.random.default_rng()).calls
+        return _alternate(sessions, _examples(x, random), budget, random, None).calls
 
 
 def latency_from(openings: Sequence[Opening], column: int = 0) -> tuple[Measurement, Measurement, Measurement]:
@@ -142,7 +146,11 @@ def over_openings(metric: str, values: Sequence[float]) -> Measurement:
     return Measurement(metric, value, min(low, value), max(high, value), len(values))
 
 
-def _one_opening(group: Sequence[Open], examples: list[np.ndarray], budget: float, random: np.random.Generator) -> Opening:
+def _examples(x: np.ndarray, random: np.random.Generator) -> Examples:
+    return {index: np.ascontiguousarray(x[index : index + 1]) for index in random.permutation(len(x))[:EXAMPLES].tolist()}
+
+
+def _one_opening(group: Sequence[Open], x: np.ndarray, budget: float, random: np.random.Generator, seen: Seen | None) -> Opening:
     """What was timed while the files of `group` were open once, at other places in memory than the time before."""
     displacement = [np.empty(size, np.uint8) for size in random.integers(1, DISPLACEMENT, 4)]
     sessions: dict[int, Session] = {}
@@ -150,13 +158,16 @@ def _one_opening(group: Sequence[Open], examples: list[np.ndarray], budget: floa
         for which in random.permutation(len(group)).tolist():
             sessions[which] = stack.enter_context(closing(group[which]()))
             displacement.append(np.empty(random.integers(1, DISPLACEMENT), np.uint8))
-        return _alternate([sessions[which] for which in range(len(group))], examples, budget, random)
+        return _alternate([sessions[which] for which in range(len(group))], _examples(x, random), budget, random, seen)
 
 
-def _alternate(sessions: Sequence[Session], examples: list[np.ndarray], budget: float, random: np.random.Generator) -> Opening:
+def _alternate(
+    sessions: Sequence[Session], examples: Examples, budget: float, random: np.random.Generator, seen: Seen | None
+) -> Opening:
     """Rounds for about `budget` seconds a session. They come in pairs, one in random order and one in the reverse (A B, B A), so
     that each has to follow every other. Where a call is too short for the timer, a sample is the mean of several."""
-    costs = [_warm_up(session, examples, budget / 10) for session in sessions]
+    places, inputs = list(examples), list(examples.values())
+    costs = [_warm_up(session, inputs, budget / 10) for session in sessions]
     # As many for each, so that reading the clock weighs the same.
     calls = max(1, math.ceil(_resolution() / (RESOLUTION_SHARE * min(costs))))
     a_round = sum(costs) * (calls + UNTIMED)
@@ -166,8 +177,10 @@ def _alternate(sessions: Sequence[Session], examples: list[np.ndarray], budget: 
     for index in range(rounds):
         order = random.permutation(len(sessions)) if index % 2 == 0 else order[::-1]
         for which in order.tolist():
-            example = examples[index % len(examples)]
-            opening.calls[index, which], opening.io[index, which] = _time(sessions[which], example, calls, UNTIMED)
+            taken, io, answer = _time(sessions[which], inputs[index % len(inputs)], calls, UNTIMED)
+            opening.calls[index, which], opening.io[index, which] = taken, io
+            if seen:
+                seen(which, places[index % len(places)], answer)
     return opening
 
 
@@ -181,8 +194,8 @@ def _warm_up(session: Session, examples: list[np.ndarray], seconds: float) -> fl
     return float(np.median(times[len(times) // 2 :]))
 
 
-def _time(session: Session, example: np.ndarray, calls: int, untimed: int) -> tuple[float, float]:
-    """(seconds of a call, seconds of setting the input and reading the output)"""
+def _time(session: Session, example: np.ndarray, calls: int, untimed: int) -> tuple[float, float, np.ndarray]:
+    """(seconds of a call, seconds of setting the input and reading the output, the output)"""
     began = time.perf_counter_ns()
     session.set_input(example)
     is_set = time.perf_counter_ns()
@@ -192,9 +205,9 @@ def _time(session: Session, example: np.ndarray, calls: int, untimed: int) -> tu
     for _ in range(calls):
         session.invoke()
     done = time.perf_counter_ns()
-    session.get_output()
+    answer = session.get_output()
     end = time.perf_counter_ns()
-    return (done - start) * 1e-9 / calls, (is_set - began + end - done) * 1e-9
+    return (done - start) * 1e-9 / calls, (is_set - began + end - done) * 1e-9, answer
 
 
 def _resolution() -> float:

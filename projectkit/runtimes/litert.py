@@ -38,6 +38,8 @@ class LiteRTSession(RuntimeSession):
                 self.outputs = tuple(_tensor(detail) for detail in self._interpreter.get_output_details())
                 check_signature(self.inputs, self.outputs, artifact.path)
                 self._resize(1)
+                if _is_single(self._interpreter.get_input_details()[0]):
+                    self._batch_at_most = 1
         except (ValueError, RuntimeError) as error:
             raise ArtifactError(f"{artifact.path}: LiteRT cannot load this file ({first_line(error)}).") from error
 
@@ -89,6 +91,12 @@ def _interpreter(artifact: Artifact, threads: int, xnnpack: bool) -> "Interprete
         return Interpreter(model_path=artifact.path, num_threads=threads)
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     return Interpreter(model_path=artifact.path, num_threads=threads, experimental_op_resolver_type=plain)
+
+
+def _is_single(detail: Detail) -> bool:
+    """Whether the file was exported for one example a call, so that shapes inside it may hold for one only."""
+    signature = detail["shape_signature"]
+    return bool(len(signature)) and signature[0] == 1
 
 
 def _tensor(detail: Detail) -> Tensor:

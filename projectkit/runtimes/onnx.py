@@ -53,6 +53,10 @@ class OnnxSession(RuntimeSession):
         self.inputs = tuple(self._tensor(value) for value in self._session.get_inputs())
         self.outputs = tuple(self._tensor(value) for value in self._session.get_outputs())
         check_signature(self.inputs, self.outputs, artifact.path)
+        batch = self._session.get_inputs()[0].shape[:1]
+        self._batch = batch[0] if batch and isinstance(batch[0], int) else None
+        if self._batch == 1:
+            self._batch_at_most = 1
         self._binding = self._session.io_binding()
 
     def _tensor(self, value: "onnxruntime.NodeArg") -> Tensor:
@@ -62,6 +66,11 @@ class OnnxSession(RuntimeSession):
         return Tensor(value.name, shape, DTYPES[value.type])
 
     def _set(self, stored: np.ndarray) -> None:
+        if self._batch not in (None, len(stored)):
+            raise ArtifactError(
+                f"{self._path}: takes {self._batch} inputs a call, got {len(stored)}; export it with a free batch axis, "
+                "or a batch of 1."
+            )
         self._bound = stored  # the binding holds its address only
         self._binding.bind_cpu_input(self.inputs[0].name, stored)
         self._binding.bind_output(self.outputs[0].name)  # anew: its size follows that of the input

@@ -21,15 +21,15 @@ class RuntimeSession(ABC):
     _batch_at_most = CHUNK
     _is_answered = False  # whether the answers are those to the inputs that are set
 
-    def run(self, x: np.ndarray) -> np.ndarray:
-        """x: (n, ...) reals → the answers to them, (n, ...) float32, in chunks.
+    def run(self, x: np.ndarray, *, at_once: int = CHUNK) -> np.ndarray:
+        """x: (n, ...) reals → the answers to them, (n, ...) float32, with calls of `at_once` examples at most.
 
         Raises ArtifactError when x does not fit, when the runtime fails, when an answer is missing, or once it is closed.
         """
         self._check_open()
         x = check_input(x, self.inputs[0].shape, self._path)
-        step = min(CHUNK, self._batch_at_most)
-        outputs = [self._answer(x[start : start + step]) for start in range(0, len(x), step)]
+        step = min(at_once, CHUNK, self._batch_at_most)
+        outputs = [self._answer_chunk(x[start : start + CHUNK], step) for start in range(0, len(x), CHUNK)]
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def set_input(self, x: np.ndarray) -> None:
@@ -61,19 +61,28 @@ class RuntimeSession(ABC):
         if not self._is_open:
             raise ArtifactError(f"{self._path}: this session is closed and cannot run. Open the file again.")
 
-    def _answer(self, x: np.ndarray) -> np.ndarray:
+    def _answer_chunk(self, x: np.ndarray, step: int) -> np.ndarray:
+        """The answers to a chunk, `step` examples a call; converted all at once, which takes longer than a small model does."""
         try:
-            self._set(to_stored(x, self.inputs[0]))
-            self._invoke()
-            output = self._get()
+            stored = to_stored(x, self.inputs[0])
+            outputs = [self._answer(stored[start : start + step]) for start in range(0, len(stored), step)]
+            return to_real(outputs[0] if len(outputs) == 1 else np.concatenate(outputs), self.outputs[0])
         except (MemoryError, ArtifactError):
             raise
         except Exception as error:  # onnxruntime's own exceptions share no public base class
-            raise ArtifactError(f"{self._path}: the runtime failed on {len(x)} inputs ({first_line(error)}).") from error
-        if np.ndim(output) == 0 or len(output) != len(x):
+            count = min(step, len(x))
+            raise ArtifactError(f"{self._path}: the runtime failed on {count} inputs ({first_line(error)}).") from error
+
+    def _answer(self, stored: np.ndarray) -> np.ndarray:
+        self._set(stored)
+        self._invoke()
+        output = self._get()
+        if np.ndim(output) == 0 or len(output) != len(stored):
             count = len(output) if np.ndim(output) else "a single number"
-            raise ArtifactError(f"{self._path}: {len(x)} inputs gave {count} as outputs; export with a free batch axis.")
-        return to_real(output, self.outputs[0])
+            raise ArtifactError(
+                f"{self._path}: {len(stored)} inputs gave {count} as outputs; export with a free batch axis, or a batch of 1."
+            )
+        return output
 
     @abstractmethod
     def _set(self, stored: np.ndarray) -> None: ...

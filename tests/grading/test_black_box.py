@@ -9,7 +9,12 @@ from onnx import helper
 
 from grading.engine import Options, grade
 from grading.hidden.data import hidden_data
+from grading.hidden.probes import Probes
+from grading.measuring.black_box import BlackBox
+from grading.types import Attack
+from grading.worker.frames import pack_array
 from models_by_hand import linear_onnx, linear_tflite, linear_weights, onnx_model, saved
+from projectkit.errors import MeasureError
 from projectkit.submit import pack
 from rubrics_by_hand import rubric
 
@@ -31,7 +36,9 @@ def rubric_text(epsilon: float = EPSILON, queries: int = QUERIES) -> str:
 def graded(tmp_path):
     """Grades two files, the second of which is an honest linear model when it is not given: (values, reasons) by slot."""
 
-    def run(first: bytes, second: bytes = b"", *, name: str = "first.onnx", salt: str = SALT, **attack) -> tuple[dict, dict]:
+    def run(
+        first: bytes, second: bytes = b"", *, name: str = "first.onnx", salt: str = SALT, measured=("first", "second"), **attack
+    ) -> tuple[dict, dict]:
         folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         saved(folder / "rubrics", f"{LAB}.toml", rubric_text(**attack).encode())
         models = {"first": saved(folder, name, first), "second": saved(folder, "second.onnx", second or linear_onnx())}
@@ -39,7 +46,7 @@ def graded(tmp_path):
         (one,) = grade(path, folder / "out", Options(rubrics=folder / "rubrics", salt=salt, workers=1))
         assert one.error is None and "under a black-box attack" in Path(folder / "out" / "results" / "s.html").read_text()
         found = {v.check.slot: v for v in one.verdicts if v.check.metric == "robust_accuracy"}
-        assert all(verdict.measured for verdict in one.verdicts if verdict.check.metric == "accuracy")
+        assert [v.check.slot for v in one.verdicts if v.check.metric == "accuracy" and v.measured] == list(measured)
         return {slot: v.measured for slot, v in found.items()}, {slot: v.message for slot, v in found.items()}
 
     return run
@@ -109,11 +116,20 @@ def test_hiding_the_logits_earns_nothing(graded, kind):
         assert found["first"].value <= found["second"].value + 0.03
 
 
-def test_noise_of_its_own_earns_nothing(graded):
-    noise = node("RandomNormalLike", ["logits"], ["noise"], scale=0.5)
-    found, reasons = graded(behind(noise, node("Add", ["logits", "noise"], ["y"])))
-    assert found["first"] is None and "answers the same images differently" in reasons["first"]
-    assert found["second"] is not None
+@pytest.mark.parametrize("after", [0, 1, 20])
+def test_who_answers_the_same_images_differently_is_told_so(after):
+    """From the question `after` on, otherwise than before; 0: than when its answers were graded."""
+    hidden, (w, b) = hidden_data("digits", SALT), linear_weights()
+    attack = Attack(EPSILON, QUERIES, IMAGES)
+    graded_before = hidden.split.x.reshape(len(hidden.split), -1) @ w + b
+    box = BlackBox(hidden.split, 10, Probes(hidden.split.take(0), hidden.split.x[:0], attack, seed=1), graded_before)
+    question, number = box.reply(b""), 0
+    while question:
+        images = np.frombuffer(question, "<f4").reshape(-1, 64)
+        question, number = box.reply(pack_array((images @ w + b) * (1 if number < after else -1))), number + 1
+    with pytest.raises(MeasureError, match="answers the same images differently"):
+        box.result()
+    assert number == after + 1
 
 
 def test_what_is_no_number_off_the_usual_images_earns_nothing(graded):
@@ -151,7 +167,7 @@ def test_what_can_remember_is_not_attacked(graded):
     model.subgraphs[0].tensors.append(memory)
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
-    found, reasons = graded(bytes(builder.Output()), name="first.tflite")
+    found, reasons = graded(bytes(builder.Output()), name="first.tflite", measured=("second",))
     assert found["first"] is None and "variable tensors" in reasons["first"] and "/" not in reasons["first"].split("0 of")[0]
 
 

@@ -24,6 +24,7 @@ from models_by_hand import (
     linear_onnx,
     linear_tflite,
     linear_weights,
+    long_onnx,
     onnx_model,
     slow_onnx,
 )
@@ -230,7 +231,8 @@ def wrong_models() -> Iterator[Case]:
         ("classes", onnx_model([flat, gemm], {"w": w[:, :7].copy(), "b": b[:7].copy()}, classes=7), "outputs have shape"),
         ("nan", onnx_model([flat, gemm], {"w": nan, "b": b}), "NaN"),
         ("constant", onnx_model([flat, gemm], {"w": w * 0, "b": b}), "same output for every input"),
-        ("slow", slow_onnx(), "took longer than"),
+        ("slow", long_onnx(), "took longer than"),
+        ("loop", slow_onnx(), "holds Loop"),
         ("memory", huge_onnx(), "more memory"),
     ):
         yield Case(f"onnx_{name}", submission("Wrong", files={"onnx.onnx": content}), ("onnx",), says)

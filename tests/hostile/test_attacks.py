@@ -21,7 +21,7 @@ from grading.errors import SandboxError
 from grading.worker.confine import LANDLOCK, SECCOMP, available
 from grading.workers import sandbox
 from hostile_submissions import kinds as kinds_of_files
-from models_by_hand import slow_onnx
+from models_by_hand import long_onnx
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64", reason="the attacks are calls of Linux on x86-64"
@@ -112,7 +112,7 @@ def test_a_child_ends_with_its_worker(monkeypatch):
     """Without a sandbox around them, where nobody else would end it."""
     monkeypatch.setattr(sandbox, "protections", lambda: sandbox.Protections(sandbox.NONE, ()))
     with siege.World() as world, siege.Workers(1) as workers:
-        running = threading.Thread(target=_until_it_gives_up, args=(workers, siege.job_of(slow_onnx(), seconds=60), world.inputs))
+        running = threading.Thread(target=_until_it_gives_up, args=(workers, siege.job_of(long_onnx(), seconds=60), world.inputs))
         running.start()
         for _ in range(2):  # a job is tried again once
             warm, child = _with_a_child(workers._all[0])
