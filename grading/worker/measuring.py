@@ -251,7 +251,7 @@ class _Slot:
         if kind in SHAPED:
             check_shapes(self.artifact)
         found = READERS[kind](self.artifact)
-        numbers = {metric: getattr(found, metric) for metric in metrics_of(kind)}
+        numbers = {metric: getattr(found, metric) for metric in metrics_of(kind) if metric in self.metrics}
         return tuple(Measurement.exact(metric, number) for metric, number in numbers.items() if number is not None)
 
     def _arena(self) -> tuple[Measurement, ...]:

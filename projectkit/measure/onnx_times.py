@@ -13,7 +13,8 @@ import numpy as np
 
 from projectkit import runtimes
 from projectkit.errors import ArtifactError
-from projectkit.measure.onnx_graph import constants_of, macs_of
+from projectkit.measure.onnx_file import constants_of
+from projectkit.measure.onnx_graph import macs_of
 from projectkit.measure.onnx_operators import PRODUCTS, operation_of
 from projectkit.measure.operators import Operator, multiplied_type
 from projectkit.runtimes.tensors import first_line, to_stored
