@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
+from grading.worker.chance import refuse_chance
 from grading.worker.confine import alarm, confine
 from grading.worker.frames import ANSWER, OUTPUTS, RECORD, STARTED, TIME, WORK, JobHeader, Record, pack_array, part
 from grading.worker.state import refuse_memory
@@ -159,6 +160,7 @@ class _Slot:
 
     def _model(self) -> None:
         """Outputs, what stands in the file, times: in order of what is worth most when the next step kills the process."""
+        refuse_chance(self.artifact)
         with closing(runtimes.open(self.artifact, threads=1)) as session:
             self._step("running the model on the hidden inputs")
             start = time.perf_counter()
@@ -184,6 +186,7 @@ class _Slot:
     def _answers(self) -> None:
         """Answers questions, each a batch of images, until one is empty."""
         refuse_memory(self.artifact)
+        refuse_chance(self.artifact)
         with closing(runtimes.open(self.artifact, threads=1)) as session:
             self._step("answering the questions of the attack")
             answer = b""

@@ -29,7 +29,7 @@ AXES_MOST = 8
 @dataclass(frozen=True, slots=True, eq=False)
 class LiteRTTensor:
     """One tensor. `data`: the stored bytes of a constant, else None; `buffer`: where they are, shared by equal constants;
-    `scales`: how many there are, 0 for a tensor that is not quantized."""
+    `scales`: how many there are, 0 for a tensor that is not quantized; `variable`: whether it outlives a call."""
 
     name: str
     shape: tuple[int, ...]
@@ -40,6 +40,7 @@ class LiteRTTensor:
     axis: int
     sparse: bool
     scales: int
+    variable: bool
 
     @property
     def elements(self) -> int:
@@ -167,6 +168,7 @@ def _tensor(tensor: "schema.Tensor", buffers: list[np.ndarray | None], types: di
         axis=quantization.QuantizedDimension() if quantization is not None else 0,
         sparse=tensor.Sparsity() is not None,
         scales=quantization.ScaleLength() if quantization is not None else 0,
+        variable=bool(tensor.IsVariable()),
     )
 
 

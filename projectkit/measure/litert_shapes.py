@@ -1,6 +1,7 @@
 """Compares the shapes that a .tflite file claims with those that the runtime computes."""
 
 from projectkit.errors import ArtifactError
+from projectkit.runtimes.failures import in_words
 from projectkit.types import Artifact
 
 
@@ -25,7 +26,7 @@ def check_shapes(artifact: Artifact) -> None:
         interpreter.allocate_tensors()
         computed = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
     except (ValueError, RuntimeError, IndexError) as error:
-        raise ArtifactError(f"{artifact.path}: LiteRT cannot prepare this file ({str(error).strip()[:200]}).") from error
+        raise ArtifactError(f"{artifact.path}: LiteRT cannot prepare this file ({in_words(error)}).") from error
     for index, shape in claimed.items():
         if index in computed and tuple(computed[index]["shape"]) != shape:
             name, right = computed[index]["name"], tuple(int(size) for size in computed[index]["shape"])

@@ -5,7 +5,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from projectkit.errors import ArtifactError
-from projectkit.runtimes.tensors import check_input, first_line, to_real, to_stored
+from projectkit.runtimes.failures import in_words
+from projectkit.runtimes.tensors import check_input, to_real, to_stored
 from projectkit.types import Tensor
 
 CHUNK = 64  # examples a call; bounds the memory of activations while amortizing the call
@@ -69,7 +70,7 @@ class RuntimeSession(ABC):
         except (MemoryError, ArtifactError):
             raise
         except Exception as error:  # onnxruntime's own exceptions share no public base class
-            raise ArtifactError(f"{self._path}: the runtime failed on {len(x)} inputs ({first_line(error)}).") from error
+            raise ArtifactError(f"{self._path}: the runtime failed on {len(x)} inputs ({in_words(error)}).") from error
         if np.ndim(output) == 0 or len(output) != len(x):
             count = len(output) if np.ndim(output) else "a single number"
             raise ArtifactError(f"{self._path}: {len(x)} inputs gave {count} as outputs; export with a free batch axis.")
