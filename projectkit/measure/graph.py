@@ -74,7 +74,7 @@ class Graph:
         """Multiply-accumulates of one inference of one example, in convolutions and matrix products.
 
         Scaling by a constant a channel, activation functions, gates and sums count nothing, as in published figures, until a
-        file does more of that than its layers need (see `hidden_macs`). Raises ArtifactError where operators are not known.
+        file does more of that than its layers need (see `Hidden`). Raises ArtifactError where operators are not known.
         """
         return _known(self.work)
 
@@ -106,14 +106,40 @@ def count_operators(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(Counter(names).items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def hidden_macs(operations: int, free: int) -> int:
-    """The multiply-accumulates that a file's element-wise operators amount to.
+class Hidden:
+    """Counts the element-wise work of a file. A convolution can be written as multiplications of tensors and sums of them; how
+    much of that work is more than usual therefore counts as multiply-accumulates, one for each operation.
 
-    operations: how many elements they write, and how many elements sums and means read. free: how many of them are usual, see
-    `free_operations`. A convolution could be written as multiplications of tensors and sums of them; what is more than usual
-    therefore counts, one for each operation.
+    Work with a stored table, or on copies of an activation, is never usual: no normalization, activation function or gate needs
+    it. Of the rest, `free_operations` of each layer and of the input are usual.
     """
-    return max(0, operations - free)
+
+    def __init__(self, free: int):
+        self._free, self._usual, self._unusual = free, 0, 0
+
+    def add_layer(self, elements: int, macs: int) -> None:
+        """A convolution or matrix product that writes `elements`."""
+        self._free += free_operations(elements, macs)
+
+    def add(self, operations: int, written: int, read: Collection[int], *, table: bool, joins: bool, pairs: bool) -> None:
+        """An operator that takes `operations` and writes so many elements.
+
+        read: the elements of each activation that it reads, once each, and of constants that it puts beside them; table: whether
+        it reads a stored table; pairs: whether it brings two tensors together; joins: whether it puts tensors or copies of them
+        beside each other.
+        """
+        copies = written > (max(read, default=0) if pairs else sum(read))
+        if pairs and (table or copies):
+            self._unusual += max(operations, written)
+        elif joins and not table and copies:
+            self._unusual += written
+        else:
+            self._usual += operations
+
+    @property
+    def macs(self) -> int:
+        """What it amounts to."""
+        return self._unusual + max(0, self._usual - self._free)
 
 
 def free_operations(elements: int, macs: int | None = None) -> int:

@@ -18,20 +18,22 @@ from projectkit.measure.dataflow import (
 )
 from projectkit.measure.graph import (
     Graph,
+    Hidden,
     Layer,
     Unknown,
     Weights,
     count_operators,
     free_operations,
-    hidden_macs,
     sentence,
 )
 from projectkit.measure.layer_weights import Constant, Kernel, kernels_of, mean_bits, weights_among
 from projectkit.measure.litert_file import BITS, LiteRTFile, LiteRTTensor, parse, stored_values
 from projectkit.measure.litert_operators import (
     HIDING,
+    JOINING,
     KNOWN,
     LOOKUPS,
+    PAIRING,
     PASSING,
     UNPACKING,
     is_data,
@@ -104,17 +106,25 @@ def _work(file: LiteRTFile) -> tuple[int | Unknown, tuple[Layer, ...]]:
     producers, computed = producers_of(file.operations), computed_values(file.operations, [file.input])
     roots = Roots(producers, PASSING)
     layers = []
-    done, free = 0, free_operations(file.tensors[file.input].elements)
+    hidden = Hidden(free_operations(file.tensors[file.input].elements))
     for place in live_positions(file.operations, file.outputs):
         operation, options = file.operations[place], file.options[place]
         output = file.tensors[operation.outputs[0]]
         if operation.name in MACS:
             layers.append(_layer(file, operation, options, roots))
-            free += free_operations(output.elements, layers[-1].macs)
-        elif computed & set(operation.present):
-            read = sum(file.tensors[index].elements for index in operation.present if index in computed)
-            done += operations_of(operation.name, options, read, output.elements)
-    return sum(layer.macs for layer in layers) + hidden_macs(done, free), tuple(layers)
+            hidden.add_layer(output.elements, layers[-1].macs)
+        elif read := [file.tensors[index].elements for index in {*operation.present} & computed]:
+            stored = [file.tensors[index] for index in operation.present if file.tensors[index].data is not None]
+            beside = [tensor.elements for tensor in stored] if operation.name in ("CONCATENATION", "PACK") else []
+            hidden.add(
+                operations_of(operation.name, options, sum(read), output.elements),
+                output.elements,
+                read + beside,
+                table=operation.name != "PRELU" and any(constant_of(tensor).is_table for tensor in stored),
+                joins=operation.name in JOINING,
+                pairs=operation.name in PAIRING,
+            )
+    return sum(layer.macs for layer in layers) + hidden.macs, tuple(layers)
 
 
 def _layer(file: LiteRTFile, operation: Operation[int], options: "schema.Operator", roots: Roots[int]) -> Layer:

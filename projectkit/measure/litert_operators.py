@@ -136,6 +136,8 @@ SUMMING = {**dict.fromkeys(("ADD_N", "CUMSUM", "MEAN", "REDUCE_PROD", "SUM"), 1)
 POOLING = frozenset({"AVERAGE_POOL_2D", "L2_POOL_2D"})  # one for each element of the window
 # They take the elements that their second (or first) input says: as long as that is stored, they only arrange.
 LOOKUPS = {"GATHER": 1, "GATHER_ND": 1, "EMBEDDING_LOOKUP": 0}
+# They put tensors, or copies of one, beside each other.
+JOINING = frozenset({"BROADCAST_TO", "CONCATENATION", "GATHER", "GATHER_ND", "PACK", "TILE"})
 BLENDED = 4  # the elements that RESIZE_BILINEAR weighs for each that it writes
 MORE = frozenset({"RESIZE_BILINEAR", "LOCAL_RESPONSE_NORMALIZATION"})
 

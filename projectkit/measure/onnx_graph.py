@@ -10,21 +10,23 @@ from projectkit.errors import ArtifactError
 from projectkit.measure.dataflow import Operation, Roots, data_values, producers_of
 from projectkit.measure.graph import (
     Graph,
+    Hidden,
     Layer,
     Unknown,
     Weights,
     count_operators,
     free_operations,
-    hidden_macs,
     sentence,
 )
 from projectkit.measure.layer_weights import Constant as Counted
 from projectkit.measure.layer_weights import Kernel, kernels_of, mean_bits, weights_among
 from projectkit.measure.onnx_file import OnnxFile, hiding_in, parse_onnx
 from projectkit.measure.onnx_operators import (
+    JOINING,
     KNOWN,
     LOOKUPS,
     NOT_DATA,
+    PAIRING,
     PASSING,
     PRODUCTS,
     QUANTIZING,
@@ -88,18 +90,27 @@ def _work(
         return math.prod(shapes[name]) // batch
 
     layers: list[Layer] = []
-    done, free = 0, sum(free_operations(elements(name)) for name in file.inputs)
+    hidden = Hidden(sum(free_operations(elements(name)) for name in file.inputs))
     for index, (node, operation) in enumerate(zip(nodes, operations, strict=True)):
         if operation.name in PRODUCTS:
             layers.append(_layer(file, index, node, operation, macs_of(node, operation, shapes) // batch, roots))
-            free += free_operations(elements(operation.outputs[0]), layers[-1].macs)
-        elif file.computed & set(operation.present):
-            if _scales_channels(file, operation):
-                done += elements(operation.outputs[0])
-            elif operations_of(node, operation.name, 1, 1):
-                read = sum(elements(name) for name in operation.present if name in file.computed)
-                done += operations_of(node, operation.name, read, elements(operation.outputs[0]))
-    return sum(layer.macs for layer in layers) + hidden_macs(done, free), tuple(layers)
+            hidden.add_layer(elements(operation.outputs[0]), layers[-1].macs)
+        elif names := {*operation.present} & file.computed:
+            scaled, pairs, joins = _scales_channels(file, operation), operation.name in PAIRING, operation.name in JOINING
+            if not (scaled or pairs or joins or operations_of(node, operation.name, 1, 1)):
+                continue
+            read, written = [elements(name) for name in names], elements(operation.outputs[0])
+            stored = [file.constants[name] for name in operation.present if name in file.constants]
+            beside = [_elements(tensor) for tensor in stored] if operation.name in ("Concat", "QLinearConcat") else []
+            hidden.add(
+                written if scaled else operations_of(node, operation.name, sum(read), written),
+                written,
+                read + beside,
+                table=scaled or (operation.name != "PRelu" and any(counted(tensor).is_table for tensor in stored)),
+                joins=joins,
+                pairs=pairs or scaled,
+            )
+    return sum(layer.macs for layer in layers) + hidden.macs, tuple(layers)
 
 
 def _scales_channels(file: OnnxFile, operation: Operation[str]) -> bool:

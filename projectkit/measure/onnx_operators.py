@@ -192,6 +192,8 @@ SUMMING = {
     **dict.fromkeys(("ReduceL2", "ReduceSumSquare", "GlobalLpPool"), 2),
 }
 POOLING = frozenset({"AveragePool", "QLinearAveragePool", "LpPool"})  # one for each element of the window
+# They put tensors, or copies of one, beside each other.
+JOINING = frozenset({"Concat", "Expand", "Gather", "GatherElements", "GatherND", "QLinearConcat", "Tile"})
 RESIZING = frozenset({"Resize", "Upsample"})
 BLENDED = {"nearest": 0, "linear": 4, "cubic": 16}  # elements that are weighed for each that is written
 # They take the elements that an input says: as long as that is stored, they only arrange.
