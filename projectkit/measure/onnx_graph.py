@@ -279,4 +279,9 @@ def _bits(tensor: Constant) -> int:
     stored = tensor.values if isinstance(tensor, onnx.SparseTensorProto) else tensor
     name = onnx.TensorProto.DataType.Name(stored.data_type)
     digits = "".join(character for character in name.split("E")[0] if character.isdigit())  # FLOAT8E4M3FN, INT4, UINT16
-    return int(digits) if digits else {"FLOAT": 32, "DOUBLE": 64, "BOOL": 8}.get(name, 0)
+    bits = int(digits) if digits else {"FLOAT": 32, "DOUBLE": 64, "BOOL": 8}.get(name, 0)
+    if not bits and _elements(tensor):
+        raise ArtifactError(
+            f"holds constants of type {name}, expected numbers: a Cast could turn them into weights. Export it again."
+        )
+    return bits

@@ -262,6 +262,18 @@ def test_nor_is_one_that_needs_the_image(tmp_path, how):
     assert_hidden(artifact, "multiplies two tensors that it computes")
 
 
+def test_weights_that_are_stored_as_text_are_refused(tmp_path):
+    import onnx as onnx_format
+
+    nodes = [node("Cast", ["text"], ["k"], to=1), node("Flatten", ["x"], ["flat"]), node("MatMul", ["flat", "k"], ["y"])]
+    model = onnx_format.load(onnx(tmp_path, nodes, {}).path)
+    text = onnx_format.helper.make_tensor("text", onnx_format.TensorProto.STRING, [64, 10], [b"0.5"] * 640)
+    model.graph.initializer.append(text)
+    onnx_format.save(model, tmp_path / "text.onnx")
+    with pytest.raises(ArtifactError, match="constants of type STRING"):
+        _ = read_graph(Artifact.of(tmp_path / "text.onnx")).weight_bits
+
+
 def test_scales_that_are_the_weights_are_refused(tmp_path):
     """640 ones, each with a scale of its own, turned into a matrix."""
     nodes = [
