@@ -40,11 +40,21 @@ class RuntimeSession(ABC):
         x = check_input(x, self.inputs[0].shape, self._path)
         if len(x) > self._batch_at_most:
             raise ArtifactError(f"{self._path}: got {len(x)} inputs at once, takes at most {self._batch_at_most}. Call run.")
-        self._set(to_stored(x, self.inputs[0]))
+        try:
+            self._set(to_stored(x, self.inputs[0]))
+        except (MemoryError, ArtifactError):
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
 
     def invoke(self) -> None:
         """Computes the answers to the inputs that are set, and leaves them where the runtime writes them."""
-        self._invoke()
+        try:
+            self._invoke()
+        except (MemoryError, ArtifactError):
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
         self._is_answered = True
 
     def get_output(self) -> np.ndarray:
@@ -70,11 +80,14 @@ class RuntimeSession(ABC):
         except (MemoryError, ArtifactError):
             raise
         except Exception as error:  # onnxruntime's own exceptions share no public base class
-            raise ArtifactError(f"{self._path}: the runtime failed on {len(x)} inputs ({in_words(error)}).") from error
+            raise self._failure(error, f" on {len(x)} inputs") from error
         if np.ndim(output) == 0 or len(output) != len(x):
             count = len(output) if np.ndim(output) else "a single number"
             raise ArtifactError(f"{self._path}: {len(x)} inputs gave {count} as outputs; export with a free batch axis.")
         return to_real(output, self.outputs[0])
+
+    def _failure(self, error: Exception, where: str = "") -> ArtifactError:
+        return ArtifactError(f"{self._path}: the runtime failed{where} ({in_words(error)}).")
 
     @abstractmethod
     def _set(self, stored: np.ndarray) -> None: ...

@@ -75,6 +75,9 @@ def test_a_file_that_fails(tmp_path, content, words):
     with pytest.raises(ArtifactError, match=words) as caught:
         session.run(np.zeros((1, 8, 8, 1), np.float32))
     assert not RAW.search(str(caught.value)), str(caught.value)
+    session.set_input(np.zeros((1, 8, 8, 1), np.float32))
+    with pytest.raises(ArtifactError, match=words):  # step by step, as it is timed
+        session.invoke()
 
 
 def test_a_cause_that_is_not_known_is_not_quoted():
