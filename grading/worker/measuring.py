@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
+from grading.worker.chance import refuse_chance
 from grading.worker.confine import alarm, confine
 from grading.worker.frames import (
     AGAIN,
@@ -166,6 +167,7 @@ class _Slot:
             self._step("opening the model")
             if self.job["what"] != "memory":  # which is seen by a process that has read nothing, after the job for models
                 refuse_memory(self.artifact)
+                refuse_chance(self.artifact)
             {"models": self._model, "memory": self._memory, "attack": self._answers}[self.job["what"]]()
         except ProjectkitError as error:
             self.record["problem"] = self._reason(error)

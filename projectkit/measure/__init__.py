@@ -26,6 +26,7 @@ from projectkit.measure.planning import images_needed, repeats_needed
 from projectkit.measure.profiling import METERS, READERS, compare, metrics_of, profile
 from projectkit.measure.quality import accuracy
 from projectkit.measure.quantiles import least_samples, quantile, quantile_interval
+from projectkit.measure.randomness import random_operators
 from projectkit.measure.shapes_of_runs import check_shapes
 from projectkit.measure.symmetric import Symmetric, read_symmetric
 from projectkit.measure.terminal_table import table
@@ -87,6 +88,7 @@ __all__ = [
     "profile",
     "quantile",
     "quantile_interval",
+    "random_operators",
     "ratio_from",
     "read_arena",
     "read_graph",

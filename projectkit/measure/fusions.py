@@ -9,8 +9,8 @@ from projectkit.errors import ArtifactError
 from projectkit.measure.graph import count_operators
 from projectkit.measure.litert_file import names_of
 from projectkit.measure.parsing import parse_file
+from projectkit.runtimes.failures import in_words
 from projectkit.runtimes.onnx import LEVELS
-from projectkit.runtimes.tensors import first_line
 from projectkit.types import Artifact
 
 if TYPE_CHECKING:
@@ -87,5 +87,5 @@ def optimized(content: bytes, level: str) -> "onnx.ModelProto":
         try:
             onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions share no public base class
-            raise ArtifactError(f"ONNX Runtime cannot load this file ({first_line(error)}).") from error
+            raise ArtifactError(f"ONNX Runtime cannot load this file ({in_words(error)}).") from error
         return onnx.load(path)

@@ -16,7 +16,7 @@ from typing import Generic
 import numpy as np
 
 from projectkit.errors import ArtifactError
-from projectkit.measure.dataflow import Operation, Value
+from projectkit.measure.dataflow import Operation, Value, live_operations
 from projectkit.measure.parsing import parse_file
 from projectkit.types import Artifact
 
@@ -30,12 +30,6 @@ ELEMENTWISE = frozenset(
         *("Add", "Sub", "Mul", "Div", "Max", "Min", "Relu", "Clip", "LeakyRelu", "PRelu", "Elu", "Sigmoid", "Tanh"),
         *("HardSigmoid", "HardSwish", "Gelu", "Abs", "Neg", "Exp", "Sqrt", "BatchNormalization"),
         *("QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu"),
-    ]
-)
-HIDDEN = frozenset(
-    [
-        *("CALL", "CALL_ONCE", "IF", "WHILE", "CUSTOM", "If", "Loop", "Scan", "SequenceMap"),
-        *("STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "STABLEHLO_CUSTOM_CALL", "STABLEHLO_WHILE"),
     ]
 )
 
@@ -66,10 +60,11 @@ class Lifetimes:
 def read_lifetimes(artifact: Artifact, *, in_place: bool = True) -> Lifetimes:
     """The lifetimes of the activations of a .tflite or .onnx file, for one example.
 
-    The input is there from the start, the outputs to the end. What depends on constants only is computed before the first run
-    and is no activation. Reshaped tensors share the memory of what they show. in_place: an element-wise operator writes over
-    an input that nobody reads afterwards (never over the model's own input). In an .onnx file, a Q/DQ pair belongs to the
-    operators beside it, as runtimes fuse it: a tensor that is only quantized is stored as integers at once.
+    The input is there from the start, the outputs to the end. What no output depends on does not count. What depends on constants
+    only is computed before the first run and is no activation. Reshaped tensors share the memory of what they show. in_place: an
+    element-wise operator writes over an input that nobody reads afterwards (never over the model's own input). In an .onnx file,
+    a Q/DQ pair belongs to the operators beside it, as runtimes fuse it: a tensor that is only quantized is stored as integers at
+    once.
 
     Raises ArtifactError when the file is damaged, or when it does not say how large a tensor is or what an operator does.
     """
@@ -107,47 +102,44 @@ def plan(buffers: Sequence[Buffer], *, alignment: int = 1) -> tuple[tuple[int, .
 
 def _of_litert(content: bytes, in_place: bool) -> Lifetimes:
     from projectkit.measure.litert_file import BITS, parse
+    from projectkit.measure.litert_operators import HIDING
 
     file = parse(content)
     tensors = file.tensors
-    _refuse_hidden(operation.name for operation in file.operations)
+    _refuse_hidden({operation.name for operation in file.operations} & HIDING)
+    if file.batch > 1:
+        raise ArtifactError(f"is made for {file.batch} examples at once. Export it with a batch size of 1.")
     constants = {index for index, tensor in enumerate(tensors) if tensor.data is not None}
     sizes = {
-        index: math.ceil(tensor.elements * BITS[tensor.type] / 8) // file.batch
+        index: math.ceil(tensor.elements * BITS[tensor.type] / 8)
         for index, tensor in enumerate(tensors)
         if index not in constants
     }
     names = {index: tensor.name for index, tensor in enumerate(tensors)}
-    return _lifetimes(file.operations, [file.input], file.outputs, sizes, names, in_place)
+    operations = live_operations(file.operations, file.outputs)
+    return _lifetimes(operations, [file.input], file.outputs, sizes, names, in_place)
 
 
 def _of_onnx(content: bytes, in_place: bool) -> Lifetimes:
-    import onnx
-
-    from projectkit.measure.onnx_graph import constants_of
-    from projectkit.measure.onnx_operators import operation_of
+    from projectkit.measure.onnx_file import hiding_in, parse_onnx
     from projectkit.measure.onnx_shapes import infer_shapes
     from projectkit.measure.operators import bits_of
 
-    model = onnx.load_from_string(content)
-    graph, constants = model.graph, constants_of(model.graph)
-    nodes = [node for node in graph.node if node.op_type != "Constant"]
-    _refuse_hidden((node.op_type for node in nodes), {function.name for function in model.functions})
-    operations = [operation_of(node) for node in nodes]
-    inputs = [value.name for value in graph.input if value.name not in constants]
-    outputs = [value.name for value in graph.output]
-    shapes, batch = infer_shapes(model, constants)
-    bits = bits_of(model, nodes, constants)
-    made = _from_input(operations, inputs)
+    file = parse_onnx(content)
+    _refuse_hidden(hiding_in(file))
+    nodes, operations = file.live(file.outputs)
+    shapes, batch = infer_shapes(file.model, file.constants)
+    bits = bits_of(file.model, nodes, file.constants)
+    made = _from_input(operations, file.inputs)
     if unknown := sorted(made - set(shapes)):
         raise ArtifactError(f"the shape of {unknown[0]!r} does not follow from the input's; export with fixed shapes.")
     sizes = {name: math.ceil(math.prod(shapes[name]) * bits[name][0] / 8) // batch for name in made}
-    return _lifetimes(operations, inputs, outputs, sizes, {name: name for name in made}, in_place)
+    return _lifetimes(operations, list(file.inputs), list(file.outputs), sizes, {name: name for name in made}, in_place)
 
 
-def _refuse_hidden(names: Iterable[str], functions: Iterable[str] = ()) -> None:
-    if hidden := sorted(set(names) & HIDDEN.union(functions)):
-        raise ArtifactError(f"holds {', '.join(hidden)}, inside which tensors live that the graph does not show.")
+def _refuse_hidden(hidden: set[str]) -> None:
+    if hidden:
+        raise ArtifactError(f"holds {', '.join(sorted(hidden))}, inside which tensors live that the graph does not show.")
 
 
 def _from_input(operations: Sequence[Operation[Value]], inputs: Iterable[Value]) -> set[Value]:
@@ -194,7 +186,8 @@ def _lifetimes(
         shared: _Shared[Value] | None = None
         stored = operation.name == "QuantizeLinear" and source in only_quantized and not buffers[source].kept
         unpacked = operation.name == "DequantizeLinear" and operation.outputs[0] not in kept
-        if operation.name in VIEWS or stored or unpacked:
+        viewed = operation.name in VIEWS and sizes[source] == sizes[operation.outputs[0]]
+        if viewed or stored or unpacked:
             shared = buffers[source]
         elif in_place and operation.name in ELEMENTWISE:
             shared = _overwritten(operation, number, buffers, sizes)

@@ -9,7 +9,7 @@ import numpy as np
 
 from projectkit.errors import ArtifactError
 from projectkit.measure.litert_file import names_of
-from projectkit.measure.litert_graph import PASSING
+from projectkit.measure.litert_operators import PASSING
 
 if TYPE_CHECKING:
     from ai_edge_litert import schema_py_generated as schema

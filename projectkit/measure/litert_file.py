@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from projectkit.errors import ArtifactError
-from projectkit.measure.dataflow import Operation
+from projectkit.measure.dataflow import Operation, check_written_once
 
 if TYPE_CHECKING:
     from ai_edge_litert import schema_py_generated as schema
@@ -28,7 +28,8 @@ AXES_MOST = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiteRTTensor:
-    """One tensor. `data`: the stored bytes of a constant, else None; `buffer`: where they are, shared by equal constants."""
+    """One tensor. `data`: the stored bytes of a constant, else None; `buffer`: where they are, shared by equal constants;
+    `scales`: how many there are, 0 for a tensor that is not quantized; `variable`: whether it outlives a call."""
 
     name: str
     shape: tuple[int, ...]
@@ -38,6 +39,8 @@ class LiteRTTensor:
     zero_points: np.ndarray  # (1,), or one for each index along `axis`
     axis: int
     sparse: bool
+    scales: int
+    variable: bool
 
     @property
     def elements(self) -> int:
@@ -76,6 +79,7 @@ def parse(content: bytes) -> LiteRTFile:
     options = [subgraph.Operators(index) for index in range(_bounded(subgraph.OperatorsLength(), content))]
     operations = _operations(options, _operator_names(model, names_of(schema.BuiltinOperator), content), len(tensors), content)
     outputs = [int(index) for index in subgraph.OutputsAsNumpy()]
+    _check_order(operations, tensors, int(subgraph.Inputs(0)) if subgraph.InputsLength() else None)
     return LiteRTFile(tensors, operations, options, outputs, _batch(subgraph, tensors), int(subgraph.Inputs(0)))
 
 
@@ -163,6 +167,8 @@ def _tensor(tensor: "schema.Tensor", buffers: list[np.ndarray | None], types: di
         zero_points=np.asarray(zero_points, dtype=np.int64),
         axis=quantization.QuantizedDimension() if quantization is not None else 0,
         sparse=tensor.Sparsity() is not None,
+        scales=quantization.ScaleLength() if quantization is not None else 0,
+        variable=bool(tensor.IsVariable()),
     )
 
 
@@ -189,6 +195,19 @@ def _operations(raw: list["schema.Operator"], names: list[str], tensors: int, co
         present = tuple(None if index < 0 else index for index in inputs)  # -1: an optional input left out
         operations.append(Operation(names[operator.OpcodeIndex()], present, tuple(outputs)))
     return operations
+
+
+def _check_order(operations: list[Operation[int]], tensors: list[LiteRTTensor], given: int | None) -> None:
+    """Raises ArtifactError unless every tensor is written once, and before it is read: the runtime takes the operators in the
+    order of the file, so that a tensor of the last call could be read in the next."""
+    check_written_once(
+        operations, {-1 if given is None else given, *(index for index, tensor in enumerate(tensors) if tensor.data is not None)}
+    )
+    later = {value for operation in operations for value in operation.outputs}
+    for operation in operations:
+        if later.intersection(operation.present):
+            raise ArtifactError(f"is damaged: {operation.name} reads a tensor that is written after it. Export it again.")
+        later.difference_update(operation.outputs)
 
 
 def _batch(subgraph: "schema.SubGraph", tensors: list[LiteRTTensor]) -> int:

@@ -13,7 +13,8 @@ from projectkit.measure.litert_file import parse
 from projectkit.measure.operators import read_operators
 from projectkit.measure.parsing import parse_file
 from projectkit.quiet import quiet
-from projectkit.runtimes.tensors import first_line, to_stored
+from projectkit.runtimes.failures import in_words
+from projectkit.runtimes.tensors import to_stored
 from projectkit.types import Artifact
 
 
@@ -57,7 +58,7 @@ class Cut:
             self._chain: list[tuple[Part, _Model]] = [(part, _Model(part.content, threads)) for part, _ in kept]
         except (ValueError, RuntimeError) as error:
             raise ArtifactError(
-                f"{artifact.path}: LiteRT cannot load one of its operators on its own ({first_line(error)})."
+                f"{artifact.path}: LiteRT cannot load one of its operators on its own ({in_words(error)})."
             ) from error
         self._input = next(part.inputs[0] for part, _ in kept if part.inputs)
 

@@ -1,15 +1,43 @@
 """Counts what is inside an .onnx file, without a runtime."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from projectkit.errors import ArtifactError
-from projectkit.measure.dataflow import Operation, data_values, root
-from projectkit.measure.graph import Graph, Layer, count_operators
-from projectkit.measure.onnx_operators import PASSING, PRODUCTS, UNCOUNTED, ZERO_POINTS, Constant, is_data, operation_of
+from projectkit.measure.dataflow import Operation, Roots, data_values, producers_of
+from projectkit.measure.graph import (
+    Graph,
+    Hidden,
+    Layer,
+    Unknown,
+    Weights,
+    count_operators,
+    free_operations,
+    sentence,
+)
+from projectkit.measure.layer_weights import Constant as Counted
+from projectkit.measure.layer_weights import Kernel, kernels_of, mean_bits, weights_among
+from projectkit.measure.onnx_file import OnnxFile, hiding_in, parse_onnx
+from projectkit.measure.onnx_operators import (
+    JOINING,
+    KNOWN,
+    LOOKUPS,
+    NOT_DATA,
+    PAIRING,
+    PASSING,
+    PRODUCTS,
+    QUANTIZING,
+    SCALES,
+    UNPACKING,
+    ZERO_POINTS,
+    Constant,
+    is_data,
+    operands,
+    operations_of,
+)
 from projectkit.measure.onnx_shapes import infer_shapes
 
 if TYPE_CHECKING:
@@ -18,133 +46,93 @@ if TYPE_CHECKING:
 
 def read_onnx(content: bytes) -> Graph:
     """The graph of an .onnx file. Raises ArtifactError, or anything else where the file is damaged."""
-    import onnx
-
-    model = onnx.load_from_string(content)
-    if not model.graph.node:
-        raise ArtifactError("is no .onnx file, or an empty one: it holds no operator. Export it again.")
-    _refuse_external_data(model)
-    if model.functions:
-        import onnx.inliner
-
-        model = onnx.inliner.inline_local_functions(model)
-    nodes = list(model.graph.node)
-    uncounted = sorted({node.op_type for node in nodes} & UNCOUNTED)
-    if uncounted:
-        raise ArtifactError(f"holds {', '.join(uncounted)}, whose multiply-accumulates cannot be counted from the file.")
-    operations = [operation_of(node) for node in nodes]
-    constants = constants_of(model.graph)
-    outputs = [value.name for value in model.graph.output]
-    scales = _products_of_scales(operations)
-
-    def is_data_here(operation: Operation[str], position: int) -> bool:
-        return is_data(operation.name, position) and operation.inputs[position] not in scales
-
-    data = data_values(operations, outputs, is_data_here)
-    used = [name for name in constants if name in data]
-    zero_points = zero_points_of(nodes, constants)
-    layers = _layers(nodes, operations, constants, model)
+    file = parse_onnx(content)
+    if hiding := hiding_in(file):
+        raise ArtifactError(sentence(hiding).reason)
+    nodes, operations = file.live(file.outputs)
+    try:
+        work, layers = _work(file, nodes, operations)
+    except ArtifactError as error:
+        work, layers = Unknown(str(error)), ()
+    constants = constants_among(file, operations, file.outputs)
     return Graph(
-        parameters=sum(_elements(constants[name]) for name in used),
-        nonzero_parameters=sum(_nonzero(constants[name], zero_points.get(name)) for name in used),
-        macs=sum(layer.macs for layer in layers),
-        operators=count_operators(node.op_type for node in nodes if node.op_type != "Constant"),
-        layers=tuple(layers),
+        parameters=sum(map(_elements, constants.values())),
+        operators=count_operators(node.op_type for node in nodes),
+        layers=layers,
+        work=work,
+        stored=_stored(file, constants),
     )
 
 
-def _refuse_external_data(model: "onnx.ModelProto") -> None:
-    """A file that points at other files could point anywhere; a model is one file here."""
-    import onnx
-
-    for tensor in _tensors(model):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+def check_counted(file: OnnxFile) -> None:
+    """Raises ArtifactError for a file whose work cannot be counted. Operators that no output depends on have to be known, too."""
+    if unknown := file.names - KNOWN:
+        raise ArtifactError(sentence(unknown).reason)
+    for operation in file.operations:
+        place = LOOKUPS.get(operation.name)
+        if place is not None and operation.input(place) in file.computed:
             raise ArtifactError(
-                f"keeps the weights {tensor.name!r} in another file, expected all in one. "
-                "Save it with onnx.save(model, path, save_as_external_data=False)."
+                f"looks values up in a table, by places that it computes ({operation.name}): that stands for work that cannot be "
+                "counted. Export it without a lookup."
             )
 
 
-def _tensors(message: "onnx.ModelProto") -> Iterator["onnx.TensorProto"]:
-    """Every TensorProto inside a protobuf message, however deep."""
-    import onnx
+def _work(
+    file: OnnxFile, nodes: Sequence["onnx.NodeProto"], operations: Sequence[Operation[str]]
+) -> tuple[int | Unknown, tuple[Layer, ...]]:
+    check_counted(file)
+    shapes, batch = infer_shapes(file.model, file.constants)
+    roots = Roots(producers_of(file.operations), PASSING)
 
-    pending = [message]
-    while pending:
-        message = pending.pop()
-        if isinstance(message, onnx.TensorProto):
-            yield message
-            continue
-        for field, value in message.ListFields():
-            if field.type == field.TYPE_MESSAGE:
-                pending.extend([value] if hasattr(value, "ListFields") else value)
+    def elements(name: str) -> int:
+        if name not in shapes:
+            raise ArtifactError(f"the shape of {name!r} does not follow from the input's; export with fixed shapes.")
+        return math.prod(shapes[name]) // batch
 
-
-def constants_of(graph: "onnx.GraphProto") -> dict[str, Constant]:
-    """name → TensorProto or SparseTensorProto of initializers and of Constant nodes."""
-    import onnx
-
-    constants: dict[str, Constant] = {tensor.name: tensor for tensor in graph.initializer}
-    constants |= {tensor.values.name: tensor for tensor in graph.sparse_initializer}
-    for node in graph.node:
-        if node.op_type == "Constant" and node.attribute:
-            value = onnx.helper.get_attribute_value(node.attribute[0])
-            is_tensor = isinstance(value, onnx.TensorProto | onnx.SparseTensorProto)
-            constants[node.output[0]] = value if is_tensor else _from_plain(value)
-    return constants
-
-
-def _from_plain(value: object) -> "onnx.TensorProto":
-    """The tensor of a Constant node that gives its value as a number or a list of numbers."""
-    import onnx
-
-    array = np.asarray(value)
-    if array.dtype.kind not in "if":
-        array = np.empty(0, np.float32)  # text: nothing that counts
-    return onnx.numpy_helper.from_array(array.astype(np.float32 if array.dtype.kind == "f" else np.int64))
-
-
-def _products_of_scales(operations: Sequence[Operation[str]]) -> set[str]:
-    """Constants that are multiplied with a scale found at run time are scales too (dynamic quantization)."""
-    dynamic = {operation.outputs[1] for operation in operations if operation.name == "DynamicQuantizeLinear"}
-    scales: set[str] = set()
-    for operation in operations:
-        if operation.name == "Mul" and dynamic & set(operation.present):
-            scales |= set(operation.present) - dynamic
-    return scales
-
-
-def _layers(
-    nodes: Sequence["onnx.NodeProto"],
-    operations: Sequence[Operation[str]],
-    constants: Mapping[str, Constant],
-    model: "onnx.ModelProto",
-) -> list[Layer]:
-    shapes, batch = infer_shapes(model, constants)
-    producers = {value: operation for operation in operations for value in operation.outputs}
-    layers = []
+    layers: list[Layer] = []
+    hidden = Hidden(sum(free_operations(elements(name)) for name in file.inputs))
     for index, (node, operation) in enumerate(zip(nodes, operations, strict=True)):
-        if node.op_type not in PRODUCTS:
-            continue
-        macs = macs_of(node, operation, shapes)
-        names = {
-            root(name, producers, PASSING)
-            for position, name in enumerate(operation.inputs)
-            if name is not None and is_data(node.op_type, position)
-        }
-        weights = [constants[name] for name in names if name in constants]
-        widest = max(weights, key=_elements, default=None)
-        layers.append(
-            Layer(
-                name=node.name or f"{node.op_type}_{index}",
-                operator=node.op_type,
-                macs=macs // batch,
-                parameters=sum(_elements(tensor) for tensor in weights),
-                weights=_elements(widest) if widest is not None else 0,
-                bits=_bits(widest) if widest is not None else 0,
+        if operation.name in PRODUCTS:
+            layers.append(_layer(file, index, node, operation, macs_of(node, operation, shapes) // batch, roots))
+            hidden.add_layer(elements(operation.outputs[0]), layers[-1].macs)
+        elif names := {*operation.present} & file.computed:
+            scaled, pairs, joins = _scales_channels(file, operation), operation.name in PAIRING, operation.name in JOINING
+            if not (scaled or pairs or joins or operations_of(node, operation.name, 1, 1)):
+                continue
+            read, written = [elements(name) for name in names], elements(operation.outputs[0])
+            stored = [file.constants[name] for name in operation.present if name in file.constants]
+            beside = [_elements(tensor) for tensor in stored] if operation.name in ("Concat", "QLinearConcat") else []
+            hidden.add(
+                written if scaled else operations_of(node, operation.name, sum(read), written),
+                written,
+                read + beside,
+                table=scaled or (operation.name != "PRelu" and any(counted(tensor).is_table for tensor in stored)),
+                joins=joins,
+                pairs=pairs or scaled,
             )
-        )
-    return layers
+    return sum(layer.macs for layer in layers) + hidden.macs, tuple(layers)
+
+
+def _scales_channels(file: OnnxFile, operation: Operation[str]) -> bool:
+    """Whether it multiplies each channel of what it is given by a scale of its own, as exporters do with weights only."""
+    if operation.name not in ("QuantizeLinear", "DequantizeLinear") or operation.input(0) not in file.computed:
+        return False
+    scale = file.constants.get(operation.input(1))
+    return scale is None or _elements(scale) > 1
+
+
+def _layer(file: OnnxFile, index: int, node: "onnx.NodeProto", operation: Operation[str], macs: int, roots: Roots[str]) -> Layer:
+    inputs = [name for place, name in enumerate(operation.inputs) if name is not None and is_data(operation.name, place)]
+    weights = [file.constants[name] for name in sorted({roots(name) for name in inputs}) if name in file.constants]
+    widest = max(weights, key=_elements, default=None)
+    return Layer(
+        name=node.name or f"{node.op_type}_{index}",
+        operator=node.op_type,
+        macs=macs,
+        parameters=sum(map(_elements, weights)),
+        weights=_elements(widest) if widest is not None else 0,
+        bits=_bits(widest) if widest is not None else 0,
+    )
 
 
 def macs_of(node: "onnx.NodeProto", operation: Operation[str], shapes: Mapping[str, tuple[int, ...]]) -> int:
@@ -161,6 +149,82 @@ def macs_of(node: "onnx.NodeProto", operation: Operation[str], shapes: Mapping[s
         return math.prod(left) * math.prod(right[1:])
     transposed = any(attribute.name == "transA" and attribute.i for attribute in node.attribute)
     return math.prod(output) * left[-2 if transposed else -1]
+
+
+def constants_among(file: OnnxFile, operations: Sequence[Operation[str]], outputs: Collection[str]) -> dict[str, Constant]:
+    """The stored constants that count, of live `operations`: what flows into `outputs` as data, and all that are large, but for
+    the scales and zero points of a quantized tensor."""
+    scales = _products_of_scales(file, operations)
+
+    def flows(operation: Operation[str], position: int) -> bool:
+        if position == 1 and _scales_channels(file, operation):
+            return True
+        return is_data(operation.name, position) and operation.inputs[position] not in scales
+
+    data = data_values(operations, outputs, flows)
+    for operation in operations:
+        quantized = NOT_DATA.get(operation.name, ()) if operation.name in QUANTIZING else ()
+        for position, name in enumerate(operation.inputs):
+            is_scale = position in quantized or (operation.name == "QLinearConcat" and position % 3 != 2) or name in scales
+            if name in file.constants and not is_scale and counted(file.constants[name]).is_large:
+                data.add(name)
+    return {name: tensor for name, tensor in file.constants.items() if name in data}
+
+
+def _products_of_scales(file: OnnxFile, operations: Sequence[Operation[str]]) -> set[str]:
+    """Constants that are multiplied with a scale found at run time are scales too (dynamic quantization)."""
+    dynamic = {operation.outputs[1] for operation in operations if operation.name == "DynamicQuantizeLinear"}
+    scales: set[str] = set()
+    for operation in operations:
+        if operation.name == "Mul" and dynamic & set(operation.present):
+            scales |= {name for name in operation.present if name in file.constants and len(file.constants[name].dims) < 2}
+    return scales
+
+
+def stored_kernels(file: OnnxFile, operations: Sequence[Operation[str]]) -> list[Kernel[str]]:
+    """The kernels of the live `operations`. Raises ArtifactError where one is computed, or an operator is not known."""
+    if unknown := file.names - KNOWN:
+        raise ArtifactError(f"holds {', '.join(sorted(unknown))[:200]}, inside which weights cannot be seen. Export it plainly.")
+    kernels = kernels_of(operations, file.constants, file.computed, lambda operation: operands(operation.name), UNPACKING)
+    for kernel in kernels:
+        if _scales_of(file, kernel) >= _elements(file.constants[kernel.value]) > 1:
+            raise ArtifactError(
+                f"stores a scale for each weight of {kernel.value!r}: its weights are the scales. Export it again."
+            )
+    return kernels
+
+
+def _scales_of(file: OnnxFile, kernel: Kernel[str]) -> int:
+    """How many scales a kernel has, 0 where there is one for each of its channels and no more."""
+    place = SCALES.get((kernel.operation.name, kernel.position), len(kernel.operation.inputs))
+    names = (*kernel.scales, *kernel.operation.inputs[place : place + 1])
+    scales = [file.constants[name] for name in names if name in file.constants]
+    if kernel.plain:
+        scales = [scale for scale in scales if sum(size > 1 for size in scale.dims) > 1]
+    return sum(map(_elements, scales))
+
+
+def _stored(file: OnnxFile, constants: Mapping[str, Constant]) -> Weights | Unknown:
+    first = file.outputs[:1]
+    _, needed = file.live(first)
+    try:
+        kernels = stored_kernels(file, needed)
+    except ArtifactError as error:
+        return Unknown(str(error))
+    own = constants_among(file, needed, first)
+    zero_points = zero_points_of(file.nodes, file.constants)
+    nonzero = {name: _nonzero(tensor, zero_points.get(name)) for name, tensor in constants.items()}
+    scales = {kernel.value: _scales_of(file, kernel) for kernel in kernels}
+    elements = sum(map(_elements, own.values()))
+    sparsity = 1 - sum(nonzero[name] for name in own) / elements if elements else 0.0
+    sizes = {name: counted(tensor, scales.get(name, 0)) for name, tensor in own.items()}
+    bits = mean_bits([sizes[name] for name in weights_among(sizes, scales)])
+    return Weights(sum(nonzero.values()), sparsity, bits)
+
+
+def counted(tensor: Constant, scales: int = 0) -> Counted:
+    """What is counted of a constant."""
+    return Counted(tuple(tensor.dims), _elements(tensor), _bits(tensor), scales)
 
 
 def zero_points_of(nodes: Sequence["onnx.NodeProto"], constants: Mapping[str, Constant]) -> dict[str, np.ndarray]:
@@ -215,4 +279,9 @@ def _bits(tensor: Constant) -> int:
     stored = tensor.values if isinstance(tensor, onnx.SparseTensorProto) else tensor
     name = onnx.TensorProto.DataType.Name(stored.data_type)
     digits = "".join(character for character in name.split("E")[0] if character.isdigit())  # FLOAT8E4M3FN, INT4, UINT16
-    return int(digits) if digits else {"FLOAT": 32, "DOUBLE": 64, "BOOL": 8}.get(name, 0)
+    bits = int(digits) if digits else {"FLOAT": 32, "DOUBLE": 64, "BOOL": 8}.get(name, 0)
+    if not bits and _elements(tensor):
+        raise ArtifactError(
+            f"holds constants of type {name}, expected numbers: a Cast could turn them into weights. Export it again."
+        )
+    return bits

@@ -13,10 +13,12 @@ import numpy as np
 
 from projectkit import runtimes
 from projectkit.errors import ArtifactError
-from projectkit.measure.onnx_graph import constants_of, macs_of
+from projectkit.measure.onnx_file import constants_of
+from projectkit.measure.onnx_graph import macs_of
 from projectkit.measure.onnx_operators import PRODUCTS, operation_of
 from projectkit.measure.operators import Operator, multiplied_type
-from projectkit.runtimes.tensors import first_line, to_stored
+from projectkit.runtimes.failures import in_words
+from projectkit.runtimes.tensors import to_stored
 from projectkit.types import Artifact, Tensor
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Profiled:
             self._plain = self._open(content, threads)
             self._profiled = self._open(content, threads, Path(self._folder.name))
         except Exception as error:  # onnxruntime's own exceptions share no public base class
-            raise ArtifactError(f"{artifact.path}: ONNX Runtime cannot load this file ({first_line(error)}).") from error
+            raise ArtifactError(f"{artifact.path}: ONNX Runtime cannot load this file ({in_words(error)}).") from error
         with closing(runtimes.open(artifact)) as session:
             self.source = session.inputs[0]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from projectkit.errors import ArtifactError
-from projectkit.measure.dataflow import root
+from projectkit.measure.dataflow import Roots, producers_of
 from projectkit.measure.parsing import parse_file
 from projectkit.types import Artifact
 
@@ -31,7 +31,7 @@ class Operator:
     """One operator of a file.
 
     kind         its name in the format: "CONV_2D", "Conv", …
-    macs         multiply-accumulates for one example; 0 where it has none
+    macs         multiply-accumulates for one example, of convolutions and matrix products; 0 of others
     moved_bytes  for one example: inputs, constants and outputs, each once
     dtype        what is multiplied: "float32", "float16", "int16" or "int8" (also where 4-bit weights are widened to it)
     read_bytes, written_bytes  of moved_bytes, the activations that come from other operators and those that go to them
@@ -58,26 +58,26 @@ def read_operators(artifact: Artifact) -> tuple[Operator, ...]:
 
 def _of_litert(content: bytes) -> tuple[Operator, ...]:
     from projectkit.measure.litert_file import BITS, parse
-    from projectkit.measure.litert_graph import MACS, NOT_DATA, PASSING, UNCOUNTED
+    from projectkit.measure.litert_graph import MACS, uncounted
+    from projectkit.measure.litert_operators import PASSING, is_data
 
     file = parse(content)
-    _refuse({operation.name for operation in file.operations} & UNCOUNTED)
-    producers = {value: operation for operation in file.operations for value in operation.outputs}
+    if reason := uncounted(file):
+        raise ArtifactError(reason.reason)
+    roots = Roots(producers_of(file.operations), PASSING)
 
     def size(index: int) -> int:
         tensor = file.tensors[index]
-        whole = math.ceil(tensor.elements * BITS[tensor.type] / 8)
-        return whole if tensor.data is not None else whole // file.batch
+        return math.ceil(tensor.elements * BITS[tensor.type] / 8)
 
     operators = []
     for operation, options in zip(file.operations, file.options, strict=True):
         inputs = file.inputs_of(operation)
         output = file.tensors[operation.outputs[0]]
-        count = MACS[operation.name](options, inputs, output) // file.batch if operation.name in MACS else 0
-        weights = file.tensors[root(operation.input(1), producers, PASSING)] if count else None
+        count = MACS[operation.name](options, inputs, output) if operation.name in MACS else 0
+        weights = file.tensors[roots(operation.input(1))] if count else None
         narrow = weights is not None and weights.type in ("INT8", "INT4", "INT2") and inputs[1].type == weights.type
-        arranging = NOT_DATA.get(operation.name, ())
-        computed = (tensor for place, tensor in inputs.items() if place not in arranging)
+        computed = (tensor for place, tensor in inputs.items() if is_data(operation.name, place))
         data = next((tensor for tensor in computed if tensor.data is None), output)
         operators.append(
             Operator(
@@ -95,24 +95,17 @@ def _of_litert(content: bytes) -> tuple[Operator, ...]:
 
 
 def _of_onnx(content: bytes) -> tuple[Operator, ...]:
-    import onnx
-
-    from projectkit.measure.onnx_graph import constants_of, macs_of
-    from projectkit.measure.onnx_operators import PRODUCTS, UNCOUNTED, operation_of
+    from projectkit.measure.onnx_file import parse_onnx
+    from projectkit.measure.onnx_graph import check_counted, macs_of
+    from projectkit.measure.onnx_operators import PRODUCTS
     from projectkit.measure.onnx_shapes import infer_shapes
 
-    model = onnx.load_from_string(content)
-    if model.functions:
-        import onnx.inliner
-
-        model = onnx.inliner.inline_local_functions(model)
-    _refuse({node.op_type for node in model.graph.node} & UNCOUNTED)
-    constants = constants_of(model.graph)
-    nodes = [node for node in model.graph.node if node.op_type != "Constant"]
-    operations = [operation_of(node) for node in nodes]
-    shapes, batch = infer_shapes(model, constants)
-    bits = bits_of(model, nodes, constants)
-    producers = {value: operation for operation in operations for value in operation.outputs}
+    file = parse_onnx(content)
+    check_counted(file)
+    constants, nodes, operations = file.constants, file.nodes, file.operations
+    shapes, batch = infer_shapes(file.model, constants)
+    bits = bits_of(file.model, nodes, constants)
+    roots = Roots(producers_of(operations), UNPACKING)
     quantized = {operation.input(0): operation.outputs[0] for operation in operations if operation.name == "QuantizeLinear"}
 
     def size(name: str) -> int:
@@ -125,7 +118,7 @@ def _of_onnx(content: bytes) -> tuple[Operator, ...]:
     for index, (node, operation) in enumerate(zip(nodes, operations, strict=True)):
         if node.op_type in FOLDED:
             continue
-        inputs = [root(name, producers, UNPACKING) for name in operation.present]
+        inputs = [roots(name) for name in operation.present]
         outputs = [quantized.get(name, name) for name in operation.outputs]
         operators.append(
             Operator(
@@ -165,11 +158,6 @@ def bits_of(
             own = found[node.input[0]]
         found |= dict.fromkeys(node.output, own)
     return found
-
-
-def _refuse(uncounted: set[str]) -> None:
-    if uncounted:
-        raise ArtifactError(f"holds {', '.join(sorted(uncounted))}, whose multiply-accumulates cannot be counted from the file.")
 
 
 def multiplied_type(dtype: str) -> str:

@@ -112,7 +112,12 @@ def counts(artifact: Artifact) -> tuple[list[Measurement], dict[str, str]]:
             missing |= dict.fromkeys(metrics, str(error).removeprefix(f"{artifact.path}: "))
             continue
         for metric in metrics:
-            if (number := getattr(found, metric)) is None:
+            try:
+                number = getattr(found, metric)
+            except ArtifactError as error:  # the others are there
+                missing[metric] = str(error)
+                continue
+            if number is None:
                 missing[metric] = "no layer of this file stores weights"
             else:
                 numbers[metric] = number

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from projectkit.errors import ArtifactError
-from projectkit.runtimes.tensors import first_line, to_stored
+from projectkit.runtimes.failures import in_words
+from projectkit.runtimes.tensors import to_stored
 from projectkit.types import Artifact, Tensor
 
 IMAGES = 4  # whose shapes are looked at; one that depends on the image is refused for its kind before
@@ -28,7 +29,7 @@ def check_shapes(artifact: Artifact, x: np.ndarray) -> None:
         raise
     except Exception as error:  # onnxruntime's own exceptions share no public base class, and strangers' files raise anything
         raise ArtifactError(
-            f"{artifact.path}: its shapes cannot be compared with those of a run ({first_line(error)}). Export it again."
+            f"{artifact.path}: its shapes cannot be compared with those of a run ({in_words(error)}). Export it again."
         ) from error
 
 
@@ -81,7 +82,7 @@ def _check_onnx(artifact: Artifact, x: np.ndarray) -> None:
     import onnx
     import onnxruntime
 
-    from projectkit.measure.onnx_graph import constants_of
+    from projectkit.measure.onnx_file import constants_of
     from projectkit.measure.onnx_shapes import infer_shapes
 
     model = onnx.load_from_string(Path(artifact.path).read_bytes())

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from projectkit.measure.graph import Graph, Layer
+from projectkit.measure.graph import Graph, Layer, Weights
 from projectkit.runtimes.supermask import kept_kernels, parse_supermask
 
 
@@ -17,4 +17,5 @@ def read_supermask(content: bytes) -> Graph:
     )
     nonzero = sum(int(np.count_nonzero(kernel)) for kernel in kept_kernels(supermask))
     operators = (("MatMul", len(layers)), ("Relu", len(layers) - 1))
-    return Graph(supermask.parameters, nonzero, supermask.parameters, operators, layers)
+    sparsity = 1 - nonzero / supermask.parameters
+    return Graph(supermask.parameters, operators, layers, supermask.parameters, Weights(nonzero, sparsity, bits=None))

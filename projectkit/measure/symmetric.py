@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from projectkit.errors import ArtifactError
-from projectkit.measure.dataflow import Operation, data_values, root
+from projectkit.measure.dataflow import Roots, producers_of
+from projectkit.measure.layer_weights import Kernel, weights_among
+from projectkit.measure.onnx_file import parse_onnx
+from projectkit.measure.onnx_graph import constants_among, counted, stored_kernels
 from projectkit.measure.parsing import parse_file
 from projectkit.types import Artifact
 
@@ -18,15 +21,14 @@ if TYPE_CHECKING:
     from projectkit.measure.onnx_operators import Constant
 
 RESHAPED = frozenset({"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten"})
-STORED = RESHAPED | {"DequantizeLinear", "QuantizeLinear", "Cast", "Identity"}
 KERNELS = {"Conv": 0, "ConvTranspose": 1, "Gemm": None, "MatMul": 1}  # operator → the axis of the kernel that its outputs lie on
 
 
 @dataclass(frozen=True, slots=True)
 class Symmetric:
     """symmetric_int8: the share of the weights whose layer is computed in symmetric int8: its input and its kernel both come
-    out of a DequantizeLinear of int8 with zero point 0, the kernel with one scale for each output channel. None when no layer
-    has a kernel.
+    out of a DequantizeLinear of int8 with zero point 0, the kernel with one scale for each output channel. Weights of the first
+    output; other large constants among them, such as tables, are weights that are not. None when there are none.
     """
 
     symmetric_int8: float | None
@@ -42,48 +44,36 @@ def _no_pairs(content: bytes) -> Symmetric:
 
 
 def _of_onnx(content: bytes) -> Symmetric:
-    import onnx
-
-    from projectkit.measure.onnx_graph import constants_of
-    from projectkit.measure.onnx_operators import PRODUCTS, UNCOUNTED
-
-    model = onnx.load_from_string(content)
-    graph, constants = model.graph, constants_of(model.graph)
-    if hidden := sorted({node.op_type for node in graph.node} & UNCOUNTED.union(function.name for function in model.functions)):
-        raise ArtifactError(f"holds {', '.join(hidden)}, which may hide weights. Export it again, without loops and functions.")
-    nodes = {name: node for node in graph.node for name in node.output}
-    producers = {name: Operation(node.op_type, tuple(node.input), tuple(node.output)) for name, node in nodes.items()}
-    made = {value.name for value in graph.input} - set(constants)
-    used = data_values(list(producers.values()), [value.name for value in graph.output], lambda operation, position: True)
-    whole = fitting = 0
-    for node in graph.node:
-        made.update(node.output if made & set(node.input) else ())
-        if node.op_type not in PRODUCTS or not used & set(node.output):
-            continue
-        second = node.input[PRODUCTS[node.op_type][2]]
-        kernel = root(second, producers, STORED)
-        if kernel in constants:
-            weights = math.prod(constants[kernel].dims)
-            whole += weights
-            fitting += weights * _is_read(node, nodes, producers, constants, kernel)
-        elif second not in made:
-            raise ArtifactError(f"computes the kernel {second!r} when it runs, instead of storing it. Export it again.")
+    file = parse_onnx(content)
+    outputs = file.outputs[:1]
+    nodes, operations = file.live(outputs)
+    kernels = stored_kernels(file, operations)
+    makers = {name: node for node in nodes for name in node.output}
+    shapers = Roots(producers_of(operations), RESHAPED)
+    sizes = {name: counted(tensor) for name, tensor in constants_among(file, operations, outputs).items()}
+    weights = weights_among(sizes, {kernel.value for kernel in kernels})
+    beside = weights - {kernel.value for kernel in kernels}  # tables, which no layer computes in int8
+    whole, fitting = sum(sizes[name].elements for name in beside), 0
+    for kernel in kernels:
+        own = math.prod(file.constants[kernel.value].dims)
+        whole += own
+        fitting += own * _is_read(makers[kernel.operation.outputs[0]], makers, shapers, file.constants, kernel)
     return Symmetric(fitting / whole if whole else None)
 
 
 def _is_read(
     node: "onnx.NodeProto",
     nodes: Mapping[str, "onnx.NodeProto"],
-    producers: Mapping[str, Operation[str]],
+    shapers: Roots[str],
     constants: Mapping[str, "Constant"],
-    kernel: str,
+    kernel: Kernel[str],
 ) -> bool:
-    """Whether TensorRT computes the layer in int8."""
-    if node.op_type not in KERNELS:
+    """Whether TensorRT computes the layer of `kernel` in int8."""
+    if kernel.operation.name not in KERNELS or kernel.position != 1:
         return False
-    pairs = [nodes.get(root(name, producers, RESHAPED)) for name in node.input[:2]]
+    pairs = [nodes.get(shapers(name)) for name in node.input[:2]]
     dequantized = [pair for pair in pairs if pair is not None and _is_symmetric(pair, nodes, constants)]
-    return len(dequantized) == len(pairs) and _per_channel(node, dequantized[1], constants, kernel)
+    return len(dequantized) == len(pairs) and _per_channel(node, dequantized[1], constants, kernel.value)
 
 
 def _is_symmetric(node: "onnx.NodeProto", nodes: Mapping[str, "onnx.NodeProto"], constants: Mapping[str, "Constant"]) -> bool:

@@ -7,8 +7,9 @@ import numpy as np
 
 from projectkit.errors import ArtifactError
 from projectkit.quiet import quiet
+from projectkit.runtimes.failures import in_words
 from projectkit.runtimes.session import RuntimeSession
-from projectkit.runtimes.tensors import check_signature, first_line
+from projectkit.runtimes.tensors import check_signature
 from projectkit.types import Artifact, Tensor
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class LiteRTSession(RuntimeSession):
                 if _is_single(self._interpreter.get_input_details()[0]):
                     self._batch_at_most = 1
         except (ValueError, RuntimeError) as error:
-            raise ArtifactError(f"{artifact.path}: LiteRT cannot load this file ({first_line(error)}).") from error
+            raise ArtifactError(f"{artifact.path}: LiteRT cannot load this file ({in_words(error)}).") from error
 
     def _resize(self, batch: int) -> None:
         self._input_index = self._interpreter.get_input_details()[0]["index"]

@@ -19,9 +19,9 @@ import numpy as np
 from projectkit.errors import ArtifactError, NotHere
 from projectkit.install_hint import install_hint
 from projectkit.quiet import quiet
+from projectkit.runtimes.failures import in_words
 from projectkit.runtimes.litert import describe
 from projectkit.runtimes.session import RuntimeSession
-from projectkit.runtimes.tensors import first_line
 from projectkit.types import Artifact
 
 MOST = 2**30  # bytes of an arena; a model that takes more than 1 GiB is none for a microcontroller
@@ -58,7 +58,7 @@ class LiteRTMicroSession(RuntimeSession):
                 self._interpreter = runtime.Interpreter.from_bytes(content, arena_size=_enough(tensors, artifact))
         except (RuntimeError, ValueError) as error:
             raise ArtifactError(
-                f"{artifact.path}: LiteRT for Microcontrollers cannot load this file ({first_line(error)}). "
+                f"{artifact.path}: LiteRT for Microcontrollers cannot load this file ({in_words(error)}). "
                 "Export it as int8 or float32, of operators that it has kernels for."
             ) from error
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from projectkit.errors import ArtifactError, NotHere
+from projectkit.runtimes.failures import in_words
 from projectkit.runtimes.session import RuntimeSession
-from projectkit.runtimes.tensors import check_signature, first_line
+from projectkit.runtimes.tensors import check_signature
 from projectkit.types import Artifact, Tensor
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class OnnxSession(RuntimeSession):
         except MemoryError:
             raise
         except Exception as error:  # onnxruntime's own exceptions share no public base class
-            raise ArtifactError(f"{artifact.path}: ONNX Runtime cannot load this file ({first_line(error)}).") from error
+            raise ArtifactError(f"{artifact.path}: ONNX Runtime cannot load this file ({in_words(error)}).") from error
         self.inputs = tuple(self._tensor(value) for value in self._session.get_inputs())
         self.outputs = tuple(self._tensor(value) for value in self._session.get_outputs())
         check_signature(self.inputs, self.outputs, artifact.path)

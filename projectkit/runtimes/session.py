@@ -5,7 +5,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from projectkit.errors import ArtifactError
-from projectkit.runtimes.tensors import check_input, first_line, to_real, to_stored
+from projectkit.runtimes.failures import in_words
+from projectkit.runtimes.tensors import check_input, to_real, to_stored
 from projectkit.types import Tensor
 
 CHUNK = 64  # examples a call; bounds the memory of activations while amortizing the call
@@ -39,11 +40,21 @@ class RuntimeSession(ABC):
         x = check_input(x, self.inputs[0].shape, self._path)
         if len(x) > self._batch_at_most:
             raise ArtifactError(f"{self._path}: got {len(x)} inputs at once, takes at most {self._batch_at_most}. Call run.")
-        self._set(to_stored(x, self.inputs[0]))
+        try:
+            self._set(to_stored(x, self.inputs[0]))
+        except (MemoryError, ArtifactError):
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
 
     def invoke(self) -> None:
         """Computes the answers to the inputs that are set, and leaves them where the runtime writes them."""
-        self._invoke()
+        try:
+            self._invoke()
+        except (MemoryError, ArtifactError):
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
         self._is_answered = True
 
     def get_output(self) -> np.ndarray:
@@ -71,7 +82,7 @@ class RuntimeSession(ABC):
             raise
         except Exception as error:  # onnxruntime's own exceptions share no public base class
             count = min(step, len(x))
-            raise ArtifactError(f"{self._path}: the runtime failed on {count} inputs ({first_line(error)}).") from error
+            raise self._failure(error, f" on {count} inputs") from error
 
     def _answer(self, stored: np.ndarray) -> np.ndarray:
         self._set(stored)
@@ -83,6 +94,9 @@ class RuntimeSession(ABC):
                 f"{self._path}: {len(stored)} inputs gave {count} as outputs; export with a free batch axis, or a batch of 1."
             )
         return output
+
+    def _failure(self, error: Exception, where: str = "") -> ArtifactError:
+        return ArtifactError(f"{self._path}: the runtime failed{where} ({in_words(error)}).")
 
     @abstractmethod
     def _set(self, stored: np.ndarray) -> None: ...

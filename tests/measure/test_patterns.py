@@ -112,9 +112,20 @@ def test_many_layers_with_one_buffer_are_read_once(tmp_path):
     for copied in range(2000):
         weights, operator = copy(graph.tensors[1]), copy(graph.operators[0])
         graph.tensors.append(weights)
-        operator.inputs = [0, len(graph.tensors) - 1, 2]
+        logits = copy(graph.tensors[3])
+        graph.tensors.append(logits)
+        operator.inputs, operator.outputs = [0, len(graph.tensors) - 2, 2], [len(graph.tensors) - 1]
         weights.name = f"w{copied}".encode()
         graph.operators.append(operator)
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.ADD_N
+    code.version = 1
+    model.operatorCodes.append(code)
+    total = schema.OperatorT()
+    total.opcodeIndex, total.inputs = 1, [operator.outputs[0] for operator in graph.operators]
+    graph.tensors.append(copy(graph.tensors[3]))
+    total.outputs = graph.outputs = [len(graph.tensors) - 1]
+    graph.operators.append(total)
     assert len(list(litert_kernels(packed(model)))) == 1
     graph.tensors[1].shape = [2**20, 2**10]
     with pytest.raises(ArtifactError, match="stores 2560 bytes"):

@@ -1,5 +1,6 @@
 """Takes a .tflite file apart and puts it together again: what the kinds of this folder change files with."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import flatbuffers
@@ -8,7 +9,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from projectkit.measure.litert_file import names_of
 
-OPERATORS = {name: code for code, name in names_of(schema.BuiltinOperator).items()}
+NAMES = names_of(schema.BuiltinOperator)
+OPERATORS = {name: code for code, name in NAMES.items()}
 
 
 def read(path: Path) -> "schema.ModelT":
@@ -64,3 +66,52 @@ def add_operator(
     operators = model.subgraphs[0].operators
     operators.insert(len(operators) if at is None else at, made)
     return made
+
+
+@dataclass
+class Pen:
+    """Writes operators into the first graph, one behind the other, from the place `at` on."""
+
+    model: "schema.ModelT"
+    at: int
+
+    def write(
+        self,
+        operator: str,
+        inputs: list[int],
+        shape: tuple[int, ...],
+        options: object = None,
+        dtype: "np.dtype | type" = np.float32,
+    ) -> int:
+        """A new operator; the index of what it writes."""
+        made = add_tensor(self.model, shape, dtype, f"{operator.lower()}{self.at}")
+        add_operator(self.model, operator, inputs, [made], options, self.at)
+        self.at += 1
+        return made
+
+    def constant(self, value: np.ndarray) -> int:
+        """A new constant; its index."""
+        return add_constant(self.model, value, f"constant{len(self.model.buffers)}")
+
+    def reshaped(self, tensor: int, shape: tuple[int, ...]) -> int:
+        """`tensor` in another shape, whose first axis is the batch where it is -1."""
+        options = schema.ReshapeOptionsT()
+        options.newShape = list(shape)
+        fixed = tuple(abs(size) for size in shape)
+        return self.write("RESHAPE", [tensor, self.constant(np.array(shape, np.int32))], fixed, options)
+
+
+def value_of(model: "schema.ModelT", index: int) -> np.ndarray:
+    """The value of a float32 constant."""
+    tensor = model.subgraphs[0].tensors[index]
+    return np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.float32).reshape([int(size) for size in tensor.shape])
+
+
+def shape_of(model: "schema.ModelT", index: int) -> tuple[int, ...]:
+    return tuple(int(size) for size in model.subgraphs[0].tensors[index].shape)
+
+
+def kind_of(model: "schema.ModelT", operator: "schema.OperatorT") -> str:
+    """The operator's name."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    return NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
