@@ -1,5 +1,6 @@
 """How good a model's answers are, from its outputs and the labels that it never saw."""
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,32 +10,35 @@ import numpy as np
 from grading.hidden.data import Hidden
 from grading.hidden.probes import Probes
 from grading.measuring.known import better_known
+from grading.measuring.likeness import correlations, looked_up
 from projectkit.errors import MeasureError, UncertaintyError
 from projectkit.measure import accuracy
-from projectkit.types import Measurement
+from projectkit.types import Z95, Measurement
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
     """A model's logits (n, classes) to the hidden and the corrupted images with their labels (n,), and to the images out of
-    distribution, which have none."""
+    distribution, which have none; `start`: the start network's to the hidden images."""
 
     hidden: np.ndarray
     labels: np.ndarray
     corrupted: np.ndarray
     corrupted_labels: np.ndarray
     out_of_distribution: np.ndarray
+    start: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
     """`values` by metric; accuracy in each class (None for one without images) and on the public part, where there is one;
-    `known`: see grading.measuring.known."""
+    `known`: see grading.measuring.known; `looked_up`: see grading.measuring.likeness."""
 
     values: Mapping[str, Measurement]
     classes: tuple[Measurement | None, ...]
     plain: Measurement | None
     known: Mapping[str, Measurement]
+    looked_up: Mapping[str, Measurement]
 
 
 def quality(outputs: np.ndarray, hidden: Hidden, probes: Probes, wanted: Collection[str], name: str) -> Quality:
@@ -53,7 +57,7 @@ def quality(outputs: np.ndarray, hidden: Hidden, probes: Probes, wanted: Collect
     if np.isfinite(outputs).all() and np.ptp(outputs, axis=0).max() == 0:
         raise MeasureError(f"{name}: it gives the same output for every input, expected outputs that depend on the image.")
     on_hidden, on_plain, on_val, on_corrupted, on_others = np.split(outputs, ends[:-1])
-    answers = Answers(on_hidden, hidden.split.y, on_corrupted, probes.corrupted.y, on_others)
+    answers = Answers(on_hidden, hidden.split.y, on_corrupted, probes.corrupted.y, on_others, probes.start)
     try:
         y = hidden.split.y
         of = [y == label for label in range(hidden.classes)]
@@ -68,7 +72,8 @@ def quality(outputs: np.ndarray, hidden: Hidden, probes: Probes, wanted: Collect
         known = better_known(parts, (on_val, hidden.val.y))
     except (MeasureError, UncertaintyError) as error:
         raise MeasureError(f"{name}: {error}") from error
-    return Quality(values, classes, plain, known)
+    table = probes.neighbours
+    return Quality(values, classes, plain, known, {} if table is None else looked_up(on_hidden, y, table))
 
 
 def _accuracy(answers: Answers) -> Measurement:
@@ -104,6 +109,22 @@ def _ood_auroc(answers: Answers) -> Measurement:
     return detection_interval(auroc, score(answers.hidden), score(answers.out_of_distribution), metric="ood_auroc")
 
 
+def _fidelity(answers: Answers) -> Measurement:
+    """Whether a network knows what the start network knows, beyond the labels: the correlation of their logits for the wrong
+    classes, image by image, and its mean over the hidden images with an interval of the normal distribution.
+
+    A label says nothing of the wrong classes, so that networks which were trained apart agree on them by half; one that was
+    taught by the start network, or was made from it, agrees more. (Hinton et al., "Distilling the knowledge in a neural network",
+    2015, section 1, on what lies in these answers; Stanton et al., "Does knowledge distillation really work?", 2021, on fidelity
+    as something else than accuracy.)
+    """
+    if answers.start is None:
+        raise MeasureError("there are no answers of a start network to compare with")
+    each = correlations(answers.hidden, answers.start, answers.labels)
+    half = Z95 * float(each.std()) / math.sqrt(len(each))
+    return Measurement("fidelity", float(each.mean()), float(each.mean()) - half, float(each.mean()) + half, len(each))
+
+
 def _probability_score(metric: str, score: str, logits: np.ndarray, labels: np.ndarray) -> Measurement:
     """The score of the probabilities, with its bootstrap interval. The room is loaded where a rubric asks for it."""
     from projectkit.uncertainty import SCORES, score_interval, softmax
@@ -120,4 +141,5 @@ QUALITIES: Mapping[str, Callable[[Answers], Measurement]] = {
     "corrupted_accuracy": _corrupted_accuracy,
     "corrupted_nll": _corrupted_nll,
     "ood_auroc": _ood_auroc,
+    "fidelity": _fidelity,
 }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from grading.errors import GradingError
 from grading.hidden.data import Hidden
 from grading.hidden.probes import Probes, no_probes
+from grading.measuring.layers import unfit
 from grading.measuring.quality import quality
 from grading.types import Limits, Rubric, Slot
 from grading.workers.pool import ATTACK, MEMORY, MODELS, Inputs, Job, JobResult, Model, Questioner
@@ -40,7 +41,8 @@ class Run(Protocol):
 @dataclass(frozen=True, slots=True)
 class MeasuringTask:
     """What is to be measured: models and wanted metrics by slot, on which data, within which limits; `baseline` is timed in
-    turn with each model. `probes`: what some metrics need beside the hidden data."""
+    turn with each model. `probes`: what some metrics need beside the hidden data; `rules`: by which rule the model of a slot is
+    built, where it is by one (grading.measuring.layers)."""
 
     artifacts: Mapping[str, Artifact]
     metrics: Mapping[str, tuple[str, ...]]
@@ -49,6 +51,7 @@ class MeasuringTask:
     limits: Limits
     baseline: Artifact | None = None
     probes: Probes | None = None
+    rules: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def probed(self) -> Probes:
@@ -195,7 +198,20 @@ def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, 
     missing = {metric: reason for metric, reason in missing.items() if metric in wanted and metric not in values}
     profile = Profile(dataclasses.replace(artifact, path=name), device, values, missing)
     ratios = _ratios(values, ratios, baseline)
-    return Slot(profile, ratios, found_in.classes, found_in.plain, weights, tuple(remarks), found_in.known)
+    layers = first.report.record["layers"] if first.report.record else None
+    wrong = unfit(task.rules.get(slot, ""), layers, baseline.layers if baseline else None)
+    return Slot(
+        profile,
+        ratios,
+        found_in.classes,
+        found_in.plain,
+        weights,
+        tuple(remarks),
+        found_in.known,
+        layers,
+        _sentence(name, wrong) if wrong else "",
+        found_in.looked_up,
+    )
 
 
 def _attacked(slot: Slot, task: MeasuringTask, name: str, run: Run, measured: Measured) -> Slot:

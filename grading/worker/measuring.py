@@ -5,6 +5,7 @@ what was measured before.
 """
 
 import contextlib
+import dataclasses
 import functools
 import importlib
 import json
@@ -30,9 +31,11 @@ from projectkit.measure import (
     Symmetric,
     check_shapes,
     compressed_size,
+    kinship,
     latency_from,
     metrics_of,
     ratio_from,
+    read_structure,
     time_openings,
     weights_digest,
 )
@@ -139,6 +142,7 @@ class _Slot:
             "problem": None,
             "done": False,
             "weights": "",
+            "layers": None,
             "inference": 0.0,
             "timing": 0.0,
             "off_core": 0.0,
@@ -169,12 +173,25 @@ class _Slot:
             self._tell(part(OUTPUTS, self.index, pack_array(outputs)))
             with contextlib.suppress(ProjectkitError):  # only compared with others', so its failure is nobody's problem
                 self.record["weights"] = weights_digest(self.artifact)
+            self.record["layers"] = self._layers()
             for kind, step in READING.items():
                 self._optional(metrics_of(kind), step, functools.partial(self._counted, kind))
         self._optional(TIMES, "timing", self._times)
         self._optional(("energy",), "measuring energy", self._energy)
         self._optional(("compressed_size",), "compressing the file", self._compressed)
         self._optional(("arena",), "measuring the arena", self._arena)
+
+    def _layers(self) -> dict[str, object]:
+        """The fields of grading.types.Layers. A network that cannot be compared has a reason, which matters where a rubric says
+        how it is built."""
+        layers: dict[str, object] = {"kernels": [], "operators": [], "shortest": 0, "computed": 0, "kinship": None, "problem": ""}
+        try:
+            layers |= dataclasses.asdict(read_structure(self.artifact))
+            if self.baseline:
+                layers["kinship"] = kinship(self.artifact, Artifact.of(self.baseline))
+        except (ProjectkitError, MemoryError) as error:
+            layers["problem"] = self._reason(error)
+        return layers
 
     def _memory(self) -> None:
         self._step("measuring memory")

@@ -27,6 +27,7 @@ from projectkit.measure.planning import images_needed, repeats_needed
 from projectkit.measure.profiling import METERS, READERS, compare, metrics_of, profile
 from projectkit.measure.quality import accuracy
 from projectkit.measure.quantiles import least_samples, quantile, quantile_interval
+from projectkit.measure.structure import KernelShape, Structure, kinship, read_structure
 from projectkit.measure.symmetric import Symmetric, read_symmetric
 from projectkit.measure.terminal_table import table
 from projectkit.measure.timing import (
@@ -46,6 +47,7 @@ __all__ = [
     "READERS",
     "Buffer",
     "Graph",
+    "KernelShape",
     "Layer",
     "Lifetimes",
     "Opening",
@@ -53,6 +55,7 @@ __all__ = [
     "OperatorTime",
     "Paired",
     "Patterns",
+    "Structure",
     "Symmetric",
     "Timed",
     "accuracy",
@@ -71,6 +74,7 @@ __all__ = [
     "holm",
     "images_needed",
     "interleave",
+    "kinship",
     "latency",
     "latency_from",
     "least_samples",
@@ -93,6 +97,7 @@ __all__ = [
     "read_lifetimes",
     "read_operators",
     "read_patterns",
+    "read_structure",
     "read_symmetric",
     "readers",
     "repeats_needed",
