@@ -100,12 +100,7 @@ METRICS = {
     "ood_auroc": _share("Out-of-distribution detection (AUROC)", kind=QUALITY, ratio=False, claim_tolerance=0.15, probe="ood"),
     # From −1 to 1: the quotient of two correlations means nothing.
     "fidelity": Metric(
-        "",
-        "Likeness of the answers to the start network's",
-        kind=QUALITY,
-        less_is_better=False,
-        ratio=False,
-        claim_tolerance=0.15,
+        "", "Fidelity to the start network", kind=QUALITY, less_is_better=False, ratio=False, claim_tolerance=0.15
     ),
     "robust_accuracy": _share(
         "Accuracy under a black-box attack", kind=QUALITY, ratio=False, claim_tolerance=0.15, probe="attack"

@@ -1,25 +1,14 @@
-"""How alike two models' answers are beyond the labels: to those of the start network, and to those of a table of public images.
-
-The labels say nothing about the classes that are wrong. Networks that were trained apart agree on these by half; one that was
-taught by the other, or made from it, agrees more, and so does a table of images that looks up its answer.
-"""
+"""How alike a model's answers are to those of a table of public images, which looks up its answer."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
+from projectkit.measure import correlations, wrong_classes
 from projectkit.types import Dataset, Measurement
 
 IMAGES = 300  # hidden ones that are compared with the table's answers
 TABLE = 10_000  # public training images in the table, at most
-
-
-def correlations(logits: np.ndarray, others: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) correlations of two models' logits (n, classes) for the wrong classes, image by image; 0 where one says nothing."""
-    mine, theirs = (_wrong(one, labels) for one in (logits, others))
-    lengths = np.linalg.norm(mine, axis=1) * np.linalg.norm(theirs, axis=1)
-    products: np.ndarray = (mine * theirs).sum(axis=1) / np.where(lengths > 0, lengths, 1.0)
-    return products
 
 
 def neighbours(dataset: Dataset, x: np.ndarray) -> np.ndarray:
@@ -41,16 +30,8 @@ def looked_up(logits: np.ndarray, labels: np.ndarray, table: np.ndarray) -> Mapp
         return {}
     mine, truth = logits[: len(table)], labels[: len(table)]
     each = correlations(mine, table, truth)
-    same = _wrong(mine, truth).argmax(axis=1) == _wrong(table, truth).argmax(axis=1)
+    same = wrong_classes(mine, truth).argmax(axis=1) == wrong_classes(table, truth).argmax(axis=1)
     return {
         "likeness": Measurement.exact("likeness", float(each.mean())),
         "runner_up": Measurement.share("runner_up", int(same.sum()), len(same)),
     }
-
-
-def _wrong(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n, classes − 1): the logits of the wrong classes, less their mean."""
-    wrong = np.arange(logits.shape[1]) != labels[:, None]
-    rows = logits[wrong].reshape(len(logits), -1).astype(np.float64)
-    centred: np.ndarray = rows - rows.mean(axis=1, keepdims=True)
-    return centred

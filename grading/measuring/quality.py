@@ -1,6 +1,5 @@
 """How good a model's answers are, from its outputs and the labels that it never saw."""
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,10 +9,10 @@ import numpy as np
 from grading.hidden.data import Hidden
 from grading.hidden.probes import Probes
 from grading.measuring.known import better_known
-from grading.measuring.likeness import correlations, looked_up
+from grading.measuring.likeness import looked_up
 from projectkit.errors import MeasureError, UncertaintyError
-from projectkit.measure import accuracy
-from projectkit.types import Z95, Measurement
+from projectkit.measure import accuracy, fidelity
+from projectkit.types import Measurement
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,19 +109,9 @@ def _ood_auroc(answers: Answers) -> Measurement:
 
 
 def _fidelity(answers: Answers) -> Measurement:
-    """Whether a network knows what the start network knows, beyond the labels: the correlation of their logits for the wrong
-    classes, image by image, and its mean over the hidden images with an interval of the normal distribution.
-
-    A label says nothing of the wrong classes, so that networks which were trained apart agree on them by half; one that was
-    taught by the start network, or was made from it, agrees more. (Hinton et al., "Distilling the knowledge in a neural network",
-    2015, section 1, on what lies in these answers; Stanton et al., "Does knowledge distillation really work?", 2021, on fidelity
-    as something else than accuracy.)
-    """
     if answers.start is None:
         raise MeasureError("there are no answers of a start network to compare with")
-    each = correlations(answers.hidden, answers.start, answers.labels)
-    half = Z95 * float(each.std()) / math.sqrt(len(each))
-    return Measurement("fidelity", float(each.mean()), float(each.mean()) - half, float(each.mean()) + half, len(each))
+    return fidelity(answers.hidden, answers.start, answers.labels)
 
 
 def _probability_score(metric: str, score: str, logits: np.ndarray, labels: np.ndarray) -> Measurement:

@@ -25,7 +25,7 @@ from projectkit.measure.pareto import pareto
 from projectkit.measure.patterns import Patterns, read_patterns
 from projectkit.measure.planning import images_needed, repeats_needed
 from projectkit.measure.profiling import METERS, READERS, compare, metrics_of, profile
-from projectkit.measure.quality import accuracy
+from projectkit.measure.quality import accuracy, correlations, fidelity, wrong_classes
 from projectkit.measure.quantiles import least_samples, quantile, quantile_interval
 from projectkit.measure.structure import KernelShape, Structure, kinship, read_structure
 from projectkit.measure.symmetric import Symmetric, read_symmetric
@@ -66,8 +66,10 @@ __all__ = [
     "compare_energy",
     "compare_latency",
     "compressed_size",
+    "correlations",
     "device",
     "energy",
+    "fidelity",
     "format_interval",
     "format_value",
     "fusions",
@@ -105,4 +107,5 @@ __all__ = [
     "table",
     "time_openings",
     "weights_digest",
+    "wrong_classes",
 ]
