@@ -135,7 +135,6 @@ class Layers:
 
     kernels: tuple[tuple[int, int, int], ...] = ()
     operators: tuple[str, ...] = ()
-    shortest: int = 0
     computed: int = 0
     kinship: float | None = None
     problem: str = ""

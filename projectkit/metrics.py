@@ -102,6 +102,7 @@ METRICS = {
     "fidelity": Metric(
         "", "Fidelity to the start network", kind=QUALITY, less_is_better=False, ratio=False, claim_tolerance=0.15
     ),
+    "table_likeness": Metric("", "Likeness to a table of public images", kind=QUALITY, ratio=False, claim_tolerance=0.15),
     "robust_accuracy": _share(
         "Accuracy under a black-box attack", kind=QUALITY, ratio=False, claim_tolerance=0.15, probe="attack"
     ),

@@ -14,7 +14,6 @@ SAME, FEWER_CHANNELS, COPIES, CONVOLUTIONAL, SEPARABLE = "same", "fewer_channels
 # began with the same weights. Filters of another network: 0.1 to 0.3.
 KIN = 0.5
 LARGEST = 25  # positions of a filter, 5×5: one of 8×8 could hold a whole image
-PRODUCTS_MOST = 0.5  # of the weights of a convolutional network may lie in its matrix products
 # Operators that compute nothing which a network would have to learn: what the exporters write around its layers.
 _NAMES = (
     "ADD ABS AVERAGE_POOL_2D CAST CONCATENATION CONV_2D DENSIFY DEPTHWISE_CONV_2D DEQUANTIZE EXPAND_DIMS FULLY_CONNECTED "
@@ -87,19 +86,9 @@ def _copies(found: Layers, start: Layers) -> str:
 
 
 def _convolutional(found: Layers, _: Layers) -> str:
-    if found.shortest < 1:
-        return (
-            "there is a way from the image to the answer without a convolution of more than 1×1; expected a convolutional network"
-        )
-    if max((positions for _, positions, _ in found.kernels), default=0) > LARGEST:
-        return f"its kernels are {_shown(found.kernels)}; expected convolutions of at most 5×5"
-    products = sum(filters * channels for filters, positions, channels in found.kernels if positions == 1 and channels > 1)
-    weights = sum(filters * positions * channels for filters, positions, channels in found.kernels)
-    if products > PRODUCTS_MOST * weights and not _depthwise(found):
-        return (
-            f"{100 * products / weights:.0f} % of its weights lie in matrix products and 1×1 convolutions, expected at most "
-            f"{100 * PRODUCTS_MOST:.0f} %: a convolutional network"
-        )
+    largest = max((positions for _, positions, _ in found.kernels), default=0)
+    if not 1 < largest <= LARGEST:
+        return f"its kernels are {_shown(found.kernels)}; expected a convolutional network, with filters of at most 5×5"
     return _added(found, Layers())
 
 

@@ -68,7 +68,7 @@ def layers_from_json(raw: Mapping[str, Any]) -> Layers:
     kernels = tuple(_kernel(kernel) for kernel in raw["kernels"])
     kin = None if raw["kinship"] is None else float(raw["kinship"])
     operators = tuple(str(name)[:40] for name in raw["operators"])
-    return Layers(kernels, operators, int(raw["shortest"]), int(raw["computed"]), kin, str(raw["problem"])[:400])
+    return Layers(kernels, operators, int(raw["computed"]), kin, str(raw["problem"])[:400])
 
 
 def _kernel(raw: Sequence[Any]) -> tuple[int, int, int]:

@@ -184,7 +184,7 @@ class _Slot:
     def _layers(self) -> dict[str, object]:
         """The fields of grading.types.Layers. A network that cannot be compared has a reason, which matters where a rubric says
         how it is built."""
-        layers: dict[str, object] = {"kernels": [], "operators": [], "shortest": 0, "computed": 0, "kinship": None, "problem": ""}
+        layers: dict[str, object] = {"kernels": [], "operators": [], "computed": 0, "kinship": None, "problem": ""}
         try:
             layers |= dataclasses.asdict(read_structure(self.artifact))
             if self.baseline:

@@ -1,7 +1,7 @@
 """Which layers a model file has, in one form for all formats, so that a file can be compared with the network that it is from."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,12 +32,10 @@ class KernelShape(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Structure:
     """kernels: of every convolution and matrix product, in the order in which they run; operators: the names of all operators,
-    each once; shortest: how many convolutions that see neighbours (more than one position) lie on the way from the image to the
-    answer that has fewest of them; computed: how many kernels are not stored but computed when the model runs."""
+    each once; computed: how many kernels are not stored but computed when the model runs."""
 
     kernels: tuple[KernelShape, ...]
     operators: tuple[str, ...]
-    shortest: int = 0
     computed: int = 0
 
 
@@ -84,25 +82,11 @@ def _values(content: bytes) -> list[np.ndarray]:
     return [kernel.values for kernel in litert_kernels(content)]
 
 
-def _structure(
-    operations: Sequence[Operation[Value]],
-    kernels: Mapping[int, KernelShape],
-    computed: int,
-    image: Value,
-    answers: Iterable[Value],
-) -> Structure:
-    """From the operations in their order and the kernels of some of them, by their place."""
+def _structure(operations: Sequence[Operation[Value]], kernels: Sequence[KernelShape], computed: int) -> Structure:
     if len(kernels) > LAYERS_MOST:
         raise ArtifactError(f"has {len(kernels)} layers, of which at most {LAYERS_MOST} can be compared.")
-    fewest: dict[Value, int] = {image: 0}
-    for place, operation in enumerate(operations):
-        before = [fewest[value] for value in operation.present if value in fewest]
-        if before:
-            sees_neighbours = place in kernels and kernels[place].positions > 1
-            fewest |= dict.fromkeys(operation.outputs, min(before) + sees_neighbours)
-    shortest = min((fewest[value] for value in answers if value in fewest), default=0)
     names = tuple(sorted({operation.name for operation in operations}))
-    return Structure(tuple(kernels.values()), names, shortest, computed)
+    return Structure(tuple(kernels), names, computed)
 
 
 def _litert(content: bytes) -> Structure:
@@ -111,14 +95,15 @@ def _litert(content: bytes) -> Structure:
 
     file = parse(content)
     producers = {value: operation for operation in file.operations for value in operation.outputs}
-    kernels, computed = {}, 0
-    for place, operation in enumerate(file.operations):
+    kernels: list[KernelShape] = []
+    computed = 0
+    for operation in file.operations:
         if operation.name not in MACS:
             continue
         tensor = file.tensors[root(operation.input(1), producers, PASSING)]
         computed += tensor.data is None
-        kernels[place] = _litert_shape(operation.name, tensor.shape)
-    return _structure(file.operations, kernels, computed, file.input, file.outputs)
+        kernels.append(_litert_shape(operation.name, tensor.shape))
+    return _structure(file.operations, kernels, computed)
 
 
 def _litert_shape(operator: str, shape: tuple[int, ...]) -> KernelShape:
@@ -140,18 +125,17 @@ def _onnx(content: bytes) -> Structure:
     nodes = [node for node in model.graph.node if node.op_type != "Constant"]
     operations = [operation_of(node) for node in nodes]
     producers = {value: operation for operation in operations for value in operation.outputs}
-    kernels, computed = {}, 0
-    for place, node in enumerate(nodes):
+    kernels: list[KernelShape] = []
+    computed = 0
+    for node in nodes:
         if node.op_type not in PRODUCTS:
             continue
         kind, _, position = PRODUCTS[node.op_type]
         stored = constants.get(root(node.input[position], producers, PASSING))
         computed += stored is None
         shape = () if stored is None else tuple(getattr(stored, "dims", ()))
-        kernels[place] = _onnx_shape(kind, node, shape)
-    images = [value.name for value in model.graph.input if value.name not in constants]
-    answers = [value.name for value in model.graph.output]
-    return _structure(operations, kernels, computed, images[0] if images else "", answers)
+        kernels.append(_onnx_shape(kind, node, shape))
+    return _structure(operations, kernels, computed)
 
 
 def _onnx_shape(kind: str, node: "onnx.NodeProto", shape: tuple[int, ...]) -> KernelShape:
