@@ -108,7 +108,7 @@ def _fitting(verdict: Verdict, unfit: Mapping[str, str]) -> Verdict:
 
 def _gated(verdict: Verdict, closed: Mapping[str, Check]) -> Verdict:
     gate = closed.get(verdict.check.slot)
-    if gate is None or verdict.measured is None or verdict.status not in (FULL, PARTIAL):
+    if gate is None or verdict.check is gate or verdict.measured is None or verdict.status not in (FULL, PARTIAL):
         return verdict
     found = f"{_label(verdict.check)} {with_interval(verdict.check, verdict.measured)}"
     how = "earned nothing" if gate.points else "does not hold"
