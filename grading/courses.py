@@ -55,7 +55,9 @@ def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out
     metrics = {slot: rubric.metrics(slot) for slot in artifacts}
     relative = any(check.relative and check.metric == "latency_p50" for check in rubric.checks)
     baseline = course.baseline if relative else None
-    task = remeasure.MeasuringTask(artifacts, metrics, course.hidden, course.inputs, rubric.limits, baseline, course.probes)
+    task = remeasure.MeasuringTask(
+        artifacts, metrics, course.hidden, course.inputs, rubric.limits, baseline, course.probes, rubric.layers
+    )
     key: dict[str, object] = {
         "format": FORMAT,
         "models": {slot: artifact.sha256 for slot, artifact in artifacts.items()},
@@ -65,6 +67,7 @@ def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out
         "inputs": course.inputs.digest,
         "baseline": course.baseline.sha256 if course.baseline else None,
         "limits": asdict(rubric.limits),
+        "layers": dict(rubric.layers),
     }
     if rubric.attack:  # a seed's digest, because what is kept may be shown and the seed says how to prepare for the attack
         key["attack"] = [asdict(rubric.attack), digest_of(str(course.probes.seed))]

@@ -137,6 +137,7 @@ def _awarded(done: Grade, intake: Intake, course: Course, measured: Stored, prob
     digests = {"rubric": course.rubric.digest, "hidden": course.hidden.digest}
     digests |= {f"answers/{exercise}": digest for exercise, digest in answer_digests(intake.submission.answers).items()}
     digests |= {"baseline": course.baseline.sha256} if course.baseline else {}
+    digests |= {"baseline_weights": course.measured.weights} if course.measured else {}
     return replace(
         done,
         title=course.rubric.title,

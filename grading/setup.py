@@ -40,6 +40,7 @@ setup(
             "baselines/*.supermask",
             "baselines/*.tflite",
             "defense/sheets/*.toml",
+            "reference/*.json",
             "rubrics/*.toml",
             "semester/schemes/*.toml",
             "workers/locks/*",

@@ -33,7 +33,7 @@ class Check:
 
     Either a `metric` of the model in `slot`, or metric "answer" of an `exercise`, or metric "study": a `claim` of the search that
     has found the model in `slot` (see grading.points.study). `relative` compares with the baseline.
-    When a `gate` check earns nothing, no other check of its slot earns anything.
+    When a `gate` check earns nothing, no other check of its slot earns anything; a gate of 0 points closes below its target.
     """
 
     id: str
@@ -80,7 +80,8 @@ class Ood:
 class Rubric:
     """The checks of a lab at one scale. `digest` names the content of the file; `baseline` is what `relative` compares with,
     `formats` the format that a slot asks for (a value of FORMATS), where it asks for one; `attack`, `corruption` and `ood` say
-    how the metrics are measured that need them."""
+    how the metrics are measured that need them; `layers` by which rule the model of a slot is built, where it is by one
+    (grading.measuring.layers)."""
 
     lab: str
     title: str
@@ -94,6 +95,7 @@ class Rubric:
     attack: Attack | None = None
     corruption: Corruption | None = None
     ood: Ood | None = None
+    layers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def baseline_file(self) -> Path:
@@ -128,12 +130,27 @@ class Rubric:
 
 
 @dataclass(frozen=True, slots=True)
+class Layers:
+    """What a child told of a model's layers: see projectkit.measure.structure. `kernels`: (filters, positions, input channels)
+    each; `problem`: why nothing can be told of them."""
+
+    kernels: tuple[tuple[int, int, int], ...] = ()
+    operators: tuple[str, ...] = ()
+    computed: int = 0
+    kinship: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """What was measured of one model.
 
     `ratios` to the baseline by metric; `classes`: its accuracy in each class (None for one without images); `plain`: its
     accuracy on a part of the public test split; `weights` names what its parameters store; `remarks`: how well it was measured;
-    `known`: how much better than validation images it knows the "hidden" and the public "test" ones (grading.measuring.known).
+    `known`: how much better than validation images it knows the "hidden" and the public "test" ones (grading.measuring.known);
+    `looked_up`: how alike its answers are to those of a table of public images (grading.measuring.likeness);
+    `layers`: of what it is built; `unfit`: why it is no answer to what the slot asks for, "" when it is one
+    (grading.measuring.layers).
     """
 
     profile: Profile
@@ -143,6 +160,9 @@ class Slot:
     weights: str = ""
     remarks: tuple[str, ...] = ()
     known: Mapping[str, Measurement] = field(default_factory=dict)
+    layers: Layers | None = None
+    unfit: str = ""
+    looked_up: Mapping[str, Measurement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +219,9 @@ class StoredSlot(TypedDict):
     weights: str
     remarks: list[str]
     known: dict[str, StoredMeasurement]
+    layers: dict[str, object] | None
+    unfit: str
+    looked_up: dict[str, StoredMeasurement]
 
 
 class Stored(TypedDict, total=False):

@@ -98,6 +98,11 @@ METRICS = {
     ),
     # Chance is one half, so the quotient of two areas means nothing.
     "ood_auroc": _share("Out-of-distribution detection (AUROC)", kind=QUALITY, ratio=False, claim_tolerance=0.15, probe="ood"),
+    # From −1 to 1: the quotient of two correlations means nothing.
+    "fidelity": Metric(
+        "", "Fidelity to the start network", kind=QUALITY, less_is_better=False, ratio=False, claim_tolerance=0.15
+    ),
+    "table_likeness": Metric("", "Likeness to a table of public images", kind=QUALITY, ratio=False, claim_tolerance=0.15),
     "robust_accuracy": _share(
         "Accuracy under a black-box attack", kind=QUALITY, ratio=False, claim_tolerance=0.15, probe="attack"
     ),

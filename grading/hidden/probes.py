@@ -1,26 +1,34 @@
 """What models are probed with beside the hidden images, drawn by the salt: corrupted images, other images, an attack."""
 
 import hashlib
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from grading.errors import GradingError
 from grading.hidden.data import ORIGINS, Hidden, salted
+from grading.measuring.likeness import neighbours
 from grading.types import Attack, Corruption, Ood, Rubric
+from projectkit import runtimes
 from projectkit.data import load
-from projectkit.types import Split
+from projectkit.types import Artifact, Split
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probes:
     """`corrupted`: hidden images with corruptions, and their labels; `out_of_distribution`: images of another dataset, of one
-    shape; both empty where no check asks. `attack`: what robust_accuracy is measured by; `seed`: of its random numbers."""
+    shape; both empty where no check asks. `attack`: what robust_accuracy is measured by; `seed`: of its random numbers. `start`:
+    the logits of the rubric's baseline for the hidden images, where a check asks for fidelity; `neighbours`: the answers of a
+    table of public images to some of them (grading.measuring.likeness)."""
 
     corrupted: Split
     out_of_distribution: np.ndarray
     attack: Attack | None = None
     seed: int = 0
+    start: np.ndarray | None = None
+    neighbours: np.ndarray | None = None
 
     @property
     def black_box(self) -> Attack:
@@ -55,7 +63,9 @@ def probes_for(rubric: Rubric, hidden: Hidden, salt: str) -> Probes:
         corrupted = _corrupted(hidden.split, rubric.corruption, rng)
     if rubric.ood:
         others = _out_of_distribution(rubric.ood, hidden.split.x.shape[1:], salt)
-    return Probes(corrupted, others, rubric.attack, _number(salt, hidden, "attack"))
+    start = _answers(rubric.baseline_file, hidden.split.x) if "fidelity" in {check.metric for check in rubric.checks} else None
+    table = neighbours(load(rubric.dataset), hidden.split.x)
+    return Probes(corrupted, others, rubric.attack, _number(salt, hidden, "attack"), start, table)
 
 
 def conditions(rubric: Rubric, hidden: Hidden, probes: Probes) -> dict[str, str]:
@@ -99,6 +109,12 @@ def _out_of_distribution(wanted: Ood, shape: tuple[int, int, int], salt: str) ->
         images = images.mean(axis=3, keepdims=True).repeat(shape[2], axis=3)
     down, across = (_resizing(images.shape[1 + axis], shape[axis]) for axis in (0, 1))
     return np.einsum("ih,nhwc,jw->nijc", down, images, across, optimize=True).astype(np.float32).clip(0.0, 1.0)
+
+
+def _answers(baseline: Path, images: np.ndarray) -> np.ndarray:
+    """The logits of the course's own file, which needs no sandbox."""
+    with closing(runtimes.open(Artifact.of(baseline))) as session:
+        return session.run(images)
 
 
 def _resizing(source: int, target: int) -> np.ndarray:

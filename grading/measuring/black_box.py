@@ -10,6 +10,7 @@ from collections.abc import Generator
 import numpy as np
 
 from grading.hidden.probes import Probes
+from grading.measuring.stairs import questions, refuse_stairs
 from grading.measuring.steady import ALONE, TOGETHER, spread_of
 from grading.workers.results import read_outputs
 from projectkit.errors import MeasureError, ProjectkitError
@@ -46,7 +47,7 @@ class BlackBox:
     @property
     def rounds(self) -> int:
         """How many questions there are at most, the empty one included."""
-        return 2 * self._attack.queries + 3
+        return 2 * self._attack.queries + 3 + questions(len(self._split))
 
     def begin(self) -> None:
         """From the start: a worker that died has been replaced by another."""
@@ -108,7 +109,8 @@ def _watched_closely(questions: Questions, x: np.ndarray, graded: np.ndarray | N
 
 
 def _questions(split: Split, epsilon: float, queries: int, rng: np.random.Generator) -> Questions:
-    """Asks about the images, then by both searches about changed ones, then about the images again; which ones held, (n,) bool.
+    """Asks about the images, then by both searches about changed ones, then in search of a rounded input, then about the images
+    again; which ones held, (n,) bool.
 
     Raises MeasureError for a model that answers the same images differently, or that hides what a change does.
     """
@@ -117,6 +119,8 @@ def _questions(split: Split, epsilon: float, queries: int, rng: np.random.Genera
     robust = margins(first, y) > 0
     if robust.any():
         robust[robust] = yield from _searched(x[robust], y[robust], epsilon, queries, rng)
+    if robust.any():
+        yield from refuse_stairs(x, rng)
     again = yield x
     if not np.allclose(first, again, rtol=1e-5, atol=1e-5 * np.abs(first).max()):
         raise MeasureError("it answers the same images differently when it is asked again, expected one answer for one image")

@@ -1,5 +1,6 @@
 """How good a model's answers are, from its outputs and the labels that it never saw."""
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,32 +10,37 @@ import numpy as np
 from grading.hidden.data import Hidden
 from grading.hidden.probes import Probes
 from grading.measuring.known import better_known
+from grading.measuring.likeness import looked_up
 from projectkit.errors import MeasureError, UncertaintyError
-from projectkit.measure import accuracy
+from projectkit.measure import accuracy, fidelity
 from projectkit.types import Measurement
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
     """A model's logits (n, classes) to the hidden and the corrupted images with their labels (n,), and to the images out of
-    distribution, which have none."""
+    distribution, which have none; `start`, `table`: those of the start network, and of a table of public images to the first of
+    them, to the hidden images."""
 
     hidden: np.ndarray
     labels: np.ndarray
     corrupted: np.ndarray
     corrupted_labels: np.ndarray
     out_of_distribution: np.ndarray
+    start: np.ndarray | None = None
+    table: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
     """`values` by metric; accuracy in each class (None for one without images) and on the public part, where there is one;
-    `known`: see grading.measuring.known."""
+    `known`: see grading.measuring.known; `looked_up`: see grading.measuring.likeness."""
 
     values: Mapping[str, Measurement]
     classes: tuple[Measurement | None, ...]
     plain: Measurement | None
     known: Mapping[str, Measurement]
+    looked_up: Mapping[str, Measurement]
 
 
 def quality(outputs: np.ndarray, hidden: Hidden, probes: Probes, wanted: Collection[str], name: str) -> Quality:
@@ -53,7 +59,7 @@ def quality(outputs: np.ndarray, hidden: Hidden, probes: Probes, wanted: Collect
     if np.isfinite(outputs).all() and np.ptp(outputs, axis=0).max() == 0:
         raise MeasureError(f"{name}: it gives the same output for every input, expected outputs that depend on the image.")
     on_hidden, on_plain, on_val, on_corrupted, on_others = np.split(outputs, ends[:-1])
-    answers = Answers(on_hidden, hidden.split.y, on_corrupted, probes.corrupted.y, on_others)
+    answers = Answers(on_hidden, hidden.split.y, on_corrupted, probes.corrupted.y, on_others, probes.start, probes.neighbours)
     try:
         y = hidden.split.y
         of = [y == label for label in range(hidden.classes)]
@@ -68,7 +74,8 @@ def quality(outputs: np.ndarray, hidden: Hidden, probes: Probes, wanted: Collect
         known = better_known(parts, (on_val, hidden.val.y))
     except (MeasureError, UncertaintyError) as error:
         raise MeasureError(f"{name}: {error}") from error
-    return Quality(values, classes, plain, known)
+    table = probes.neighbours
+    return Quality(values, classes, plain, known, {} if table is None else looked_up(on_hidden, y, table))
 
 
 def _accuracy(answers: Answers) -> Measurement:
@@ -104,6 +111,21 @@ def _ood_auroc(answers: Answers) -> Measurement:
     return detection_interval(auroc, score(answers.hidden), score(answers.out_of_distribution), metric="ood_auroc")
 
 
+def _table_likeness(answers: Answers) -> Measurement:
+    """Fidelity to a table of public images, which looks up the nearest one: networks have 0.4 to 0.8, tables 0.86 and more."""
+    if answers.table is None:
+        raise MeasureError("there is no table of public images to compare with")
+    count = len(answers.table)
+    found = fidelity(answers.hidden[:count], answers.table, answers.labels[:count])
+    return dataclasses.replace(found, metric="table_likeness")
+
+
+def _fidelity(answers: Answers) -> Measurement:
+    if answers.start is None:
+        raise MeasureError("there are no answers of a start network to compare with")
+    return fidelity(answers.hidden, answers.start, answers.labels)
+
+
 def _probability_score(metric: str, score: str, logits: np.ndarray, labels: np.ndarray) -> Measurement:
     """The score of the probabilities, with its bootstrap interval. The room is loaded where a rubric asks for it."""
     from projectkit.uncertainty import SCORES, score_interval, softmax
@@ -120,4 +142,6 @@ QUALITIES: Mapping[str, Callable[[Answers], Measurement]] = {
     "corrupted_accuracy": _corrupted_accuracy,
     "corrupted_nll": _corrupted_nll,
     "ood_auroc": _ood_auroc,
+    "fidelity": _fidelity,
+    "table_likeness": _table_likeness,
 }

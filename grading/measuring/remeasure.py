@@ -15,6 +15,7 @@ import numpy as np
 from grading.errors import GradingError
 from grading.hidden.data import Hidden
 from grading.hidden.probes import Probes, no_probes, order_of
+from grading.measuring.layers import unfit
 from grading.measuring.quality import quality
 from grading.measuring.steady import check_steady
 from grading.types import Limits, Rubric, Slot
@@ -43,7 +44,8 @@ class Run(Protocol):
 @dataclass(frozen=True, slots=True)
 class MeasuringTask:
     """What is to be measured: models and wanted metrics by slot, on which data, within which limits; `baseline` is timed in
-    turn with each model. `probes`: what some metrics need beside the hidden data."""
+    turn with each model. `probes`: what some metrics need beside the hidden data; `rules`: by which rule the model of a slot is
+    built, where it is by one (grading.measuring.layers)."""
 
     artifacts: Mapping[str, Artifact]
     metrics: Mapping[str, tuple[str, ...]]
@@ -52,6 +54,7 @@ class MeasuringTask:
     limits: Limits
     baseline: Artifact | None = None
     probes: Probes | None = None
+    rules: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def probed(self) -> Probes:
@@ -201,7 +204,20 @@ def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, 
     missing = {metric: reason for metric, reason in missing.items() if metric in wanted and metric not in values}
     profile = Profile(dataclasses.replace(artifact, path=name), device, values, missing)
     ratios = _ratios(values, ratios, baseline)
-    return Slot(profile, ratios, found_in.classes, found_in.plain, weights, tuple(remarks), found_in.known)
+    layers = first.report.record["layers"] if first.report.record else None
+    wrong = unfit(task.rules.get(slot, ""), layers, baseline.layers if baseline else None)
+    return Slot(
+        profile,
+        ratios,
+        found_in.classes,
+        found_in.plain,
+        weights,
+        tuple(remarks),
+        found_in.known,
+        layers,
+        _sentence(name, wrong) if wrong else "",
+        found_in.looked_up,
+    )
 
 
 def _in_order(task: MeasuringTask, outputs: np.ndarray | None) -> np.ndarray:

@@ -30,9 +30,10 @@ def award(
     ]
     closed: dict[str, Check] = {}
     for verdict in verdicts:
-        if verdict.check.gate and verdict.status in (FAIL, ERROR):
+        if verdict.check.gate and (verdict.status in (FAIL, ERROR) or (not verdict.check.points and verdict.status != FULL)):
             closed.setdefault(verdict.check.slot, verdict.check)
-    return tuple(_gated(verdict, closed) for verdict in verdicts)
+    unfit = {slot: found.unfit for slot, found in slots.items() if found.unfit}
+    return tuple(_gated(_fitting(verdict, unfit), closed) for verdict in verdicts)
 
 
 def fraction(check: Check, value: float) -> float:
@@ -83,6 +84,10 @@ def _verdict(check: Check, measured: Measurement, found: str) -> Verdict:
     status = FULL if share >= 1 else FAIL if share <= 0 else PARTIAL
     points = check.points if status == FULL else share * check.points
     more = check.target > check.floor
+    if not check.points:  # a gate that only opens or closes
+        wanted = f"{_value(check, check.target)} or {'more' if more else 'less'}"
+        closed = "" if status == FULL else ", or this slot earns nothing"
+        return Verdict(check, status, 0.0, measured, f"{found}; expected {wanted}{closed}.")
     scale = (
         f"full points from {_value(check, check.target)}, none at {_value(check, check.floor)} or less"
         if more
@@ -91,12 +96,23 @@ def _verdict(check: Check, measured: Measurement, found: str) -> Verdict:
     return Verdict(check, status, points, measured, f"{found}; {scale}: {_points(points)} of {_points(check.points)}.")
 
 
+def _fitting(verdict: Verdict, unfit: Mapping[str, str]) -> Verdict:
+    """Nothing for a network that is no answer to what the slot asks for, whatever was measured of it."""
+    check = verdict.check
+    if check.slot not in unfit or verdict.status not in (FULL, PARTIAL):
+        return verdict
+    found = f"{_label(check)} {with_interval(check, verdict.measured)}: " if verdict.measured and check.metric != STUDY else ""
+    message = f"{found}{unfit[check.slot]} So this slot earns nothing: 0 of {_points(check.points)}."
+    return Verdict(check, GATED, 0.0, verdict.measured, message)
+
+
 def _gated(verdict: Verdict, closed: Mapping[str, Check]) -> Verdict:
     gate = closed.get(verdict.check.slot)
-    if gate is None or verdict.measured is None or verdict.status not in (FULL, PARTIAL):
+    if gate is None or verdict.check is gate or verdict.measured is None or verdict.status not in (FULL, PARTIAL):
         return verdict
     found = f"{_label(verdict.check)} {with_interval(verdict.check, verdict.measured)}"
-    message = f"{found}, which earns nothing because “{gate.title}” earned nothing: 0 of {_points(verdict.check.points)}."
+    how = "earned nothing" if gate.points else "does not hold"
+    message = f"{found}, which earns nothing because “{gate.title}” {how}: 0 of {_points(verdict.check.points)}."
     return Verdict(verdict.check, GATED, 0.0, verdict.measured, message)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grading.points.doubts import doubts
 from grading.types import Grade
 from projectkit.measure import format_value
 from projectkit.metrics import METRICS
@@ -42,6 +43,7 @@ def flags(grades: Sequence[Grade]) -> tuple[Flag, ...]:
         *(flag for grade in grades for flag in _claims(grade)),
         *(flag for grade in grades for flag in _memorized(grade)),
         *(flag for grade in grades for flag in _known(grade)),
+        *(Flag(kind, (grade.file,), sentence) for grade in grades for kind, sentence in doubts(grade)),
     )
 
 

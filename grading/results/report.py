@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from grading.points.award import metric_name
+from grading.points.doubts import remarks_of_the_run
 from grading.points.flags import Flag
 from grading.results.html import template
 from grading.rubrics.loading import ANSWER
@@ -66,6 +67,7 @@ def overview_page(grades: Sequence[Grade], replaced: Mapping[str, str], flags: S
         rows=rows,
         replaced=replaced,
         flags=flags,
+        remarks=list(remarks_of_the_run(grades)),
         graded=len(shares),
         median=100 * median(shares) if shares else None,
         bins=_bins(shares),

@@ -3,16 +3,16 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from grading.errors import OutputError
-from grading.types import Answer, Check, ClaimFinding, Slot, StoredSlot, Verdict
+from grading.types import Answer, Check, ClaimFinding, Layers, Slot, StoredSlot, Verdict
 from projectkit.files import PART, write_whole
 from projectkit.types import Artifact, Measurement, Profile
 
-FORMAT = 3
+FORMAT = 4
 
 
 def write_atomically(path: Path, content: str) -> None:
@@ -58,7 +58,22 @@ def slot_from_json(raw: StoredSlot) -> Slot:
     plain = Measurement(**raw["plain"]) if raw["plain"] else None
     found = Profile(Artifact(**profile["artifact"]), profile["device"], values, profile["missing"])
     known = {name: Measurement(**one) for name, one in raw["known"].items()}
-    return Slot(found, ratios, classes, plain, raw["weights"], tuple(raw["remarks"]), known)
+    table = {name: Measurement(**one) for name, one in raw["looked_up"].items()}
+    layers = layers_from_json(raw["layers"]) if raw["layers"] else None
+    return Slot(found, ratios, classes, plain, raw["weights"], tuple(raw["remarks"]), known, layers, raw["unfit"], table)
+
+
+def layers_from_json(raw: Mapping[str, Any]) -> Layers:
+    """The layers from JSON values, every field checked. Raises ValueError, LookupError or TypeError when they are none."""
+    kernels = tuple(_kernel(kernel) for kernel in raw["kernels"])
+    kin = None if raw["kinship"] is None else float(raw["kinship"])
+    operators = tuple(str(name)[:40] for name in raw["operators"])
+    return Layers(kernels, operators, int(raw["computed"]), kin, str(raw["problem"])[:400])
+
+
+def _kernel(raw: Sequence[Any]) -> tuple[int, int, int]:
+    filters, positions, channels = map(int, raw)
+    return filters, positions, channels
 
 
 def verdict_to_json(verdict: Verdict) -> dict[str, object]:

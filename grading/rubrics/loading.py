@@ -27,6 +27,9 @@ images = 300                   # 500 when it is not there
 dataset = "shapes"             # whose test images are out of the model's distribution
 images = 300                   # 500 when it is not there
 
+[scale.quick.layers]           # optional; by which rule of grading.measuring.layers the model of a slot is built
+int8 = "same"                  # with the kernels of the baseline; a model that is built otherwise earns nothing in that slot
+
 [[scale.quick.check]]
 id = "int8_accuracy"
 title = "Accuracy of the int8 model"
@@ -46,6 +49,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from grading.errors import GradingError
+from grading.measuring.layers import FEWER_CHANNELS, OF_THE_START, RULES
 from grading.points.study import CLAIMS
 from grading.rubrics.probe_tables import TABLES, probes_of
 from grading.toml_fields import FieldError, Table, kind, only, text
@@ -91,7 +95,7 @@ def _rubric(table: Table, scale: str, folder: Path, digest: str) -> Rubric:
     if not isinstance(section, dict):
         raise FieldError(f"[scale.{scale}] is missing.")
     where = f"[scale.{scale}]"
-    only(section, {"dataset", "baseline", "check", *TABLES}, where)
+    only(section, {"dataset", "baseline", "check", "layers", *TABLES}, where)
     rows = section.get("check", [])
     if not isinstance(rows, list) or not rows:
         raise FieldError(f"{where} has no [[scale.{scale}.check]].")
@@ -104,7 +108,8 @@ def _rubric(table: Table, scale: str, folder: Path, digest: str) -> Rubric:
     probes = probes_of(section, where, dataset, {check.metric for check in checks})
     rubric = Rubric(lab, title, scale, dataset, checks, _limits(table), digest, baseline)
     formats = _formats(table, rubric.slots)
-    return dataclasses.replace(rubric, formats=formats, **probes._asdict())
+    layers = _layers(section.get("layers", {}), f"[scale.{scale}.layers]", rubric)
+    return dataclasses.replace(rubric, formats=formats, layers=layers, **probes._asdict())
 
 
 def _check(row: Table, lab: str) -> Check:
@@ -177,6 +182,18 @@ def _formats(table: Table, slots: tuple[str, ...]) -> dict[str, str]:
         if name not in FORMATS.values():
             raise FieldError(f"[formats] {slot} is {name!r}, expected one of {', '.join(FORMATS.values())}.")
     return formats
+
+
+def _layers(table: Table, where: str, rubric: Rubric) -> dict[str, str]:
+    only(table, set(rubric.slots), where)
+    for slot, rule in table.items():
+        if rule not in RULES:
+            raise FieldError(f"{where} {slot} is {rule!r}, expected one of {', '.join(RULES)}.")
+        if rule in OF_THE_START and rubric.baseline is None:
+            raise FieldError(f"{where} {slot} is {rule!r}, which needs a baseline.")
+        if rule == FEWER_CHANNELS and not any(check.relative and check.metric == "latency_p50" for check in rubric.checks):
+            raise FieldError(f"{where} {slot} is {rule!r}, which needs a check of the latency relative to the baseline.")
+    return dict(table)
 
 
 def _limits(table: Table) -> Limits:

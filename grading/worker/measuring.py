@@ -5,6 +5,7 @@ what was measured before.
 """
 
 import contextlib
+import dataclasses
 import functools
 import importlib
 import json
@@ -45,9 +46,11 @@ from projectkit.measure import (
     Symmetric,
     check_shapes,
     compressed_size,
+    kinship,
     latency_from,
     metrics_of,
     ratio_from,
+    read_structure,
     time_openings,
     weights_digest,
 )
@@ -157,6 +160,7 @@ class _Slot:
             "problem": None,
             "done": False,
             "weights": "",
+            "layers": None,
             "inference": 0.0,
             "timing": 0.0,
             "off_core": 0.0,
@@ -194,6 +198,7 @@ class _Slot:
             self.record["inference"] = time.perf_counter() - start
             with contextlib.suppress(ProjectkitError):  # only compared with others', so its failure is nobody's problem
                 self.record["weights"] = weights_digest(self.artifact)
+            self.record["layers"] = self._layers()
             for kind, step in READING.items():
                 self._optional(metrics_of(kind), step, functools.partial(self._counted, kind))
         self._optional(TIMES, "timing", self._times)
@@ -209,6 +214,18 @@ class _Slot:
         with contextlib.suppress(ArtifactError):  # a file for one image a call answers no two
             answers = session.run(self.inputs[places[:COMPANY]], at_once=COMPANY)
             self._tell(part(TOGETHER, self.index, pack_placed(places[:COMPANY], list(answers))))
+
+    def _layers(self) -> dict[str, object]:
+        """The fields of grading.types.Layers. A network that cannot be compared has a reason, which matters where a rubric says
+        how it is built."""
+        layers: dict[str, object] = {"kernels": [], "operators": [], "computed": 0, "kinship": None, "problem": ""}
+        try:
+            layers |= dataclasses.asdict(read_structure(self.artifact))
+            if self.baseline:
+                layers["kinship"] = kinship(self.artifact, Artifact.of(self.baseline))
+        except (ProjectkitError, MemoryError) as error:
+            layers["problem"] = self._reason(error)
+        return layers
 
     def _memory(self) -> None:
         self._step("measuring memory")

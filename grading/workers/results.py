@@ -1,5 +1,6 @@
 """Reads the bytes that a worker's child wrote, which a hostile model may have made up."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from grading.results.store import layers_from_json
+from grading.types import Layers
 from grading.worker.frames import AGAIN, OUTPUTS, RECORD, TOGETHER, parts
 from projectkit.errors import ProjectkitError
 from projectkit.metrics import PROFILE_METRICS
@@ -24,6 +27,7 @@ class SlotRecord(TypedDict):
     missing: dict[str, str]
     problem: str | None
     weights: str
+    layers: Layers | None
     inference: float
     timing: float
     off_core: float
@@ -73,6 +77,7 @@ def read_record(content: bytes) -> SlotRecord | None:
             "missing": {metric: _text(raw["missing"][metric]) for metric in PROFILE_METRICS if metric in raw["missing"]},
             "problem": None if raw["problem"] is None else _text(raw["problem"]),
             "weights": _text(raw["weights"])[:64],
+            "layers": None if raw["layers"] is None else _layers(raw["layers"]),
             "inference": _share(raw["inference"], 1e6),
             "timing": _share(raw["timing"], 1e6),
             "off_core": _share(raw["off_core"], 1.0),
@@ -104,6 +109,13 @@ def _measurement(metric: str, numbers: list[float]) -> Measurement:
     """[value, low, high, n]. Raises one of half a dozen errors when it is something else."""
     value, low, high = map(float, numbers[:3])
     return Measurement(metric, value, low, high, int(numbers[3]))
+
+
+def _layers(raw: dict[str, Any]) -> Layers:
+    found = layers_from_json(raw)
+    kin = found.kinship if found.kinship is None else _share(found.kinship, 1.0 + 1e-6)
+    names = tuple(_text(name) for name in found.operators)
+    return dataclasses.replace(found, kinship=kin, operators=names, problem=_text(found.problem))
 
 
 def _share(given: Any, most: float) -> float:

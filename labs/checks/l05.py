@@ -157,6 +157,18 @@ def generations(line) -> None:
     right(f"{line.shape[0]} lines of three generations.")
 
 
+def taught(fidelity: float) -> None:
+    """The student's fidelity to its teacher."""
+    reached(
+        fidelity >= 0.62,
+        f"Its answers for the wrong classes correlate by {fidelity:.2f} with the teacher's, expected 0.62 or more: it was not "
+        "taught by it, or not long enough. Give the teacher's answers a larger share of the loss (alpha), or train longer.",
+        fidelity,
+        0.62,
+    )
+    right(f"its fidelity to the teacher is {fidelity:.2f}.")
+
+
 def small_enough(share: float, accuracy: float, teacher_accuracy: float, at_most: float) -> None:
     """The student's multiply-accumulates relative to the teacher's, its accuracy, the teacher's, and the goal for the first."""
     assert share <= at_most, f"It needs {share:.1%} of the teacher's work, the goal is {at_most:.0%}. Make it narrower."

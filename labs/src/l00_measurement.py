@@ -5,6 +5,9 @@
 # multiply-accumulates in at most 25 % of its bytes and is still right on **90 %** of images that you have never seen. The grader
 # opens your file and measures it again; what you claim earns nothing.
 #
+# The small model is a convolutional network, as the baseline is, and a smaller one: a file with more than 60 % of the baseline's multiply-accumulates
+# earns nothing, however few bytes it has.
+#
 # *45 minutes. A laptop is enough; at the default quick scale all training together takes less than a minute.*
 #
 # Every later lab makes a model smaller or faster. This one shows how to measure whether it worked.

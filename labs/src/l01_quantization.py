@@ -5,6 +5,9 @@
 # another runtime), `qat.tflite` (a network that quantization had destroyed, repaired by training) and `few_bits.tflite` (at most **5 bits per
 # weight**). Each must stay within two points of the float network's accuracy on images that you have not seen.
 #
+# Quantization changes how weights are stored, not which ones there are: each file must hold the layers of the network below, with kernels of the same
+# shapes, the first three with 8 bits per weight. Another network earns nothing, and neither do more than 8 bits in `few_bits`.
+#
 # *90 minutes. A laptop is enough; at the default quick scale all training together takes less than a minute.*
 
 # %%

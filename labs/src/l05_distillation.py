@@ -5,6 +5,9 @@
 # multiply-accumulates, 5 % at full scale, and a few points behind it) and `int8.tflite` (the same in 8-bit integers). On the way you find out *when*
 # a teacher helps: with a hundred labels, with all of them, with other signals than its answers, and when the student has been pruned or quantized.
 #
+# That the teacher below has taught them shows in their answers: for the **wrong** classes, which no label tells them, a student's logits follow its
+# teacher's. The grader measures their correlation (`measure.fidelity`): about 0.77 after distillation, 0.5 to 0.6 without, and below 0.62 a file earns nothing.
+#
 # *75 minutes. A laptop is enough; at the default quick scale everything together takes a minute or two.*
 
 # %%
@@ -405,6 +408,7 @@ best = fresh(0)
 distill.distill(best, answers, dataset, replace(RECIPE, epochs=3 * RECIPE.epochs), progress=False)
 # end solution
 check.small_enough(macs(best) / macs(teacher), train.accuracy(best, validation), whole, at_most=GOAL)
+check.taught(measure.fidelity(train.logits(best, validation.x), train.logits(teacher, validation.x), validation.y).value)
 
 # %%
 calibration = dataset.train.x[:200]

@@ -4,6 +4,9 @@
 # **You will ship** `micro.tflite`, a network for handwritten digits whose activations fit into the RAM of a small microcontroller, and `tensorrt.onnx`, the
 # network of the course in the one int8 form that both supported versions of TensorRT (10.x and 11.x) read. The memory and the form are read from your files.
 #
+# `micro` is a convolutional network with 8 bits per weight; `tensorrt` has the layers of the network below, with kernels of the same shapes. What is built
+# otherwise earns nothing.
+#
 # *90 minutes. A laptop is enough; at the default quick scale everything together takes about a minute.* There is no NVIDIA GPU on the machines that made and
 # test this lab: what TensorRT does is shown by its command lines, its documented outputs and its rules, and the lab says what was not run.
 

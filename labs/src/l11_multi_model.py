@@ -4,6 +4,8 @@
 # **You will ship** `camera.tflite` and `keyword.tflite`, two networks that together fit into a third of the bytes of one and stay accurate. On the way
 # you find out why two models that each meet their deadlines alone miss them together, and search for the cores and threads of each.
 #
+# `camera` has the layers of its network below, with kernels of the same shapes and 8 bits per weight; `keyword` is any convolutional network.
+#
 # *75 minutes. A laptop with two cores is enough; at the default quick scale everything together takes about a minute and a half.*
 
 # %%

@@ -6,6 +6,9 @@
 # masking earns nothing; on the way you will build such a defense and see it fail. You will also prove a radius in which no attack can succeed, and
 # measure what corruptions such as fog, and pruning, do to robustness.
 #
+# Both are convolutional networks that look at the image as it is. Rounding the image before the first layer hides small changes without any robustness of
+# the network; the grader moves a grey value from black to white, and refuses files whose answers jump.
+#
 # *90 minutes. A laptop is enough; at the default quick scale everything together takes a minute or two.*
 
 # %%

@@ -24,10 +24,11 @@ from projectkit.measure.pareto import pareto
 from projectkit.measure.patterns import Patterns, read_patterns
 from projectkit.measure.planning import images_needed, repeats_needed
 from projectkit.measure.profiling import METERS, READERS, compare, metrics_of, profile
-from projectkit.measure.quality import accuracy
+from projectkit.measure.quality import accuracy, correlations, fidelity, wrong_classes
 from projectkit.measure.quantiles import least_samples, quantile, quantile_interval
 from projectkit.measure.randomness import random_operators
 from projectkit.measure.shapes_of_runs import check_shapes
+from projectkit.measure.structure import KernelShape, Structure, kinship, read_structure
 from projectkit.measure.symmetric import Symmetric, read_symmetric
 from projectkit.measure.terminal_table import table
 from projectkit.measure.timing import (
@@ -47,6 +48,7 @@ __all__ = [
     "READERS",
     "Buffer",
     "Graph",
+    "KernelShape",
     "Layer",
     "Lifetimes",
     "Opening",
@@ -54,6 +56,7 @@ __all__ = [
     "OperatorTime",
     "Paired",
     "Patterns",
+    "Structure",
     "Symmetric",
     "Timed",
     "accuracy",
@@ -64,14 +67,17 @@ __all__ = [
     "compare_energy",
     "compare_latency",
     "compressed_size",
+    "correlations",
     "device",
     "energy",
+    "fidelity",
     "format_interval",
     "format_value",
     "fusions",
     "holm",
     "images_needed",
     "interleave",
+    "kinship",
     "latency",
     "latency_from",
     "least_samples",
@@ -95,6 +101,7 @@ __all__ = [
     "read_lifetimes",
     "read_operators",
     "read_patterns",
+    "read_structure",
     "read_symmetric",
     "readers",
     "repeats_needed",
@@ -102,4 +109,5 @@ __all__ = [
     "table",
     "time_openings",
     "weights_digest",
+    "wrong_classes",
 ]

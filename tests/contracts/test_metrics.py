@@ -106,8 +106,8 @@ def hidden_answers(tmp_path_factory):
     hidden = hidden_data("digits", "salt")
     probes = probes_for(replace(rubric, corruption=corrupted), hidden, "salt")
     count = len(hidden.split) + len(hidden.plain) + len(hidden.val) + len(probes.corrupted) + len(probes.out_of_distribution)
-    outputs = np.random.default_rng(0).normal(0, 1, (count, hidden.classes)).astype(np.float32)
-    return outputs, hidden, probes
+    outputs, start = np.random.default_rng(0).normal(0, 1, (2, count, hidden.classes)).astype(np.float32)
+    return outputs, hidden, replace(probes, start=start[: len(hidden.split)])
 
 
 def test_a_rubric_may_ask_for_it_with_the_table_of_its_probe_only(asked, tmp_path):

@@ -19,6 +19,7 @@ HONEST = {
     "missing": {"energy": "no meter"},
     "problem": None,
     "weights": "abc",
+    "layers": {"kernels": [[4, 9, 1]], "operators": ["CONV_2D"], "computed": 0, "kinship": 0.5, "problem": ""},
     "inference": 0.25,
     "timing": 0.5,
     "off_core": 0.01,

@@ -29,6 +29,8 @@ CHECKS = [
     {"id": "corrupted_accuracy", "slot": "first", "metric": "corrupted_accuracy", "floor": 0.0, "target": 1.0, "relative": True},
     {"id": "corrupted_nll", "slot": "first", "metric": "corrupted_nll", "floor": 9.0, "target": 0.0},
     {"id": "ood_auroc", "slot": "first", "metric": "ood_auroc", "floor": 0.0, "target": 1.0},
+    {"id": "table_likeness", "slot": "first", "metric": "table_likeness", "floor": 1.0, "target": 0.0},
+    {"id": "fidelity", "slot": "first", "metric": "fidelity", "floor": 0.0, "target": 1.0},
     {"id": "robust_accuracy", "slot": "first", "metric": "robust_accuracy", "floor": 0.0, "target": 1.0},
 ]
 TABLES = {
@@ -154,9 +156,8 @@ def test_images_out_of_distribution_fit_and_are_recognizable(loaded, hidden):
     images = drawn(loaded, hidden).out_of_distribution
     assert images.shape == (70, 8, 8, 1) and images.dtype == np.float32 and images.min() >= 0 and images.max() <= 1
     assert np.ptp(images, axis=(1, 2, 3)).mean() > 0.2
-    colour = probes_for(
-        dataclasses.replace(loaded(text()), ood=Ood("digits", 20)), hidden_data("shapes", "salt"), "salt"
-    ).out_of_distribution
+    without = dataclasses.replace(loaded(text(CHECKS[:-3], attack=None)), ood=Ood("digits", 20), dataset="shapes")
+    colour = probes_for(without, hidden_data("shapes", "salt"), "salt").out_of_distribution
     assert colour.shape == (20, 32, 32, 3) and (colour[..., 0] == colour[..., 2]).all()
     digits = colour[..., 0].reshape(20, 8, 4, 8, 4)
     assert np.ptp(digits, axis=(2, 4)).max() == 0, "a pixel becomes a square of equal ones"
@@ -188,13 +189,19 @@ def test_the_scores_are_those_of_other_libraries(loaded, hidden):
     assert values["brier"].value == pytest.approx(np.mean(squares))
     truth = np.repeat([0, 1], [count, len(outside)])
     assert values["ood_auroc"].value == pytest.approx(roc_auc_score(truth, -np.concatenate([inside, outside]).max(axis=1)))
+    theirs = probes.start
+    each = [np.corrcoef(np.delete(a, label), np.delete(b, label))[0, 1] for a, b, label in zip(outputs, theirs, y, strict=False)]
+    assert values["fidelity"].value == pytest.approx(np.mean(each)) == 1, "the baseline is the same linear model"
+    table = probes.neighbours
+    each = [np.corrcoef(np.delete(a, label), np.delete(b, label))[0, 1] for a, b, label in zip(outputs, table, y, strict=False)]
+    assert values["table_likeness"].value == pytest.approx(np.mean(each)) and len(each) == len(table) == 300
     square, sure, right = 0.0, inside.max(axis=1), inside.argmax(axis=1) == y
     for here in np.array_split(np.argsort(sure), 15):  # in bins of equally many images, without what chance adds
         gap, rate = right[here].mean() - sure[here].mean(), right[here].mean()
         square += len(here) / count * (gap**2 - rate * (1 - rate) / (len(here) - 1))
     assert values["ece_debiased"].value == pytest.approx(max(square, 0) ** 0.5, abs=2e-3)
     for value in values.values():
-        assert value.low <= value.value <= value.high and value.high > value.low
+        assert value.low <= value.value <= value.high and (value.high > value.low or value.metric == "fidelity")
     assert set(quality(outputs, hidden, probes, ("accuracy",), "m.onnx").values) == {"accuracy"}
 
 

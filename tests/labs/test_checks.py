@@ -449,6 +449,7 @@ RIGHT = [
     (l05.attention, (looks,)),
     (l05.generations, ([[0.9, 0.91, 0.92], [0.9, 0.9, 0.9]],)),
     (l05.small_enough, (0.01, 0.95, 0.99, 0.02)),
+    (l05.taught, (0.7,)),
     (l05.eight_bits, (8.2, 0.95, 0.96)),
     (l06.size, (chains,)),
     (l06.regret, (lambda a, best: best - np.maximum.accumulate(a),)),
