@@ -18,6 +18,7 @@ from grading.types import Limits, Rubric, Slot
 from grading.workers.pool import ATTACK, MEMORY, MODELS, Inputs, Job, JobResult, Model, Questioner
 from grading.workers.results import SlotRecord, SlotReport, slot_reports
 from projectkit.errors import MeasureError
+from projectkit.measure import Constant, alike
 from projectkit.types import Artifact, Measurement, Profile
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, 
     ratios: dict[str, Measurement] = {}
     missing: dict[str, str] = {}
     remarks: list[str] = []
-    weights = ""
+    weights: tuple[Constant, ...] = ()
     wanted = [metric for metric in task.metrics[slot] if metric not in values]
     for one, metrics in zip(found, ([metric for metric in wanted if metric != "peak_memory"], ["peak_memory"]), strict=False):
         if record := one.report.record:
@@ -195,6 +196,8 @@ def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, 
     missing = {metric: reason for metric, reason in missing.items() if metric in wanted and metric not in values}
     profile = Profile(dataclasses.replace(artifact, path=name), device, values, missing)
     ratios = _ratios(values, ratios, baseline)
+    theirs = baseline.weights if baseline else ()
+    weights = tuple(one for one in weights if not any(alike(one, other) for other in theirs))
     return Slot(profile, ratios, found_in.classes, found_in.plain, weights, tuple(remarks), found_in.known)
 
 

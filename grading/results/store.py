@@ -10,9 +10,10 @@ from typing import Any
 from grading.errors import OutputError
 from grading.types import Answer, Check, ClaimFinding, Slot, StoredSlot, Verdict
 from projectkit.files import PART, write_whole
+from projectkit.measure import Constant
 from projectkit.types import Artifact, Measurement, Profile
 
-FORMAT = 3
+FORMAT = 4
 
 
 def write_atomically(path: Path, content: str) -> None:
@@ -58,7 +59,8 @@ def slot_from_json(raw: StoredSlot) -> Slot:
     plain = Measurement(**raw["plain"]) if raw["plain"] else None
     found = Profile(Artifact(**profile["artifact"]), profile["device"], values, profile["missing"])
     known = {name: Measurement(**one) for name, one in raw["known"].items()}
-    return Slot(found, ratios, classes, plain, raw["weights"], tuple(raw["remarks"]), known)
+    weights = tuple(Constant(**one) for one in raw["weights"])
+    return Slot(found, ratios, classes, plain, weights, tuple(raw["remarks"]), known)
 
 
 def verdict_to_json(verdict: Verdict) -> dict[str, object]:

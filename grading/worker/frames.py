@@ -77,8 +77,8 @@ class Header(TypedDict, total=False):
 
 class Record(TypedDict):
     """What a child tells of a slot: the step that it is at; measurements as [value, low, high, n] and ratios by metric; why
-    others are missing; what has stopped it; whether it is done; the digest of the weights; seconds of inference and of timing,
-    and the share of these that it was off its core."""
+    others are missing; what has stopped it; whether it is done; the names of the weights, as in projectkit.measure.Constant;
+    seconds of inference and of timing, and the share of these that it was off its core."""
 
     step: str
     values: dict[str, list[float]]
@@ -86,7 +86,7 @@ class Record(TypedDict):
     missing: dict[str, str]
     problem: str | None
     done: bool
-    weights: str
+    weights: list[list[int | str]]
     inference: float
     timing: float
     off_core: float

@@ -31,10 +31,10 @@ from projectkit.measure import (
     check_shapes,
     compressed_size,
     latency_from,
+    live_constants,
     metrics_of,
     ratio_from,
     time_openings,
-    weights_digest,
 )
 from projectkit.measure.arena_child import measure_arena
 from projectkit.measure.memory_child import measure as measure_memory
@@ -138,7 +138,7 @@ class _Slot:
             "missing": {},
             "problem": None,
             "done": False,
-            "weights": "",
+            "weights": [],
             "inference": 0.0,
             "timing": 0.0,
             "off_core": 0.0,
@@ -167,8 +167,9 @@ class _Slot:
             if outputs.nbytes > OUTPUT_BYTES:
                 raise MemoryError
             self._tell(part(OUTPUTS, self.index, pack_array(outputs)))
-            with contextlib.suppress(ProjectkitError):  # only compared with others', so its failure is nobody's problem
-                self.record["weights"] = weights_digest(self.artifact)
+            with contextlib.suppress(ProjectkitError, MemoryError):  # only compared with others': its failure is nobody's problem
+                found = live_constants(self.artifact)
+                self.record["weights"] = [[one.values, one.exact, one.near] for one in found]
             for kind, step in READING.items():
                 self._optional(metrics_of(kind), step, functools.partial(self._counted, kind))
         self._optional(TIMES, "timing", self._times)
