@@ -257,6 +257,11 @@ def broken_answers() -> Iterator[Case]:
         np.save(stream, array, **options)
         return stream.getvalue()
 
+    def announced(shape: tuple, held: int = 0) -> bytes:
+        stream = io.BytesIO()
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f8", "fortran_order": False, "shape": shape})
+        return npz({"affine/scale": stream.getvalue() + bytes(held)})
+
     lying = io.BytesIO()
     np.lib.format.write_array_header_1_0(lying, {"descr": "<f8", "fortran_order": False, "shape": (3_000_000_000,)})
     for name, content, says in (
@@ -264,6 +269,10 @@ def broken_answers() -> Iterator[Case]:
         ("text", npz({"affine/scale": npy(np.array(["a"]))}), "dtype"),
         ("header", npz({"affine/scale": b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 70_000}), "not a NumPy array"),
         ("lying_header", npz({"affine/scale": lying.getvalue() + bytes(24)}), "announces shape"),
+        ("empty_and_huge", announced((0, 2**62, 2**62)), "announces shape"),
+        ("empty_and_longer", announced((0, 2**70)), "announces shape"),
+        ("true_as_shape", announced((True, True), 8), "announces shape"),
+        ("many_axes", announced((1,) * 60, 8), "announces shape"),
         ("traversal", zipped({"../../evil.npy": npy(np.ones(3))}), "leaves the folder"),
         ("not_npz", b"no zip at all", "not a zip"),
         ("bomb", zipped({"affine/scale.npy": npy(np.zeros(4_000_000))}, zipfile.ZIP_DEFLATED), "zip bomb"),

@@ -81,7 +81,7 @@ def test_nobody_is_dropped(moodle_zip, sheet, small_zip, tmp_path):
         ("Two_Zips_1-1.zip", "lab 2.zip"),
         ("Two_Zips_1-2.zip", "lab 10.zip"),
     ]
-    assert all("last by name" in row.note for row in rows["Two Zips"])
+    assert all("grades.csv" in row.note for row in rows["Two Zips"])
     assert rows["Loose Files"][0].note.startswith("Handed in no zip")
     assert rows["Loose Files"][0].handed_in == "int8.tflite, manifest.json"
     assert rows["Wrote Text"][0].handed_in == "text written in Moodle (onlinetext)"
