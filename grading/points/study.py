@@ -63,11 +63,15 @@ def study_findings(study: Study | None, rubric: Rubric, slots: Mapping[str, Slot
 
 
 def eligible(study: Study, rubric: Rubric, slots: Mapping[str, Slot], shape: Shape, classes: int) -> list[Trial]:
-    """The sound, finished trials that may be trained again: all but those that the file may be of, which is measured anyway."""
+    """The sound, finished trials that may be trained again: all but the best one that the file may be of, which is measured
+    anyway. Others of its cost may be drawn, or nobody could be asked who states one network in many disguises."""
+    finished = _finished(study, shape, classes)
     models = [slots[check.slot] for check in rubric.checks if check.metric == STUDY and check.slot in slots]
-    return [
-        trial for trial in _finished(study, shape, classes) if not any(_is_of(trial, model, shape, classes) for model in models)
+    own = [
+        trial for trial in _unbeaten(finished, study.directions) if any(_is_of(trial, model, shape, classes) for model in models)
     ]
+    best = max(own, key=lambda trial: trial.values[0]).digest if own else None
+    return [trial for trial in finished if trial.digest != best]
 
 
 def rechecked(findings: Mapping[str, ClaimFinding], found: Recheck) -> dict[str, ClaimFinding]:

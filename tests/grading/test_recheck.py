@@ -167,7 +167,7 @@ def test_the_handed_in_network_is_not_drawn(quick):
     from grading.types import Slot
     from projectkit.types import Artifact, Measurement, Profile
 
-    study = read(study_of(0.9, 0.8, 0.7))
+    study = read(study_of(0.7, 0.9, 0.8))
     own = counts(study.trials[1].blocks, SHAPE, CLASSES)
     values = {name: Measurement.exact(name, number) for name, number in (("parameters", own.stored), ("macs", own.macs))}
     slot = Slot(Profile(Artifact("m.tflite", "litert", "0", 1), "here", values))
@@ -213,6 +213,20 @@ def test_an_activation_that_nobody_can_build_is_not_sound(quick):
     study = study_of(0.9, 0.8)
     study["trials"][0]["architecture"]["blocks"][0]["activation"] = "magic"
     assert [trial.number for trial in eligible(read(study), quick, {}, SHAPE, CLASSES)] == [1]
+
+
+def test_disguises_of_the_handed_in_network_may_be_drawn(quick):
+    """Another activation costs the same: whoever states one network in many of them has trained none of them."""
+    from grading.types import Slot
+    from projectkit.types import Artifact, Measurement, Profile
+
+    disguises = [nas.Architecture((nas.Block(8, activation=name),)) for name in ("relu", "relu6", "swish")]
+    rows = [json.loads(json.dumps(row(number, one, 0.9 + number / 100))) for number, one in enumerate(disguises)]
+    study = read(study_of() | {"trials": rows})
+    own = counts(study.trials[0].blocks, SHAPE, CLASSES)
+    values = {name: Measurement.exact(name, number) for name, number in (("parameters", own.stored), ("macs", own.macs))}
+    slot = Slot(Profile(Artifact("m.tflite", "litert", "0", 1), "here", values))
+    assert [trial.number for trial in eligible(study, quick, {"best": slot}, SHAPE, CLASSES)] == [0, 1]
 
 
 @pytest.mark.proof
