@@ -17,11 +17,11 @@ from grading.hidden.data import Hidden
 from grading.types import CONTRADICTED, STUDY, ClaimFinding, Recheck, Rubric, Slot
 from projectkit.types import Block, Study, Trial
 
-# A claim, and what is found about it: a count, or a share from 0 to 1.
+# A claim, and what is found about it: a count, or a share from 0 to 1. The last two are worth less in a study of few trials.
 CLAIMS = {
     "trials": "different architectures with a finished trial, each counted once",
     "consistent": "the share of trials whose digest, parameters and multiply-accumulates are those of their architecture",
-    "best": "1 when the model's file has the parameters and the work of a trial that no other beats, less among few, else 0",
+    "best": "1 when the model's file has the parameters and the work of a trial that no other beats, else 0",
     "accuracy": "1 when that trial's first value is an accuracy that the file can have, on hidden or public images, else 0",
 }
 ACTIVATIONS = ("relu", "relu6", "swish")  # of a block: what projectkit.nas can build
@@ -58,7 +58,7 @@ def study_findings(study: Study | None, rubric: Rubric, slots: Mapping[str, Slot
             own = [trial for trial in best if _is_of(trial, slots[slot], shape, classes)]
             wanted = counts(best[0].blocks, shape, classes) if best else None
             found = _accuracy(own, slots[slot]) if claim == "accuracy" else _best(own, best, wanted, slots[slot])
-            findings[claim] = found if claim == "accuracy" else _among(found, finished, rubric)
+            findings[claim] = _among(found, finished, rubric)
     return findings
 
 
@@ -92,12 +92,13 @@ def _finished(study: Study, shape: Shape, classes: int) -> list[Trial]:
 
 
 def _among(found: ClaimFinding, finished: Sequence[Trial], rubric: Rubric) -> ClaimFinding:
-    """To be the best of few says little: the claim is whole where as many were tried as earn all points for trials."""
+    """One network that somebody has drawn is no search, whatever is true of it: what is said of the model's own trial is whole
+    where as many architectures were tried as earn all points for trials, and worth nothing where it is the only one."""
     wanted = next((check.target for check in rubric.checks if check.claim == "trials"), 2.0)
-    others = len({trial.digest for trial in finished}) - 1
-    share = min(1.0, max(0.0, others / max(1.0, wanted - 1)))
-    few = f", among {others + 1} different ones; {wanted:g} make the claim whole" if found.value and share < 1 else ""
-    return ClaimFinding(found.value * share, found.sentence + few)
+    different = len({trial.digest for trial in finished})
+    share = min(1.0, max(0.0, (different - 1) / max(1.0, wanted - 1)))
+    few = f", in a study of {different} finished architecture{'s' if different != 1 else ''}; {wanted:g} make the claim whole"
+    return ClaimFinding(found.value * share, found.sentence + (few if found.value and share < 1 else ""))
 
 
 def counts(blocks: Sequence[Block], shape: Shape, classes: int) -> Counts | None:
