@@ -20,7 +20,7 @@ from projectkit.types import Artifact
 LEAST_BYTES = 64  # smaller constants are shapes, axes and scales, which strangers' models share
 LEAST_PROJECTED = 64  # values: of fewer, the signs of projections say little
 NEAR = 3  # of 64 projections: angles of up to a tenth of a right angle
-MOST = 128  # constants of a file, the largest
+MOST = 512  # constants of a file, the largest
 CHUNK = 4096  # values that are projected together, so that a large constant needs no large matrix
 
 
@@ -34,7 +34,8 @@ class Constant:
 
 
 def live_constants(artifact: Artifact) -> tuple[Constant, ...]:
-    """The constants of at least 64 bytes from which the outputs are computed, equal ones once, the largest first.
+    """The constants of at least 64 bytes from which the outputs are computed, equal ones once, the largest first; none that
+    holds one value only.
 
     Nobody reads what is not reached from the outputs backwards, so that it neither hides a copy nor makes one. Inside operators
     (branches, loops) the constants of a branch in ONNX are seen, those of other graphs and functions are not. Raises
@@ -43,6 +44,11 @@ def live_constants(artifact: Artifact) -> tuple[Constant, ...]:
     readers = {"litert": _litert, "onnx": _onnx, "supermask": _supermask}
     unique = parse_file(artifact, {name: partial(_unique, read) for name, read in readers.items()})
     return tuple(sorted(unique.values(), key=lambda constant: (-constant.values, constant.exact))[:MOST])
+
+
+def _is_filling(values: np.ndarray) -> bool:
+    """Whether all values are equal, as those of a bias that was never trained or of zero points: everybody's."""
+    return values.size == 0 or bool((values == values.flat[0]).all())
 
 
 def _unique(read: Callable[[bytes], Iterable[Constant]], content: bytes) -> dict[str, Constant]:
@@ -98,6 +104,8 @@ def _litert(content: bytes) -> Iterator[Constant]:
         if tensor.type not in BITS:
             continue
         values = stored_values(tensor).astype(np.float32)
+        if _is_filling(values):
+            continue
         quantization = graph.Tensors(index).Quantization()
         if quantization is not None and quantization.ScaleLength() and values.size == tensor.elements:
             zeros = tensor.zero_points if tensor.zero_points.size == 1 else np.zeros(1, np.int64)
@@ -130,7 +138,7 @@ def _onnx(content: bytes) -> Iterator[Constant]:
                 values += list(attribute.g.initializer)
     for tensor in values:
         array = onnx.numpy_helper.to_array(tensor)
-        if array.nbytes >= LEAST_BYTES and array.dtype.kind not in "OSUV":
+        if array.nbytes >= LEAST_BYTES and array.dtype.kind not in "OSUV" and not _is_filling(array):
             yield named(array.astype(np.float32))
 
 

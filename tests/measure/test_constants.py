@@ -77,6 +77,17 @@ def test_what_nobody_reads_is_not_there(tmp_path):
     assert padded == live_constants(Artifact.of(saved(tmp_path / "other", "m.onnx", linear_onnx())))
 
 
+def test_a_bias_that_was_never_trained_is_nobodys(tmp_path):
+    model = onnx.load_from_string(linear_onnx())
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros((1, 10, 8), np.float32), "zeros"))
+    model.graph.node[-1].output[0] = "z"
+    model.graph.node.append(onnx.helper.make_node("ReduceSum", ["zeros", "last"], ["nothing"], keepdims=0))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.int64([2]), "last"))
+    model.graph.node.append(onnx.helper.make_node("Add", ["z", "nothing"], ["y"]))
+    found = live_constants(Artifact.of(saved(tmp_path, "m.onnx", model.SerializeToString())))
+    assert found == live_constants(Artifact.of(saved(tmp_path / "other", "m.onnx", linear_onnx())))
+
+
 def test_their_number_is_bounded(tmp_path):
     names = [f"w{number}" for number in range(2 * MOST)]
     nodes = [onnx.helper.make_node("Sum", ["x", *names], ["y"])]
