@@ -63,6 +63,12 @@ def run(
     ] = None,
     require_sandbox: Annotated[bool, typer.Option("--require-sandbox", help="Stop if models cannot be isolated here.")] = False,
     rubrics: Annotated[Path | None, typer.Option(help="Folder of rubrics other than the built-in one.")] = None,
+    recheck_trials: Annotated[
+        bool, typer.Option("--recheck-trials", help="Train two trials of each study again and compare (needs TensorFlow).")
+    ] = False,
+    counts: Annotated[
+        list[str] | None, typer.Option(help="Of several files in one name the one that counts; latest: the last of each name.")
+    ] = None,
 ) -> None:
     """Grade every submission. One that cannot be graded gets the reason, and the others are graded.
 
@@ -71,7 +77,8 @@ def run(
     """
     from grading.engine import Options, grade
     from grading.errors import OutputError
-    from grading.results.terminal import progress_bar, score_table, summary
+    from grading.points.flags import names
+    from grading.results.terminal import printable, progress_bar, score_table, summary
     from grading.rubrics.loading import RUBRICS
     from grading.workers.sandbox import protections
     from projectkit.errors import ProjectkitError
@@ -79,7 +86,9 @@ def run(
     _need_packages()
     if scale not in ("quick", "full"):
         raise typer.BadParameter(f"scale is {scale!r}, expected quick or full.")
-    options = Options(scale, salt, data, workers, require_sandbox, rubrics or RUBRICS, scheduler)
+    options = Options(
+        scale, salt, data, workers, require_sandbox, rubrics or RUBRICS, scheduler, tuple(counts or ()), recheck_trials
+    )
     try:
         with progress_bar(submissions) as progress:
             grades = grade(submissions, out, options, progress)
@@ -88,6 +97,8 @@ def run(
         raise typer.Exit(OURS if isinstance(error, OutputError) else WRONG_CALL) from error
     score_table(grades)
     typer.echo(f"Summary: {summary(grades)}")
+    for flag in names(grades):
+        typer.echo(f"! {printable(flag.sentence)} {', '.join(flag.files)}.")
     typer.echo(f"Protections: {'; '.join(protections().sentences)}.")
     typer.echo(f"Results: {out / 'index.html'}, {out / 'grades.csv'}")
     if any(grade.ours for grade in grades):

@@ -6,7 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,8 @@ from projectkit.types import Artifact
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a run is to be done. `salt` and `data` choose the hidden data (see grading.hidden.data); 0 workers means one a core;
-    `scheduler` is the address of a Dask cluster whose workers measure instead of this machine's."""
+    `scheduler` is the address of a Dask cluster whose workers measure instead of this machine's; `counts`: of several files in
+    one name those that count (see grading.points.names); `recheck_trials`: whether two trials of each study are trained again."""
 
     scale: str = "quick"
     salt: str | None = None
@@ -34,6 +35,8 @@ class Options:
     require_sandbox: bool = False
     rubrics: Path = RUBRICS
     scheduler: str | None = None
+    counts: tuple[str, ...] = ()
+    recheck_trials: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +49,7 @@ class Course:
     inputs: Inputs  # what workers are given: no labels
     baseline: Artifact | None
     measured: Slot | None  # of the baseline
+    salt: str = field(default="", repr=False)
 
 
 def measured_of(intake: Intake, problems: Mapping[str, str], course: Course, out: Path, run: remeasure.Run) -> Stored:
@@ -137,8 +141,8 @@ class Courses:
         inputs = inputs_of(hidden, probes)
         baseline = Artifact.of(rubric.baseline) if rubric.baseline else None
         if baseline is None:
-            return Course(rubric, hidden, probes, inputs, None, None)
+            return Course(rubric, hidden, probes, inputs, None, None, self._salt)
         key: dict[str, object] = {"format": FORMAT, "baseline": baseline.sha256, "hidden": hidden.digest}
         key |= {"rubric": rubric.digest, "inputs": inputs.digest}
         stored = cached(self._out, key, lambda: remeasure.measure_baseline(rubric, hidden, probes, inputs, self._run))
-        return Course(rubric, hidden, probes, inputs, baseline, slot_from_json(stored["slots"][remeasure.BASELINE]))
+        return Course(rubric, hidden, probes, inputs, baseline, slot_from_json(stored["slots"][remeasure.BASELINE]), self._salt)

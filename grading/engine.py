@@ -16,13 +16,15 @@ from grading.hidden.data import choose_salt
 from grading.hidden.probes import conditions
 from grading.intake.batch import files_of, shown
 from grading.intake.problems import problems_of
+from grading.measuring.recheck import recheck
 from grading.measuring.remeasure import Run
 from grading.points.award import award
-from grading.points.flags import answer_digests
-from grading.points.study import study_findings
+from grading.points.flags import answer_digests, content_digest
+from grading.points.names import check_chosen
+from grading.points.study import rechecked, study_findings
 from grading.results.files import write_grade, write_overview
 from grading.results.store import digest_of, remove_unfinished, slot_from_json
-from grading.types import Grade, Stored
+from grading.types import CONTRADICTED, FAILED, HELD, STUDY, Grade, Recheck, Stored
 from grading.workers import sandbox, turns
 from grading.workers.cluster import Cluster
 from grading.workers.pool import Workers
@@ -32,6 +34,11 @@ from projectkit.submit import Intake, read
 # A disk that is full or read-only stops every file alike. NumPy gives no number when it could not write all of an array.
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC), None)
 
+RECHECKED = {
+    HELD: "{sentence}: the study holds",
+    CONTRADICTED: "{sentence}: claims that rest on the other trials earn nothing. If you trained otherwise, ask your instructor",
+    FAILED: "not done, and no point changed: {sentence}",
+}
 _PLAIN = re.compile(r"(?!(?:con|prn|aux|nul|com\d|lpt\d)$)[A-Za-z0-9][A-Za-z0-9_-]{0,59}", re.IGNORECASE)
 
 
@@ -49,12 +56,13 @@ def grade(
         sandbox.require()
     submissions, out = Path(submissions), Path(out)
     files = files_of(submissions)
+    check_chosen(options.counts, [shown(path) for path in files])
     salt = _prepare(out, options)
     with workers_of(options) as workers:
         courses = Courses(options, salt, out, workers.run)
 
         def task(name: str, path: Path) -> Grade:
-            done = _grade_safely(name, path, out, courses, workers.run)
+            done = _grade_safely(name, path, out, courses, workers.run, options.recheck_trials)
             progress(done)
             return done
 
@@ -64,7 +72,7 @@ def grade(
             except BaseException:  # a full disk, or Ctrl-C: nothing that has not begun needs to begin
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    write_overview(grades, out)
+    write_overview(grades, out, options.counts)
     return grades
 
 
@@ -83,11 +91,11 @@ def _prepare(out: Path, options: Options) -> str:
         raise OutputError(f"--out {out}: cannot be written ({error.strerror or error}). Choose another folder.") from error
 
 
-def _grade_safely(name: str, path: Path, out: Path, courses: Courses, run: Run) -> Grade:
+def _grade_safely(name: str, path: Path, out: Path, courses: Courses, run: Run, again: bool) -> Grade:
     """The grade of one file, written down; whatever goes wrong with it becomes a grade with an error. Raises OutputError only:
     where nothing can be written, no file can be graded."""
     try:
-        done = _grade(name, path, out, courses, run)
+        done = _grade(name, path, out, courses, run, again)
         with turns.working():
             write_grade(done, out)
         return done
@@ -111,21 +119,35 @@ def _grade_safely(name: str, path: Path, out: Path, courses: Courses, run: Run) 
     return done
 
 
-def _grade(name: str, path: Path, out: Path, courses: Courses, run: Run) -> Grade:
+def _grade(name: str, path: Path, out: Path, courses: Courses, run: Run, again: bool) -> Grade:
     with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
         with turns.working():
             intake = read(path, scratch)
         submission = intake.submission
-        done = Grade(shown(path), name, submission.student, submission.lab, scale=submission.scale)
-        done = replace(done, claims=submission.claims, digests={"submission": submission.digest})
+        done = Grade(shown(path), name, submission.student, submission.lab, scale=submission.scale, claims=submission.claims)
+        digests = {"submission": submission.digest, "content": content_digest(submission)}
+        done = replace(done, digests=digests, changed=path.stat().st_mtime)
         try:
             course = courses.get(submission.lab)
             problems = problems_of(intake, course.rubric)
         except SubmissionError as error:
             return replace(done, error=str(error)[:600])
         measured = measured_of(intake, problems, course, out, run)
+    if again and intake.submission.study:
+        done = replace(done, recheck=_recheck(intake, course, measured, out))
     with turns.working():
         return _awarded(done, intake, course, measured, problems)
+
+
+def _recheck(intake: Intake, course: Course, measured: Stored, out: Path) -> Recheck | None:
+    """What comes of training two trials again; None where the lab asks for no study."""
+    study, rubric = intake.submission.study, course.rubric
+    if study is None or not any(check.metric == STUDY for check in rubric.checks):
+        return None
+    slots = {slot: slot_from_json(raw) for slot, raw in measured["slots"].items()}
+    shape = tuple(course.hidden.split.x.shape[1:])
+    key = f"{course.salt}\0{intake.submission.digest}\0trials"
+    return recheck(study, rubric, slots, shape, course.hidden.classes, key, out)
 
 
 def _awarded(done: Grade, intake: Intake, course: Course, measured: Stored, problems: Mapping[str, str]) -> Grade:
@@ -134,10 +156,13 @@ def _awarded(done: Grade, intake: Intake, course: Course, measured: Stored, prob
     problems = {**problems, **measured["problems"]}
     answers = score_answers(intake, course.rubric)
     study = study_findings(intake.submission.study, course.rubric, slots, course.hidden)
+    told = conditions(course.rubric, course.hidden, course.probes)
+    if done.recheck:
+        study = rechecked(study, done.recheck)
+        told |= {"Trials trained again": RECHECKED[done.recheck.status].format(sentence=done.recheck.sentence)}
     digests = {"rubric": course.rubric.digest, "hidden": course.hidden.digest}
     digests |= {f"answers/{exercise}": digest for exercise, digest in answer_digests(intake.submission.answers).items()}
     digests |= {"baseline": course.baseline.sha256} if course.baseline else {}
-    digests |= {"baseline_weights": course.measured.weights} if course.measured else {}
     return replace(
         done,
         title=course.rubric.title,
@@ -147,7 +172,7 @@ def _awarded(done: Grade, intake: Intake, course: Course, measured: Stored, prob
         answers=answers,
         study=study,
         problems=problems,
-        conditions=conditions(course.rubric, course.hidden, course.probes),
+        conditions=told,
     )
 
 

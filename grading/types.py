@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TypedDict
 
 from grading.errors import GradingError
+from projectkit.measure import Constant
 from projectkit.types import Measurement, Profile
 
 FULL, PARTIAL, FAIL, ERROR, GATED = "full", "partial", "fail", "error", "gated"
+HELD, CONTRADICTED, FAILED = "held", "contradicted", "failed"  # what came of training trials again
 STUDY = "study"  # the metric of a check that speaks of the search behind a model
 
 
@@ -146,7 +148,9 @@ class Slot:
     """What was measured of one model.
 
     `ratios` to the baseline by metric; `classes`: its accuracy in each class (None for one without images); `plain`: its
-    accuracy on a part of the public test split; `weights` names what its parameters store; `remarks`: how well it was measured;
+    accuracy on a part of the public test split; `weights` name what its constants store, but for those that are the baseline's;
+    `as_started`: whether all of them are the baseline's, to the last bit;
+    `remarks`: how well it was measured;
     `known`: how much better than validation images it knows the "hidden" and the public "test" ones (grading.measuring.known);
     `looked_up`: how alike its answers are to those of a table of public images (grading.measuring.likeness);
     `layers`: of what it is built; `unfit`: why it is no answer to what the slot asks for, "" when it is one
@@ -157,12 +161,13 @@ class Slot:
     ratios: Mapping[str, Measurement] = field(default_factory=dict)
     classes: tuple[Measurement | None, ...] = ()
     plain: Measurement | None = None
-    weights: str = ""
+    weights: tuple[Constant, ...] = ()
     remarks: tuple[str, ...] = ()
     known: Mapping[str, Measurement] = field(default_factory=dict)
     layers: Layers | None = None
     unfit: str = ""
     looked_up: Mapping[str, Measurement] = field(default_factory=dict)
+    as_started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +183,14 @@ class ClaimFinding:
     """What was found about one claim of a study: how many of a count, or from 0 to 1 how much of the claim holds; and why."""
 
     value: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """What came of training two trials of a study again: HELD, CONTRADICTED or FAILED, and a sentence without its end."""
+
+    status: str
     sentence: str
 
 
@@ -209,6 +222,14 @@ class StoredProfile(TypedDict):
     missing: dict[str, str]
 
 
+class StoredConstant(TypedDict):
+    """A Constant as JSON."""
+
+    values: int
+    exact: str
+    near: str
+
+
 class StoredSlot(TypedDict):
     """A Slot as JSON."""
 
@@ -216,12 +237,13 @@ class StoredSlot(TypedDict):
     ratios: dict[str, StoredMeasurement]
     classes: list[StoredMeasurement | None]
     plain: StoredMeasurement | None
-    weights: str
+    weights: list[StoredConstant]
     remarks: list[str]
     known: dict[str, StoredMeasurement]
     layers: dict[str, object] | None
     unfit: str
     looked_up: dict[str, StoredMeasurement]
+    as_started: bool
 
 
 class Stored(TypedDict, total=False):
@@ -254,7 +276,9 @@ class Grade:
 
     `error` is why the whole file earned nothing, and `ours` whether that was the grader's fault. `measured` holds the JSON
     of the measurements, `answers` the scored exercises, `study` what was found about each claim of a study, `problems` what
-    spoilt a slot, an answer or the study, `conditions` how the models were probed beside the hidden images, in sentences.
+    spoilt a slot, an answer or the study, `changed` when the file was last changed (seconds since 1970), `recheck` what came of
+    training trials again where that was asked for, `conditions` how the models were probed beside the hidden images, in
+    sentences.
     """
 
     file: str
@@ -273,6 +297,8 @@ class Grade:
     claims: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
     ours: bool = False
+    changed: float = 0.0
+    recheck: Recheck | None = None
 
     def measured_of(self, slot: str, metric: str) -> StoredMeasurement | None:
         """What was measured, None when nothing was."""

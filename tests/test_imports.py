@@ -51,7 +51,11 @@ GRADING = {
     "uncertainty",
     "robustness",
 }
-PROGRAMS_THAT_TRAIN = {"baselines", "reference"}  # run by hand and by tests, imported by nothing of the grading path
+PROGRAMS_THAT_TRAIN = {
+    "baselines",
+    "reference",
+    "retraining",
+}  # run by hand, by tests or as processes, imported by nothing of the grading path
 
 LIGHT = [
     "projectkit",

@@ -83,7 +83,8 @@ def defend(
 def _measure_all(
     files: Sequence[Path], bench: Bench, progress: Callable[[str], None]
 ) -> tuple[list[Work], list[tuple[str, str]]]:
-    """The projects in the order of the files. Of two from one student the later counts; what is none becomes a sentence."""
+    """The projects in the order of the files; what is none becomes a sentence. Of two in one name the first counts, because
+    anybody can write a name."""
     works: dict[str, Work] = {}
     refused = []
     for path in files:
@@ -95,7 +96,11 @@ def _measure_all(
             continue
         key = key_of(work.student)
         if key in works:
-            refused.append((works[key].file, f"does not count: {work.file} of the same student is later."))
+            sentence = (
+                f"does not count: {works[key].file} came before it in the same name. Leave out the one that is not to count."
+            )
+            refused.append((shown(path), sentence))
+            continue
         works[key] = work
         progress(f"{shown(path)}: {len(work.slots)} measured, {len(work.problems)} not")
     return list(works.values()), refused

@@ -22,6 +22,7 @@ from grading.types import Limits, Rubric, Slot
 from grading.workers.pool import ATTACK, MEMORY, MODELS, Inputs, Job, JobResult, Model, Questioner
 from grading.workers.results import SlotRecord, SlotReport, slot_reports
 from projectkit.errors import MeasureError
+from projectkit.measure import Constant, alike
 from projectkit.types import Artifact, Measurement, Profile
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, 
     ratios: dict[str, Measurement] = {}
     missing: dict[str, str] = {}
     remarks: list[str] = []
-    weights = ""
+    weights: tuple[Constant, ...] = ()
     wanted = [metric for metric in task.metrics[slot] if metric not in values]
     for one, metrics in zip(found, ([metric for metric in wanted if metric != "peak_memory"], ["peak_memory"]), strict=False):
         if record := one.report.record:
@@ -204,6 +205,9 @@ def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, 
     missing = {metric: reason for metric, reason in missing.items() if metric in wanted and metric not in values}
     profile = Profile(dataclasses.replace(artifact, path=name), device, values, missing)
     ratios = _ratios(values, ratios, baseline)
+    theirs = baseline.weights if baseline else ()
+    as_started = bool(weights) and {one.exact for one in weights} == {one.exact for one in theirs}
+    weights = tuple(one for one in weights if not any(alike(one, other) for other in theirs))
     layers = first.report.record["layers"] if first.report.record else None
     wrong = unfit(task.rules.get(slot, ""), layers, baseline.layers if baseline else None)
     return Slot(
@@ -217,6 +221,7 @@ def _slot(task: MeasuringTask, slot: str, found: Sequence[_Found], device: str, 
         layers,
         _sentence(name, wrong) if wrong else "",
         found_in.looked_up,
+        as_started,
     )
 
 

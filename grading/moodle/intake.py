@@ -1,5 +1,8 @@
 """Unpacks Moodle's download of all submissions: the students' zips into a folder to grade, and a table of who handed in what."""
 
+import contextlib
+import datetime
+import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -100,7 +103,7 @@ def _unpack_bundle(archive: zipfile.ZipFile, bundle: _Bundle, folder: Path) -> l
     stem = file_stem(bundle.place.name, bundle.place.number)
     files = []
     for count, (name, member) in enumerate(bundle.zips, start=1):
-        # Numbers for all when there are several: the grader lets the last by name count.
+        # Numbers for all when there are several, in their order.
         file = f"{stem}.zip" if len(bundle.zips) == 1 else f"{stem}-{count}.zip"
         try:
             content = take(archive, member)
@@ -109,7 +112,8 @@ def _unpack_bundle(archive: zipfile.ZipFile, bundle: _Bundle, folder: Path) -> l
             continue
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / file, content)
-        several = f"One of {len(bundle.zips)} zips: the last by name that can be graded counts."
+        _keep_time(folder / file, member)
+        several = f"One of {len(bundle.zips)} zips: see the column counts in grades.csv."
         files.append((file, printable(name), several if len(bundle.zips) > 1 else ""))
     if files:
         return files
@@ -117,6 +121,13 @@ def _unpack_bundle(archive: zipfile.ZipFile, bundle: _Bundle, folder: Path) -> l
         return [("", "", _NOTHING)]
     others = printable(", ".join(sorted(bundle.others)[:5]), 200)
     return [("", others, "Handed in no zip; expected the one that `projectkit pack` wrote, unchanged.")]
+
+
+def _keep_time(file: Path, member: zipfile.ZipInfo) -> None:
+    """The file's time becomes that of handing in, which Moodle writes into its zip: it says which of several came first."""
+    with contextlib.suppress(ValueError, OverflowError, OSError):  # a date such as 31 February
+        when = datetime.datetime(*member.date_time).timestamp()
+        os.utime(file, (when, when))
 
 
 def _people(place: Place, worksheet: Worksheet | None) -> Sequence[Person]:

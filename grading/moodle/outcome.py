@@ -7,7 +7,7 @@ from pathlib import Path
 from grading.errors import GradingError
 from grading.moodle.join import JoinRow
 from grading.moodle.names import comparable, natural, printable
-from grading.results.files import read_grade
+from grading.results.files import counting, read_grade
 from grading.types import Grade
 
 
@@ -23,27 +23,35 @@ class Outcome:
 def outcomes(out: str | Path, rows: Sequence[JoinRow]) -> tuple[list[Outcome], list[str]]:
     """The outcome of each person in `rows`, from the results in `out`/results, and remarks for the instructor.
 
-    Of several files of one person, the last by name that could be graded counts, as in grades.csv. Raises GradingError when
+    Of several files of one person, the last by name that could be graded and counts by grades.csv. Where another's file in the
+    same name counts, there is no grade but a sentence, and a remark. Raises GradingError when
     there are no results or one cannot be read.
     """
     results = Path(out) / "results"
+    told = counting(Path(out))
     grades = {grade.file: grade for grade in map(read_grade, sorted(results.glob("*.json")))}
     if not grades:
         raise GradingError(f"{results}: no results, expected those of `grading run`. Give the folder that --out named there.")
     people: dict[str, list[JoinRow]] = {}
     for row in rows:
         people.setdefault(row.person, []).append(row)
-    found = [_outcome(sorted(own, key=lambda row: natural(row.file)), grades) for own in people.values()]
+    found = [_outcome(sorted(own, key=lambda row: natural(row.file)), grades, told) for own in people.values()]
     known = {row.file for row in rows}
     remarks = [f"{printable(file)}: graded, but not in the join table." for file in sorted(grades) if file not in known]
+    remarks += [f"{_shown(one.row)}: no grade. {one.reason}" for one in found if one.grade is None and one.row.file in told]
     return found, remarks + _borrowed(found)
 
 
-def _outcome(rows: Sequence[JoinRow], grades: Mapping[str, Grade]) -> Outcome:
+def _outcome(rows: Sequence[JoinRow], grades: Mapping[str, Grade], told: Mapping[str, str]) -> Outcome:
     graded = [(row, grades[row.file]) for row in rows if row.file in grades and not grades[row.file].ours]
     good = [(row, grade) for row, grade in graded if grade.error is None]
+    counts = [(row, grade) for row, grade in good if told.get(grade.file, "yes") == "yes"]
+    if good and not counts:
+        return Outcome(
+            good[-1][0], None, f"Another file in the name {good[-1][1].student} counts; your instructor is asked which."
+        )
     if graded:
-        return Outcome(*(good or graded)[-1])
+        return Outcome(*(counts or graded)[-1])
     last = rows[-1]
     if last.file in grades:
         return Outcome(last, None, grades[last.file].error or "")

@@ -32,9 +32,10 @@ def doubts(grade: Grade) -> Iterator[Doubt]:
 
 
 def _one_file_twice(grade: Grade, slots: Mapping[str, StoredSlot]) -> Iterator[Doubt]:
-    holders: dict[str, list[str]] = {}
+    holders: dict[tuple[str, ...], list[str]] = {}
     for slot, measured in slots.items():
-        holders.setdefault(measured["weights"] or measured["profile"]["artifact"]["sha256"], []).append(slot)
+        own = tuple(sorted(one["exact"] for one in measured["weights"]))
+        holders.setdefault(own or (measured["profile"]["artifact"]["sha256"],), []).append(slot)
     for names in holders.values():
         if len(names) > 1:
             yield "one file twice", f"{grade.student} handed in the same network for {' and '.join(names)}."
@@ -42,12 +43,10 @@ def _one_file_twice(grade: Grade, slots: Mapping[str, StoredSlot]) -> Iterator[D
 
 def _handed_out(grade: Grade, slot: str, measured: StoredSlot) -> Iterator[Doubt]:
     """Training is repeatable on machines of one kind: who follows a lab to the letter may have its reference's weights."""
-    weights = measured["weights"]
-    if measured["profile"]["artifact"]["sha256"] == grade.digests.get("baseline") or (
-        weights and weights == grade.digests.get("baseline_weights")
-    ):
+    own = {one["exact"] for one in measured["weights"]}
+    if measured["as_started"] or measured["profile"]["artifact"]["sha256"] == grade.digests.get("baseline"):
         yield "start network", f"{grade.student}: {slot} is the network that the lab starts with, as it was."
-    elif weights and weights in _of_references().get(grade.lab, []):
+    elif own and own <= _of_references().get(grade.lab, frozenset()):
         yield (
             "reference",
             f"{grade.student}: {slot} has the weights of the lab's reference. Who has followed the lab to the letter, on a "
@@ -76,12 +75,12 @@ def _looked_up(grade: Grade, slot: str, measured: StoredSlot) -> Iterator[Doubt]
 
 
 @lru_cache(maxsize=1)
-def _of_references() -> Mapping[str, list[str]]:
-    """lab → the digests of its reference's weights, as `make references` has written them."""
+def _of_references() -> Mapping[str, frozenset[str]]:
+    """lab → the exact names of its reference's constants, as `make references` has written them."""
     if not REFERENCES.is_file():
         return {}
     found: dict[str, list[str]] = json.loads(REFERENCES.read_text(encoding="utf-8"))
-    return found
+    return {lab: frozenset(names) for lab, names in found.items()}
 
 
 def remarks_of_the_run(grades: Sequence[Grade]) -> Iterator[str]:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grading.points.copies import Copy, copies
 from grading.points.doubts import doubts
-from grading.types import Grade
+from grading.points.names import one_name
+from grading.types import CONTRADICTED, HELD, Grade
 from projectkit.measure import format_value
 from projectkit.metrics import METRICS
-from projectkit.types import Z95
+from projectkit.types import Z95, Submission
 
 # Hidden data is harder than a student's own, and machines differ: only a claim beyond both is worth a look. By this factor for
 # metrics whose record has no `claim_tolerance`.
@@ -31,15 +33,16 @@ class Flag:
 
 
 def flags(grades: Sequence[Grade]) -> tuple[Flag, ...]:
-    """Equal models or equal answers under different students, claims far from what was measured, models that are good on public
-    images only, and models that know test or hidden images better than validation images."""
-    same = tuple(_shared(grades, "same model", _models, "the same model file for {what}"))
-    known = {flag.files for flag in same}
-    weights = _shared(grades, "same weights", _weights, "the same weights for {what}, in files that differ")
+    """One name in several files, one submission in several files; equal models, weights or answers under different students;
+    claims far from what was measured; models that are good on public images only, or know test or hidden images better than
+    validation images; trials of a study that came out otherwise when they were trained again."""
     return (
-        *same,
-        *(flag for flag in weights if flag.files not in known),
+        *names(grades),
+        *_submissions(grades),
+        *_shared(grades, "same model", _models, "the same model file for {what}"),
+        *(_weights(copy) for copy in copies(grades) if len({model.sha256 for model in copy.models}) > 1),
         *_shared(grades, "same answers", _answers, "the same answer to {what}, although their inputs differ"),
+        *(flag for grade in grades for flag in _trials(grade)),
         *(flag for grade in grades for flag in _claims(grade)),
         *(flag for grade in grades for flag in _memorized(grade)),
         *(flag for grade in grades for flag in _known(grade)),
@@ -57,6 +60,16 @@ def answer_digests(answers: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str,
             content.update(f"{name}\0{values.shape}\0".encode() + values.tobytes())
         digests[exercise] = content.hexdigest()
     return digests
+
+
+def content_digest(submission: Submission) -> str:
+    """SHA-256 of what is handed in for one lab, whoever's name stands on it and however it is packed; "" for nothing."""
+    models = {slot: artifact.sha256 for slot, artifact in submission.artifacts.items()}
+    answers = answer_digests(submission.answers)
+    if not models and not answers and submission.study is None:
+        return ""
+    held = f"{submission.lab} {submission.scale} {sorted(models.items())} {sorted(answers.items())} {submission.study}"
+    return hashlib.sha256(held.encode()).hexdigest()
 
 
 def _shared(
@@ -78,10 +91,43 @@ def _models(grade: Grade) -> Iterable[tuple[str, str]]:
         yield slot, measured["profile"]["artifact"]["sha256"]
 
 
-def _weights(grade: Grade) -> Iterable[tuple[str, str]]:
-    for slot, measured in grade.measured.get("slots", {}).items():
-        if measured["weights"]:
-            yield slot, f"{measured['profile']['artifact']['format']} {measured['weights']}"
+def names(grades: Sequence[Grade]) -> Iterable[Flag]:
+    """Anybody can write a name into a manifest, so that a second file in one name may be another's."""
+    for group in one_name(grades):
+        if len({grade.digests.get("content") for grade in group}) > 1:
+            files = tuple(grade.file for grade in group)
+            yield Flag(
+                "one name",
+                files,
+                f"{group[0].student} stands in {len(files)} files for {group[0].lab} that differ. The one that came first counts "
+                "until you choose another with --counts FILE.",
+            )
+
+
+def _submissions(grades: Sequence[Grade]) -> Iterable[Flag]:
+    owners: dict[str, list[Grade]] = {}
+    for grade in grades:
+        if grade.digests.get("content"):
+            owners.setdefault(grade.digests["content"], []).append(grade)
+    for group in owners.values():
+        if len(group) > 1:
+            students = list(dict.fromkeys(grade.student for grade in group))
+            names = f"in the name{'s' if len(students) > 1 else ''} of {' and '.join(students)}"
+            yield Flag(
+                "same submission",
+                tuple(grade.file for grade in group),
+                f"One submission for {group[0].lab} was handed in as {len(group)} files, {names}.",
+            )
+
+
+def _weights(copy: Copy) -> Flag:
+    slots = list(dict.fromkeys(model.slot for model in copy.models))
+    students = list(dict.fromkeys(model.student for model in copy.models))
+    how = "the same weights" if copy.exact else "weights that are the same but for rounding"
+    part = "" if copy.share > 0.995 else f"{how} in {100 * copy.share:.0f} % or more"
+    files = tuple(dict.fromkeys(model.file for model in copy.models))
+    sentence = f"{' and '.join(students)} handed in {part or how} for {' and '.join(slots)}, in files that differ."
+    return Flag("same weights", files, sentence)
 
 
 def _answers(grade: Grade) -> Iterable[tuple[str, str]]:
@@ -99,6 +145,19 @@ def _claims(grade: Grade) -> Iterable[Flag]:
         numbers = [format_value(metric, number) for number in (claimed, found["value"])]
         sentence = f"{grade.student} claims {numbers[0]} for {name}; measured: {numbers[1]}."
         yield Flag("claim", (grade.file,), sentence)
+
+
+def _trials(grade: Grade) -> Iterable[Flag]:
+    if grade.recheck is None or grade.recheck.status == HELD:
+        return
+    contradicted = grade.recheck.status == CONTRADICTED
+    how = (
+        "contradicted when trials were trained again"
+        if contradicted
+        else "not checked by training trials again, no point changed"
+    )
+    sentence = f"{grade.student}: the study was {how}: {grade.recheck.sentence}."
+    yield Flag("trials", (grade.file,), sentence)
 
 
 def _memorized(grade: Grade) -> Iterable[Flag]:

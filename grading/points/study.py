@@ -14,16 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from grading.hidden.data import Hidden
-from grading.types import STUDY, ClaimFinding, Rubric, Slot
+from grading.types import CONTRADICTED, STUDY, ClaimFinding, Recheck, Rubric, Slot
 from projectkit.types import Block, Study, Trial
 
-# A claim, and what is found about it: a count, or a share from 0 to 1.
+# A claim, and what is found about it: a count, or a share from 0 to 1. The last two are worth less in a study of few trials.
 CLAIMS = {
     "trials": "different architectures with a finished trial, each counted once",
     "consistent": "the share of trials whose digest, parameters and multiply-accumulates are those of their architecture",
     "best": "1 when the model's file has the parameters and the work of a trial that no other beats, else 0",
     "accuracy": "1 when that trial's first value is an accuracy that the file can have, on hidden or public images, else 0",
 }
+ACTIVATIONS = ("relu", "relu6", "swish")  # of a block: what projectkit.nas can build
+RESTING = ("trials", "best")  # the claims that rest on what trials state that are not handed in
+Shape = tuple[int, int, int]
 Z = 3.290526731491896  # 99.9 %: the best of many was lucky on the validation images
 
 
@@ -43,8 +46,7 @@ def study_findings(study: Study | None, rubric: Rubric, slots: Mapping[str, Slot
     if study is None:
         return {}
     shape, classes = tuple(hidden.split.x.shape[1:]), hidden.classes
-    sound = [trial for trial in study.trials if trial.blocks and _wrong(trial, study, shape, classes) is None]
-    finished = [trial for trial in sound if trial.state == "complete"]
+    finished = _finished(study, shape, classes)
     best = _unbeaten(finished, study.directions)
     findings = {}
     for claim, slot in asked.items():
@@ -55,11 +57,51 @@ def study_findings(study: Study | None, rubric: Rubric, slots: Mapping[str, Slot
         elif slot in slots:
             own = [trial for trial in best if _is_of(trial, slots[slot], shape, classes)]
             wanted = counts(best[0].blocks, shape, classes) if best else None
-            findings[claim] = _accuracy(own, slots[slot]) if claim == "accuracy" else _best(own, best, wanted, slots[slot])
+            found = _accuracy(own, slots[slot]) if claim == "accuracy" else _best(own, best, wanted, slots[slot])
+            findings[claim] = _among(found, finished, rubric)
     return findings
 
 
-def counts(blocks: Sequence[Block], shape: tuple[int, int, int], classes: int) -> Counts | None:
+def eligible(study: Study, rubric: Rubric, slots: Mapping[str, Slot], shape: Shape, classes: int) -> list[Trial]:
+    """The sound, finished trials that may be trained again: all but the best one that the file may be of, which is measured
+    anyway. Others of its cost may be drawn, or nobody could be asked who states one network in many disguises."""
+    finished = _finished(study, shape, classes)
+    models = [slots[check.slot] for check in rubric.checks if check.metric == STUDY and check.slot in slots]
+    own = [
+        trial for trial in _unbeaten(finished, study.directions) if any(_is_of(trial, model, shape, classes) for model in models)
+    ]
+    best = max(own, key=lambda trial: trial.values[0]).digest if own else None
+    return [trial for trial in finished if trial.digest != best]
+
+
+def rechecked(findings: Mapping[str, ClaimFinding], found: Recheck) -> dict[str, ClaimFinding]:
+    """The findings after trials were trained again: where that contradicts the study, nothing that rests on what its other trials
+    state holds. Whatever else came of it changes nothing."""
+    if found.status != CONTRADICTED:
+        return dict(findings)
+    sentence = f"Trained again, a trial contradicts the study: {found.sentence}"
+    return {claim: ClaimFinding(0.0, sentence) if claim in RESTING else finding for claim, finding in findings.items()}
+
+
+def _finished(study: Study, shape: Shape, classes: int) -> list[Trial]:
+    return [
+        trial
+        for trial in study.trials
+        if trial.state == "complete" and trial.blocks and _wrong(trial, study, shape, classes) is None
+    ]
+
+
+def _among(found: ClaimFinding, finished: Sequence[Trial], rubric: Rubric) -> ClaimFinding:
+    """One network that somebody has drawn is no search, whatever is true of it: what is said of the model's own trial is whole
+    where as many architectures were tried as earn all points for trials, and worth nothing where it is the only one."""
+    wanted = next((check.target for check in rubric.checks if check.claim == "trials"), 2.0)
+    different = len({trial.digest for trial in finished})
+    share = min(1.0, max(0.0, (different - 1) / max(1.0, wanted - 1)))
+    few = f", in a study of {different} finished architecture{'s' if different != 1 else ''}; {wanted:g} make the claim whole"
+    return ClaimFinding(found.value * share, found.sentence + (few if found.value and share < 1 else ""))
+
+
+def counts(blocks: Sequence[Block], shape: Shape, classes: int) -> Counts | None:
     """What the network of these blocks costs on images of `shape` (height, width, channels).
 
     None when a block has a gene without effect there (a stride or a wide kernel on one pixel, a skip between different shapes):
@@ -85,12 +127,15 @@ def counts(blocks: Sequence[Block], shape: tuple[int, int, int], classes: int) -
     return Counts(parameters + head + classes, stored + head + classes, macs + head)
 
 
-def _wrong(trial: Trial, study: Study, shape: tuple[int, int, int], classes: int) -> str | None:
+def _wrong(trial: Trial, study: Study, shape: Shape, classes: int) -> str | None:
     """What a trial states that is not so, in words; None when all is."""
     if trial.state == "complete" and not (trial.blocks and trial.values):
         return "is complete without an architecture or a value"
     if not trial.blocks:
         return None
+    unknown = [block["activation"] for block in trial.blocks if block["activation"] not in ACTIVATIONS]
+    if unknown:
+        return f"has the activation {unknown[0]!a}, expected one of {', '.join(ACTIVATIONS)}"
     own = counts(trial.blocks, shape, classes)
     if own is None:
         return "has an architecture with a gene that has no effect"
@@ -111,7 +156,7 @@ def _trials(study: Study, finished: Sequence[Trial]) -> ClaimFinding:
     return ClaimFinding(float(different), f"{different} different architectures with a finished trial (trials: {told})")
 
 
-def _consistent(study: Study, shape: tuple[int, int, int], classes: int) -> ClaimFinding:
+def _consistent(study: Study, shape: Shape, classes: int) -> ClaimFinding:
     stating = [trial for trial in study.trials if trial.blocks or trial.state == "complete"]
     if not stating:
         return ClaimFinding(0.0, "There is no trial that states anything")
@@ -137,7 +182,7 @@ def _unbeaten(finished: Sequence[Trial], directions: Sequence[str]) -> list[Tria
     return [t for t in finished if tuple(sign * value for sign, value in zip(signs, t.values, strict=True)) in kept]
 
 
-def _is_of(trial: Trial, slot: Slot, shape: tuple[int, int, int], classes: int) -> bool:
+def _is_of(trial: Trial, slot: Slot, shape: Shape, classes: int) -> bool:
     """Whether the file has exactly the numbers and the work of the trial's architecture."""
     own, values = counts(trial.blocks, shape, classes), slot.profile.values
     return own is not None and all(

@@ -10,7 +10,7 @@ from pathlib import Path
 from grading.points.doubts import REFERENCES
 from grading.rubrics.loading import RUBRICS
 from projectkit.files import written_whole
-from projectkit.measure import weights_digest
+from projectkit.measure import live_constants
 from projectkit.submit import read
 
 
@@ -30,7 +30,7 @@ def note_weights(folder: Path) -> None:
     for path in sorted(folder.glob("*.zip")):
         with tempfile.TemporaryDirectory() as scratch:
             artifacts = read(path, scratch).submission.artifacts
-            known[path.stem] = sorted({weights_digest(artifact) for artifact in artifacts.values()})
+            known[path.stem] = sorted({one.exact for artifact in artifacts.values() for one in live_constants(artifact)})
     REFERENCES.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 

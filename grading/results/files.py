@@ -3,12 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from grading.errors import GradingError
 from grading.points.flags import flags
-from grading.results.cells import harmless
+from grading.points.names import superseded
+from grading.results.cells import harmless, restored
 from grading.results.report import overview_page, student_page
 from grading.results.store import (
     FORMAT,
@@ -19,7 +21,7 @@ from grading.results.store import (
     verdict_to_json,
     write_atomically,
 )
-from grading.types import Grade
+from grading.types import Grade, Recheck
 
 COLUMNS = ("file", "student", "lab", "scale", "score", "possible", "percent", "counts", "message", "report")
 
@@ -41,6 +43,8 @@ def read_grade(path: Path) -> Grade:
         verdicts = tuple(verdict_from_json(verdict) for verdict in raw.pop("verdicts"))
         answers = {exercise: answer_from_json(answer) for exercise, answer in raw.pop("answers").items()}
         study = {claim: finding_from_json(finding) for claim, finding in raw.pop("study", {}).items()}
+        if recheck := raw.pop("recheck", None):
+            raw["recheck"] = Recheck(**recheck)
         return Grade(**raw, verdicts=verdicts, answers=answers, study=study)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GradingError(
@@ -48,23 +52,20 @@ def read_grade(path: Path) -> Grade:
         ) from error
 
 
-def write_overview(grades: Sequence[Grade], out: Path) -> None:
-    """Writes `out`/grades.csv, one row a file, and the page index.html."""
-    replaced = superseded(grades)
+def write_overview(grades: Sequence[Grade], out: Path, chosen: Collection[str] = ()) -> None:
+    """Writes `out`/grades.csv, one row a file, and the page index.html. `chosen`: see superseded."""
+    replaced = superseded(grades, chosen)
     write_atomically(out / "grades.csv", _table(grades, replaced))
     write_atomically(out / "index.html", overview_page(grades, replaced, flags(grades)))
 
 
-def superseded(grades: Sequence[Grade]) -> Mapping[str, str]:
-    """Which files do not count, and the file that does: of several from one student for one lab, the last by name (with
-    numbers in their order: x_10 after x_2). Names are in the zip's sender's and the instructor's view; times of files get
-    lost in copying. `grades` must be in the order of their files' names, as `grade` returns them."""
-    last = {(grade.student, grade.lab): grade.file for grade in grades if grade.student and grade.error is None}
-    return {
-        grade.file: last[grade.student, grade.lab]
-        for grade in grades
-        if grade.error is None and last.get((grade.student, grade.lab), grade.file) != grade.file
-    }
+def counting(out: Path) -> Mapping[str, str]:
+    """What grades.csv says of each file: "yes" where it counts, else why not. Empty where there is no table."""
+    try:
+        rows = csv.DictReader(io.StringIO((out / "grades.csv").read_text("utf-8"), newline=""))
+        return {restored(row["file"]): row["counts"] for row in rows}
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError):
+        return {}
 
 
 def _to_json(grade: Grade) -> dict[str, object]:
@@ -85,6 +86,8 @@ def _to_json(grade: Grade) -> dict[str, object]:
         "claims": dict(grade.claims),
         "error": grade.error,
         "ours": grade.ours,
+        "changed": grade.changed,
+        "recheck": grade.recheck and asdict(grade.recheck),
         "score": grade.score,
         "possible": grade.possible,
     }
@@ -96,7 +99,7 @@ def _table(grades: Sequence[Grade], replaced: Mapping[str, str]) -> str:
     writer.writerow(COLUMNS)
     for grade in grades:
         possible = grade.possible
-        counts = f"no, {replaced[grade.file]} is later by name" if grade.file in replaced else "yes"
+        counts = f"no, {replaced[grade.file]} is in the same name" if grade.file in replaced else "yes"
         message = grade.error or " ".join(dict.fromkeys(grade.problems.values()))
         row = [grade.file, grade.student, grade.lab, grade.scale, f"{grade.score:.2f}"]
         row += [f"{possible:.2f}" if possible else "", f"{100 * grade.score / possible:.1f}" if possible else ""]

@@ -10,6 +10,7 @@ from typing import Any
 from grading.errors import OutputError
 from grading.types import Answer, Check, ClaimFinding, Layers, Slot, StoredSlot, Verdict
 from projectkit.files import PART, write_whole
+from projectkit.measure import Constant
 from projectkit.types import Artifact, Measurement, Profile
 
 FORMAT = 4
@@ -58,9 +59,22 @@ def slot_from_json(raw: StoredSlot) -> Slot:
     plain = Measurement(**raw["plain"]) if raw["plain"] else None
     found = Profile(Artifact(**profile["artifact"]), profile["device"], values, profile["missing"])
     known = {name: Measurement(**one) for name, one in raw["known"].items()}
+    weights = tuple(Constant(**one) for one in raw["weights"])
     table = {name: Measurement(**one) for name, one in raw["looked_up"].items()}
     layers = layers_from_json(raw["layers"]) if raw["layers"] else None
-    return Slot(found, ratios, classes, plain, raw["weights"], tuple(raw["remarks"]), known, layers, raw["unfit"], table)
+    return Slot(
+        found,
+        ratios,
+        classes,
+        plain,
+        weights,
+        tuple(raw["remarks"]),
+        known,
+        layers,
+        raw["unfit"],
+        table,
+        raw["as_started"],
+    )
 
 
 def layers_from_json(raw: Mapping[str, Any]) -> Layers:

@@ -57,13 +57,13 @@ def _checks(grade: Grade) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    title = _printable(f"{grade.student}, {grade.title}: {number(grade.score)} of {number(grade.possible)} points")
+    title = printable(f"{grade.student}, {grade.title}: {number(grade.score)} of {number(grade.possible)} points")
     table = Table("Check", "Measured", title=Text(title), header_style="bold", box=None, pad_edge=False, title_justify="left")
     table.add_column("Points", justify="right")
     for verdict in grade.verdicts:
         measured = with_interval(verdict.check, verdict.measured) if verdict.measured else verdict.message
         points = f"{number(verdict.points)} / {number(verdict.check.points)}"
-        table.add_row(*(Text(_printable(cell)) for cell in (verdict.check.title, measured, points)))
+        table.add_row(*(Text(printable(cell)) for cell in (verdict.check.title, measured, points)))
     return table
 
 
@@ -75,9 +75,10 @@ def _files(grades: Sequence[Grade]) -> "Table":
     for grade in grades:
         points = f"{number(grade.score)} / {number(grade.possible)}" if grade.possible else "0"
         remark = grade.error or " ".join(dict.fromkeys(grade.problems.values()))
-        table.add_row(*(Text(_printable(cell)) for cell in (grade.file, grade.student, grade.lab, points, remark[:160])))
+        table.add_row(*(Text(printable(cell)) for cell in (grade.file, grade.student, grade.lab, points, remark[:160])))
     return table
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text without line breaks and control codes."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

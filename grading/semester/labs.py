@@ -34,8 +34,8 @@ class _Read:
 def read_labs(outs: Sequence[Path], component: Component, times: Path | None = None) -> Source:
     """The labs of every folder in `outs`, with the times of handing in from the CSV `times`.
 
-    Where a student has a lab twice, the later folder, and in one folder the later file counts; a note says so. A file that
-    nobody could be found for becomes a note. Raises GradingError when a folder holds no results, or a damaged one.
+    Where a student has a lab in two folders, the later one counts, and a note says so; in one folder what grades.csv counts. A
+    file that nobody could be found for becomes a note. Raises GradingError when a folder holds no results, or a damaged one.
     """
     read = _Read()
     for out in outs:

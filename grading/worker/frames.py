@@ -77,7 +77,8 @@ class Header(TypedDict, total=False):
 
 class Record(TypedDict):
     """What a child tells of a slot: the step that it is at; measurements as [value, low, high, n] and ratios by metric; why
-    others are missing; what has stopped it; whether it is done; the digest of the weights; the fields of grading.types.Layers;
+    others are missing; what has stopped it; whether it is done; the names of the weights, as in projectkit.measure.Constant; the
+    fields of grading.types.Layers;
     seconds of inference and of timing, and the share of these that it was off its core."""
 
     step: str
@@ -86,7 +87,7 @@ class Record(TypedDict):
     missing: dict[str, str]
     problem: str | None
     done: bool
-    weights: str
+    weights: list[list[int | str]]
     layers: dict[str, object] | None
     inference: float
     timing: float

@@ -48,11 +48,11 @@ from projectkit.measure import (
     compressed_size,
     kinship,
     latency_from,
+    live_constants,
     metrics_of,
     ratio_from,
     read_structure,
     time_openings,
-    weights_digest,
 )
 from projectkit.measure.arena_child import measure_arena
 from projectkit.measure.memory_child import measure as measure_memory
@@ -159,7 +159,7 @@ class _Slot:
             "missing": {},
             "problem": None,
             "done": False,
-            "weights": "",
+            "weights": [],
             "layers": None,
             "inference": 0.0,
             "timing": 0.0,
@@ -196,8 +196,9 @@ class _Slot:
             self._tell(part(OUTPUTS, self.index, pack_array(outputs)))
             self._repeat(session)
             self.record["inference"] = time.perf_counter() - start
-            with contextlib.suppress(ProjectkitError):  # only compared with others', so its failure is nobody's problem
-                self.record["weights"] = weights_digest(self.artifact)
+            with contextlib.suppress(ProjectkitError, MemoryError):  # only compared with others': its failure is nobody's problem
+                found = live_constants(self.artifact)
+                self.record["weights"] = [[one.values, one.exact, one.near] for one in found]
             self.record["layers"] = self._layers()
             for kind, step in READING.items():
                 self._optional(metrics_of(kind), step, functools.partial(self._counted, kind))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -12,10 +13,13 @@ from grading.results.store import layers_from_json
 from grading.types import Layers
 from grading.worker.frames import AGAIN, OUTPUTS, RECORD, TOGETHER, parts
 from projectkit.errors import ProjectkitError
+from projectkit.measure import Constant
+from projectkit.measure.constants import MOST
 from projectkit.metrics import PROFILE_METRICS
 from projectkit.types import Measurement
 
 RECORD_BYTES = 64 * 1024
+_NAME = re.compile(r"[0-9a-f]{16}")
 
 
 class SlotRecord(TypedDict):
@@ -26,7 +30,7 @@ class SlotRecord(TypedDict):
     ratios: dict[str, Measurement]
     missing: dict[str, str]
     problem: str | None
-    weights: str
+    weights: tuple[Constant, ...]
     layers: Layers | None
     inference: float
     timing: float
@@ -76,7 +80,7 @@ def read_record(content: bytes) -> SlotRecord | None:
             "ratios": _measurements(raw["ratios"], "_ratio"),
             "missing": {metric: _text(raw["missing"][metric]) for metric in PROFILE_METRICS if metric in raw["missing"]},
             "problem": None if raw["problem"] is None else _text(raw["problem"]),
-            "weights": _text(raw["weights"])[:64],
+            "weights": _constants(raw["weights"]),
             "layers": None if raw["layers"] is None else _layers(raw["layers"]),
             "inference": _share(raw["inference"], 1e6),
             "timing": _share(raw["timing"], 1e6),
@@ -103,6 +107,21 @@ def _measurements(raw: object, suffix: str = "") -> dict[str, Measurement]:
     # Accuracy and size are the parent's to say.
     names = [metric for metric in PROFILE_METRICS if metric in raw and metric not in ("accuracy", "size")]
     return {metric: _measurement(metric + suffix, raw[metric]) for metric in names}
+
+
+def _constants(raw: list[tuple[int, str, str]]) -> tuple[Constant, ...]:
+    """The names of the weights. Raises one of half a dozen errors when they are something else."""
+    found = []
+    for values, exact, near in raw[:MOST]:
+        if (
+            type(values) is not int
+            or not 0 < values < 2**40
+            or not _NAME.fullmatch(exact)
+            or (near and not _NAME.fullmatch(near))
+        ):
+            raise ValueError
+        found.append(Constant(values, exact, near))
+    return tuple(found)
 
 
 def _measurement(metric: str, numbers: list[float]) -> Measurement:

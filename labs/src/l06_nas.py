@@ -599,7 +599,8 @@ best = f"{WORK}/{chosen.user_attrs['digest']}.tflite"
 # ## Ship it
 #
 # Beside the model goes the study, every trial of it. The grader counts the parameters and the work of your file and looks for a trial that no other beats and whose
-# architecture has exactly these; it measures the accuracy and looks whether the trial's is possible; it counts again what each trial says of itself.
+# architecture has exactly these; it measures the accuracy and looks whether the trial's is possible; it counts again what each trial says of itself. Your instructor may
+# have two of the other trials trained again: an accuracy that neither a short nor a long training reaches costs the points that rest on those trials.
 
 # %%
 exported = nas.export_study(study, f"{WORK}/study.json")

@@ -6,6 +6,7 @@ not an opened session, because memory can only be seen by a process that has not
 
 from projectkit.measure.arena import arena, read_arena
 from projectkit.measure.compression import compressed_size
+from projectkit.measure.constants import Constant, alike, live_constants
 from projectkit.measure.counting import read_graph
 from projectkit.measure.energy_meter import compare_energy, energy
 from projectkit.measure.energy_readers import readers
@@ -41,12 +42,12 @@ from projectkit.measure.timing import (
     ratio_from,
     time_openings,
 )
-from projectkit.measure.weights import weights_digest
 
 __all__ = [
     "METERS",
     "READERS",
     "Buffer",
+    "Constant",
     "Graph",
     "KernelShape",
     "Layer",
@@ -60,6 +61,7 @@ __all__ = [
     "Symmetric",
     "Timed",
     "accuracy",
+    "alike",
     "arena",
     "check_shapes",
     "compare",
@@ -82,6 +84,7 @@ __all__ = [
     "latency_from",
     "least_samples",
     "live_bytes",
+    "live_constants",
     "mcnemar",
     "metrics_of",
     "operator_times",
@@ -108,6 +111,5 @@ __all__ = [
     "student_interval",
     "table",
     "time_openings",
-    "weights_digest",
     "wrong_classes",
 ]

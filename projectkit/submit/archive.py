@@ -14,6 +14,8 @@ from projectkit.submit.limits import LIMITS
 
 _END = struct.Struct("<4s4H2LH")  # the end-of-central-directory record (PKWARE APPNOTE 4.3.16)
 _END_MAGIC, _ZIP64_MAGIC, _ZIP64_SIZE = b"PK\x05\x06", b"PK\x06\x07", 20
+_HEADER = struct.Struct("<4s5H3L2H")  # what stands before each member's content (4.3.7)
+_DESCRIPTOR, _WITH_DESCRIPTOR = 24, 0x8  # bytes at most behind a member, where a flag says so (4.3.9)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 PACK_AGAIN = "Make it with `projectkit pack`, and hand in that file unchanged."
 
@@ -22,7 +24,7 @@ def open_archive(source: Path | bytes, what: str, *, files: int, allowed: re.Pat
     """Opens a zip after checking its table of contents; `allowed` must match each member's whole name.
 
     Raises SubmissionError when it is no zip, is damaged, or holds a member that could harm: too many, too large, a name
-    that leaves the folder, a link, a directory, an encrypted or duplicate or unexpected one.
+    that leaves the folder, a link, a directory, an encrypted or duplicate or unexpected one; or bytes that belong to no member.
     """
     stream: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
     try:
@@ -30,6 +32,7 @@ def open_archive(source: Path | bytes, what: str, *, files: int, allowed: re.Pat
         archive = zipfile.ZipFile(stream)
         members = archive.infolist()
         _check_members(members, what, files, allowed)
+        _check_places(stream, members, archive.start_dir, what)
     except SubmissionError:
         stream.close()
         raise
@@ -51,9 +54,12 @@ def _check_end(stream: BinaryIO, what: str, files: int) -> None:
         begins = stream.read(4) == b"PK\x03\x04"
         found = "a zip that is cut off or has something behind its end" if begins else "a file that is not a zip"
         raise SubmissionError(f"{what}: this is {found}, expected a whole zip. {PACK_AGAIN}")
-    _, _, _, _, entries, directory_bytes, _, _ = _END.unpack(tail[-_END.size :])
+    _, _, _, _, entries, directory_bytes, directory, _ = _END.unpack(tail[-_END.size :])
     if tail[: -_END.size].startswith(_ZIP64_MAGIC) or entries > files or directory_bytes > LIMITS.directory_bytes:
         raise SubmissionError(f"{what}: the zip announces {entries} files, expected at most {files}. {PACK_AGAIN}")
+    before = size - _END.size - directory_bytes - directory
+    if before > 0:
+        raise SubmissionError(f"{what}: {before} bytes stand before the zip, as of a script, expected none. {PACK_AGAIN}")
 
 
 def _check_members(members: list[zipfile.ZipInfo], what: str, files: int, allowed: re.Pattern[str]) -> None:
@@ -73,6 +79,24 @@ def _check_members(members: list[zipfile.ZipInfo], what: str, files: int, allowe
             f"{what}: unpacks to {total / 1e6:.0f} MB, expected at most {LIMITS.total_bytes / 1e6:.0f} MB. "
             "Hand in smaller models."
         )
+
+
+def _check_places(stream: BinaryIO, members: list[zipfile.ZipInfo], directory: int, what: str) -> None:
+    """Every byte of the zip belongs to one member, or to its table of contents: nothing hides before, between or behind them, and
+    no two members share their content, which would make a small file a large one."""
+    end = slack = 0
+    for member in sorted(members, key=lambda member: member.header_offset):
+        gap = member.header_offset - end
+        if gap < 0:
+            raise SubmissionError(f"{what}: {_show(member.orig_filename)} overlaps another file, expected none to. {PACK_AGAIN}")
+        if gap > slack:
+            raise SubmissionError(f"{what}: {gap} bytes before {_show(member.orig_filename)} are of no file. {PACK_AGAIN}")
+        stream.seek(member.header_offset)
+        *_, name_bytes, extra_bytes = _HEADER.unpack(stream.read(_HEADER.size))
+        end = member.header_offset + _HEADER.size + name_bytes + extra_bytes + member.compress_size
+        slack = _DESCRIPTOR if member.flag_bits & _WITH_DESCRIPTOR else 0
+    if not 0 <= directory - end <= slack:
+        raise SubmissionError(f"{what}: its table of contents is not where its files end. {PACK_AGAIN}")
 
 
 def _name_problem(member: zipfile.ZipInfo, allowed: re.Pattern[str]) -> str | None:

@@ -73,9 +73,9 @@ def test_a_confined_process_runs_both_formats(tmp_path, name, content):
     np.save(tmp_path / "x.npy", x)
     code = (
         "import numpy as np, threading\nfrom projectkit import runtimes\n"
-        "from projectkit.measure import read_graph, weights_digest\nfrom projectkit.types import Artifact\n"
+        "from projectkit.measure import live_constants, read_graph\nfrom projectkit.types import Artifact\n"
         f"artifact = Artifact.of({str(path)!r})\nsession = runtimes.open(artifact, threads=2)\n"
-        "np.save('y.npy', session.run(np.load('x.npy')))\nprint(read_graph(artifact).parameters, len(weights_digest(artifact)))\n"
+        "np.save('y.npy', session.run(np.load('x.npy')))\nprint(read_graph(artifact).parameters, len(live_constants(artifact)))\n"
         "done = []\nthread = threading.Thread(target=lambda: done.append(1))\nthread.start()\nthread.join()\nassert done\n"
     )
     done = confined(tmp_path, code, "from grading.worker.measuring import preload\npreload()")

@@ -16,13 +16,14 @@ from projectkit import data
 LAB = "l01_quantization"
 
 
-def slot(sha: str, weights: str, accuracy: float = 0.9, likeness: float = 0.5, runner_up: float = 0.4) -> dict:
+def slot(sha: str, weights: str, accuracy=0.9, likeness=0.5, runner_up=0.4, as_started=False) -> dict:
     values = {"accuracy": {"metric": "accuracy", "value": accuracy, "low": 0.8, "high": 1.0, "n": 360}}
     table = {name: {"value": value} for name, value in (("likeness", likeness), ("runner_up", runner_up))}
     artifact = {"path": "m.tflite", "format": "litert", "sha256": sha, "size": 1}
     return {
         "profile": {"artifact": artifact, "values": values},
-        "weights": weights,
+        "weights": [{"values": 100, "exact": one, "near": ""} for one in weights.split()],
+        "as_started": as_started,
         "looked_up": table,
         "known": {},
         "plain": None,
@@ -35,7 +36,7 @@ def kinds(digests=None, **slots) -> list[str]:
 
 
 def test_honest_files_are_not_doubted():
-    assert kinds({"baseline": "b", "baseline_weights": "w"}, int8=slot("1", "a"), qat=slot("2", "b")) == []
+    assert kinds({"baseline": "b"}, int8=slot("1", "a"), qat=slot("2", "b")) == []
 
 
 def test_one_network_in_two_slots():
@@ -45,14 +46,15 @@ def test_one_network_in_two_slots():
 
 def test_the_start_network_as_it_was():
     assert kinds({"baseline": "1"}, int8=slot("1", "a")) == ["start network"]
-    assert kinds({"baseline": "2", "baseline_weights": "a"}, int8=slot("1", "a")) == ["start network"]
-    assert kinds({"baseline_weights": ""}, int8=slot("1", "")) == []
+    assert kinds({"baseline": "2"}, int8=slot("1", "", as_started=True)) == ["start network"], "in another file"
 
 
 def test_the_weights_of_a_reference():
     known = json.loads(room.REFERENCES.read_text())
-    assert kinds(int8=slot("1", known[LAB][0])) == ["reference"]
-    assert kinds(int8=slot("1", known["l02_pruning"][0])) == [], "of another lab"
+    own, others = " ".join(known[LAB][:3]), known["l02_pruning"][0]
+    assert kinds(int8=slot("1", own)) == ["reference"]
+    assert kinds(int8=slot("1", f"{own} another")) == [], "trained on"
+    assert kinds(int8=slot("1", others)) == [], "of another lab"
 
 
 def test_what_no_network_reaches_and_what_answers_like_a_table():

@@ -70,6 +70,7 @@ def graded(tmp_path_factory):
 def test_copies_and_far_claims_are_flagged_and_nothing_else(graded):
     found = flags(graded[0])
     assert {(flag.kind, frozenset(flag.files)) for flag in found} == {
+        ("same submission", frozenset({"ann_1.zip", "ann_2.zip"})),
         ("same model", frozenset({"ann_1.zip", "ann_2.zip", "ben.zip"})),
         ("same answers", frozenset({"ann_1.zip", "ann_2.zip", "cid.zip"})),
         ("claim", frozenset({"dishonest.zip"})),

@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 
 from grading.worker.frames import MOST_PARTS, OUTPUTS, RECORD, part, parts
 from grading.workers.results import RECORD_BYTES, SlotReport, read_outputs, read_record, slot_reports
+from projectkit.measure import Constant
 from projectkit.metrics import PROFILE_METRICS, QUALITY_METRICS
 
 HONEST = {
@@ -18,13 +19,14 @@ HONEST = {
     "ratios": {"latency_p50": [0.5, 0.4, 0.6, 50]},
     "missing": {"energy": "no meter"},
     "problem": None,
-    "weights": "abc",
+    "weights": [[9, "0123456789abcdef", ""]],
     "layers": {"kernels": [[4, 9, 1]], "operators": ["CONV_2D"], "computed": 0, "kinship": 0.5, "problem": ""},
     "inference": 0.25,
     "timing": 0.5,
     "off_core": 0.01,
     "done": True,
 }
+WEIGHTS = (Constant(9, "0123456789abcdef", ""),)
 VALUES = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=20),
     lambda inner: (
@@ -46,7 +48,7 @@ def test_an_honest_record():
     found = record()
     assert found["values"]["latency_p50"].value == 1e-3 and found["ratios"]["latency_p50"].metric == "latency_p50_ratio"
     assert found["missing"] == {"energy": "no meter"} and found["done"] is True
-    assert (found["weights"], found["inference"], found["timing"], found["off_core"]) == ("abc", 0.25, 0.5, 0.01)
+    assert (found["weights"], found["inference"], found["timing"], found["off_core"]) == (WEIGHTS, 0.25, 0.5, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,14 @@ def test_an_honest_record():
         {"timing": -1},
         {"inference": 1e300},
         {"off_core": 1.5},
+        {"weights": "abc"},
+        {"weights": [[9, "0123456789abcdef"]]},
+        {"weights": [[9, "<b>0123456789abc", ""]]},
+        {"weights": [[9, "0123456789abcdef", "\u202e"]]},
+        {"weights": [[True, "0123456789abcdef", ""]]},
+        {"weights": [[10**400, "0123456789abcdef", ""]]},
+        {"weights": [[0, "0123456789abcdef", ""]]},
+        {"weights": [{"values": 9}]},
     ],
 )
 def test_a_record_that_makes_no_sense_is_no_record(changes):
@@ -79,10 +89,9 @@ def test_what_the_grader_measures_itself_is_not_taken_from_the_worker():
 
 
 def test_control_codes_do_not_get_through():
-    found = record(problem="a\x1b[2Jb\n\u202e", step="\r", weights="\0" * 99, missing={"energy": "\x07"})
+    found = record(problem="a\x1b[2Jb\n\u202e", step="\r", missing={"energy": "\x07"})
     assert found["problem"] == "a [2Jb  "
-    assert all(text.isprintable() for text in (found["step"], found["weights"], *found["missing"].values()))
-    assert len(found["weights"]) <= 64
+    assert all(text.isprintable() for text in (found["step"], *found["missing"].values()))
 
 
 def test_done_is_true_and_nothing_like_it():
@@ -146,6 +155,6 @@ def assert_within_bounds(said: SlotReport) -> None:
     assert set(said.record["values"]) <= set(PROFILE_METRICS) - {"accuracy", "size"} and set(said.record["missing"]) <= set(
         PROFILE_METRICS
     )
-    texts = (said.record["step"], said.record["weights"], said.record["problem"] or "", *said.record["missing"].values())
+    texts = (said.record["step"], said.record["problem"] or "", *said.record["missing"].values())
     assert all(text.isprintable() and len(text) <= 400 for text in texts)
     assert 0 <= said.record["timing"] <= 1e6 and 0 <= said.record["off_core"] <= 1 and said.record["done"] in (True, False)

@@ -114,10 +114,10 @@ def test_a_model_that_never_ends_costs_its_slot_only(graded):
     assert found["lite_memory"].status == found["affine"].status == "full"
 
 
-def test_of_two_zips_the_later_by_name_counts(graded, course):
+def test_of_two_zips_in_one_name_the_first_counts(graded, course):
     rows = {row["file"]: row for row in csv.DictReader((course / "out" / "grades.csv").open(newline=""))}
-    assert rows["ann_10.zip"]["counts"] == "yes"
-    assert rows["ann_2.zip"]["counts"] == "no, ann_10.zip is later by name"
+    assert rows["ann_2.zip"]["counts"] == "yes"
+    assert rows["ann_10.zip"]["counts"] == "no, ann_2.zip is in the same name"
     for row in rows.values():
         assert (course / "out" / row["report"]).is_file()
         assert float(row["score"]) == pytest.approx(graded[row["file"]].score, abs=0.005)

@@ -87,7 +87,7 @@ def text_of(study) -> bytes:
     return json.dumps(study).encode()
 
 
-def found(study, *, parameters=None, macs=None, plain=0.6):
+def found(study, *, parameters=None, macs=None, plain=0.6, wanted=1):
     """What is found about a study whose model has these counts (HANDED_IN's, if none are given)."""
     own = counts(asdict(HANDED_IN)["blocks"], SHAPE, CLASSES)
     numbers = {"parameters": parameters or own.stored, "macs": macs or own.macs}
@@ -96,7 +96,8 @@ def found(study, *, parameters=None, macs=None, plain=0.6):
     slot = Slot(
         Profile(Artifact("m.tflite", "litert", "0", 1), "here", values), plain=Measurement("accuracy", plain, 0.0, 1.0, 200)
     )
-    checks = [Check(c, c, "study", 0.0, 1.0, 1.0, slot="best", claim=c) for c in ("trials", "consistent", "best", "accuracy")]
+    targets = {"trials": wanted, "consistent": 1.0, "best": 1.0, "accuracy": 1.0}
+    checks = [Check(claim, claim, "study", 0.0, target, 1.0, slot="best", claim=claim) for claim, target in targets.items()]
     rubric = Rubric(LAB, "", "quick", "digits", tuple(checks), Limits(), "0")
     return study_findings(check_study(text_of(study)), rubric, {"best": slot}, Hidden)
 
@@ -158,6 +159,17 @@ def test_a_lie_costs_its_claim(lie):
     findings = found(changed(change))
     assert findings[claim].value < (13 if claim == "trials" else 1), findings
     assert len(findings[claim].sentence) > 20
+
+
+@pytest.mark.parametrize(("others", "share"), [(0, 0.0), (1, 1 / 7), (6, 6 / 7), (7, 1.0), (11, 1.0)])
+def test_what_is_said_of_the_model_is_worth_what_it_was_searched_among(others, share):
+    """One network that somebody has drawn is no search."""
+    study = honest(0.6)
+    rows = study["trials"]
+    study["trials"] = [*rows[:others], rows[12]]
+    findings = found(study, wanted=8)
+    assert findings["best"].value == findings["accuracy"].value == pytest.approx(share)
+    assert ("8 make the claim whole" in findings["best"].sentence) == (share < 1)
 
 
 def test_a_file_of_another_network_is_not_the_best_trial():

@@ -12,7 +12,7 @@ from attack_tools import part
 
 RECORD, OUTPUTS = 1, 2
 HONEST = {"step": "x", "values": {}, "ratios": {}, "missing": {}, "problem": None, "done": True}
-HONEST |= {"weights": "", "layers": None, "inference": 0.0, "timing": 0.0, "off_core": 0.0}
+HONEST |= {"weights": [], "layers": None, "inference": 0.0, "timing": 0.0, "off_core": 0.0}
 
 
 def _record(aim, slot=0, **changes):

@@ -107,6 +107,11 @@ def broken_zips() -> Iterator[Case]:
     yield Case("not_a_zip", b"Dear teacher, my dog ate it." * 20, says="not a zip")
     yield Case("truncated", good[: len(good) // 2], says="cut off")
     yield Case("trailing", good + b"more", says="behind its end")
+    yield Case("script_before", b"#!/bin/sh\necho mine\n" + good, says="stand before the zip")
+    yield Case("script_before_told", _moved(b"#!/bin/sh\necho mine\n", good, 0), says="are of no file")
+    yield Case("script_between", _moved(b"#!/bin/sh\necho mine\n", good, 1), says="are of no file")
+    yield Case("script_behind", _moved(b"#!/bin/sh\necho mine\n", good, None), says="not where its files end")
+    yield Case("overlapping", _overlapping(good), says="overlaps another file")
     yield Case("bomb", zipped({"manifest.json": b" " * 100_000_000}, zipfile.ZIP_DEFLATED), says="zip bomb")
     yield Case("lying_size", _lie(good), says="announced")
     yield Case("many_files", zipped({f"f{i}.onnx": b"" for i in range(5000)}), says="at most")
@@ -254,6 +259,11 @@ def broken_answers() -> Iterator[Case]:
         np.save(stream, array, **options)
         return stream.getvalue()
 
+    def announced(shape: tuple, held: int = 0) -> bytes:
+        stream = io.BytesIO()
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f8", "fortran_order": False, "shape": shape})
+        return npz({"affine/scale": stream.getvalue() + bytes(held)})
+
     lying = io.BytesIO()
     np.lib.format.write_array_header_1_0(lying, {"descr": "<f8", "fortran_order": False, "shape": (3_000_000_000,)})
     for name, content, says in (
@@ -261,6 +271,10 @@ def broken_answers() -> Iterator[Case]:
         ("text", npz({"affine/scale": npy(np.array(["a"]))}), "dtype"),
         ("header", npz({"affine/scale": b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 70_000}), "not a NumPy array"),
         ("lying_header", npz({"affine/scale": lying.getvalue() + bytes(24)}), "announces shape"),
+        ("empty_and_huge", announced((0, 2**62, 2**62)), "announces shape"),
+        ("empty_and_longer", announced((0, 2**70)), "announces shape"),
+        ("true_as_shape", announced((True, True), 8), "announces shape"),
+        ("many_axes", announced((1,) * 60, 8), "announces shape"),
         ("traversal", zipped({"../../evil.npy": npy(np.ones(3))}), "leaves the folder"),
         ("not_npz", b"no zip at all", "not a zip"),
         ("bomb", zipped({"affine/scale.npy": npy(np.zeros(4_000_000))}, zipfile.ZIP_DEFLATED), "zip bomb"),
@@ -313,6 +327,33 @@ def _lie(content: bytes) -> bytes:
     at = _central(content) + 20
     sizes = struct.unpack("<LL", content[at : at + 8])
     return content[:at] + struct.pack("<LL", sizes[0], sizes[1] + 10) + content[at + 8 :]
+
+
+def _entries(content: bytes) -> Iterator[int]:
+    """Where each entry of the table of contents begins."""
+    at = _central(content)
+    while content[at : at + 4] == b"PK\1\2":
+        yield at
+        at += 46 + sum(struct.unpack("<HHH", content[at + 28 : at + 34]))
+
+
+def _moved(more: bytes, content: bytes, member: int | None) -> bytes:
+    """Puts `more` before a member, or before the table of contents, and tells every offset as it then is."""
+    offsets = [struct.unpack("<L", content[at + 42 : at + 46])[0] for at in _entries(content)]
+    place = _central(content) if member is None else offsets[member]
+    changed = bytearray(content)
+    for at, offset in zip(_entries(content), offsets, strict=True):
+        changed[at + 42 : at + 46] = struct.pack("<L", offset + len(more) * (offset >= place))
+    changed[-6:-2] = struct.pack("<L", _central(content) + len(more))
+    return bytes(changed[:place]) + more + bytes(changed[place:])
+
+
+def _overlapping(content: bytes) -> bytes:
+    """Declares the second member so long that it holds the third, too, whose bytes are thereby used twice."""
+    second, third = list(_entries(content))[1:3]
+    sizes = [struct.unpack("<L", content[at + 20 : at + 24])[0] for at in (second, third)]
+    longer = struct.pack("<LL", *[sum(sizes)] * 2)
+    return content[: second + 20] + longer + content[second + 28 :]
 
 
 def _flagged(content: bytes) -> bytes:

@@ -11,6 +11,7 @@ from grading.moodle.join import read_join, write_join
 from grading.moodle.names import place_of
 from grading.moodle.outcome import Outcome, outcomes
 from grading.moodle.worksheet import read_worksheet
+from grading.results.files import write_overview
 
 RUSSIAN = (
     "Идентификатор,Полное имя,Индивидуальный номер,Адрес электронной почты,Состояние,Группа,Оценка,Максимальная оценка,"
@@ -210,3 +211,21 @@ def test_what_is_no_join_table_is_refused(tmp_path):
     for path in (tmp_path / "join.csv", tmp_path / "absent.csv"):
         with pytest.raises(GradingError, match=r"grading moodle in"):
             read_join(path)
+
+
+def test_nobody_gets_the_grade_of_a_file_that_does_not_count(results, row, made_grade):
+    """Bob hands in a file in Ann's name. Hers counts; he has none, and the instructor is told."""
+    grades = [
+        made_grade(file="a-1.zip", name="a-1"),
+        made_grade(1.0, file="b.zip", name="b"),
+        made_grade(2.0, file="a-2.zip", name="a-2"),
+    ]
+    out = results(*grades)
+    rows = [row(file="a-1.zip"), row(file="a-2.zip"), row("2", "Bob Ray", "b.zip")]
+    assert [one.grade.score for one in outcomes(out, rows)[0]] == [2.0, 1.0], "without a table all count"
+    write_overview([grades[0], grades[2], grades[1]], out)
+    found, remarks = outcomes(out, rows)
+    by_name = {one.row.name: one for one in found}
+    assert by_name["Ann Lee"].grade.score == 3.0 and by_name["Bob Ray"].grade is None
+    assert "Ann Lee" in by_name["Bob Ray"].reason and "instructor" in by_name["Bob Ray"].reason
+    assert any(remark.startswith("Bob Ray (2): no grade") for remark in remarks)

@@ -81,7 +81,7 @@ def test_nobody_is_dropped(moodle_zip, sheet, small_zip, tmp_path):
         ("Two_Zips_1-1.zip", "lab 2.zip"),
         ("Two_Zips_1-2.zip", "lab 10.zip"),
     ]
-    assert all("last by name" in row.note for row in rows["Two Zips"])
+    assert all("grades.csv" in row.note for row in rows["Two Zips"])
     assert rows["Loose Files"][0].note.startswith("Handed in no zip")
     assert rows["Loose Files"][0].handed_in == "int8.tflite, manifest.json"
     assert rows["Wrote Text"][0].handed_in == "text written in Moodle (onlinetext)"
@@ -182,3 +182,16 @@ def test_an_earlier_class_in_the_folder_is_not_mixed_in(moodle_zip, small_zip, t
     unpack(archive, tmp_path / "in")
     with pytest.raises(GradingError, match="holds files already"):
         unpack(archive, tmp_path / "in")
+
+
+def test_a_file_keeps_the_time_of_handing_in(small_zip, tmp_path):
+    """It says which of several in one name came first. A date that no calendar has does no harm."""
+    import datetime
+
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name, date in (("Ann Lee_1", (2026, 11, 2, 9, 30, 0)), ("Bob Ray_2", (2026, 2, 31, 9, 30, 0))):
+            archive.writestr(zipfile.ZipInfo(f"{name}_assignsubmission_file/lab.zip", date), small_zip)
+    unpack(tmp_path / "all.zip", tmp_path / "in")
+    ann, bob = sorted((tmp_path / "in" / "submissions").iterdir())
+    assert ann.stat().st_mtime == datetime.datetime(2026, 11, 2, 9, 30).timestamp()
+    assert bob.stat().st_mtime > datetime.datetime(2026, 11, 3).timestamp()

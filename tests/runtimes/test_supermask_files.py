@@ -11,7 +11,7 @@ import pytest
 from models_by_hand import saved
 from projectkit import runtimes
 from projectkit.errors import ArtifactError, SubmissionError
-from projectkit.measure import check_shapes, profile, read_graph, weights_digest
+from projectkit.measure import check_shapes, live_constants, profile, read_graph
 from projectkit.runtimes.supermask import SEEDS, Supermask, draw, kept_kernels, logits, parse_supermask, write_supermask
 from projectkit.submit import pack, read
 from projectkit.submit.limits import LIMITS
@@ -96,7 +96,7 @@ def test_everything_that_is_measured_of_a_model_is_measured_of_it(artifact, digi
 def test_equal_seeds_and_masks_have_one_name(supermask, artifact, tmp_path):
     same = write_supermask(supermask, tmp_path / "same.supermask")
     other = write_supermask(Supermask((8, 8, 1), 4, supermask.masks), tmp_path / "other.supermask")
-    assert weights_digest(same) == weights_digest(artifact) != weights_digest(other)
+    assert live_constants(same) == live_constants(artifact) != live_constants(other)
 
 
 @pytest.mark.parametrize(

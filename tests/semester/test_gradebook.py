@@ -45,8 +45,8 @@ def course(tmp_path):
     """Ann is good, Bob lacks the colloquy, Çelik's project is misspelt, Dan was refused, =cmd is a student too."""
     first = write_labs(
         tmp_path / "first",
-        lab_grade("ann_1.zip", "ann@x.pl", "l01", 4),
-        lab_grade("ann_2.zip", "ann@x.pl", "l01", 40),
+        lab_grade("ann_1.zip", "ann@x.pl", "l01", 40),
+        lab_grade("ann_2.zip", "ann@x.pl", "l01", 4),
         lab_grade("bob.zip", "Bob@x.pl", "l01", 20),
         lab_grade("celik.zip", "çelik@x.pl", "l01", 30),
         lab_grade("dan.zip", "dan@x.pl", "l01", 0, error="dan.zip: no model."),

@@ -179,3 +179,28 @@ def test_damage_anywhere_is_a_submission_error_or_harmless(tmp_path, models):
             assert all(Path(artifact.path).read_bytes() in sound for artifact in intake.submission.artifacts.values())
     assert refused > 100
     assert not [path for path in tmp_path.iterdir() if not path.name.startswith(("out", "good", "damaged", "models"))]
+
+
+@pytest.mark.parametrize("written", ["streamed", "deflated", "with long sizes"])
+def test_a_zip_that_another_program_has_written_is_read(tmp_path, models, written):
+    """Its places are checked byte by byte, and other programs leave other bytes: sizes behind a member, or in an extra field."""
+
+    class Unseekable(io.RawIOBase):
+        def writable(self):
+            return True
+
+        def write(self, content):
+            stream.extend(content)
+            return len(content)
+
+    stream = bytearray()
+    with zipfile.ZipFile(packed(tmp_path / "a.zip", models)) as good:
+        seekable = io.BytesIO()
+        target = Unseekable() if written == "streamed" else seekable
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as other:
+            for name in reversed(good.namelist()):
+                with other.open(name, "w", force_zip64=written == "with long sizes") as member:
+                    member.write(good.read(name))
+    (tmp_path / "b.zip").write_bytes(bytes(stream) or seekable.getvalue())
+    intake = read(tmp_path / "b.zip", tmp_path / "out")
+    assert set(intake.submission.artifacts) == set(models) and not intake.problems
