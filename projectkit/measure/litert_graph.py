@@ -114,13 +114,13 @@ def _work(file: LiteRTFile) -> tuple[int | Unknown, tuple[Layer, ...]]:
             layers.append(_layer(file, operation, options, roots))
             hidden.add_layer(output.elements, layers[-1].macs)
         elif read := [file.tensors[index].elements for index in {*operation.present} & computed]:
-            stored = [file.tensors[index] for index in operation.present if file.tensors[index].data is not None]
-            beside = [tensor.elements for tensor in stored] if operation.name in ("CONCATENATION", "PACK") else []
+            others = [file.tensors[index] for index in operation.present if index not in computed]
+            beside = [tensor.elements for tensor in others] if operation.name in ("CONCATENATION", "PACK") else []
             hidden.add(
                 operations_of(operation.name, options, sum(read), output.elements),
                 output.elements,
                 read + beside,
-                table=operation.name != "PRELU" and any(constant_of(tensor).is_table for tensor in stored),
+                table=operation.name != "PRELU" and any(constant_of(tensor).is_table for tensor in others),
                 joins=operation.name in JOINING,
                 pairs=operation.name in PAIRING,
             )

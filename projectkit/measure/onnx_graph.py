@@ -100,17 +100,22 @@ def _work(
             if not (scaled or pairs or joins or operations_of(node, operation.name, 1, 1)):
                 continue
             read, written = [elements(name) for name in names], elements(operation.outputs[0])
-            stored = [file.constants[name] for name in operation.present if name in file.constants]
-            beside = [_elements(tensor) for tensor in stored] if operation.name in ("Concat", "QLinearConcat") else []
+            others = [_shaped(shapes[name]) for name in operation.present if name not in file.computed and name in shapes]
+            beside = [other.elements for other in others] if operation.name in ("Concat", "QLinearConcat") else []
             hidden.add(
                 written if scaled else operations_of(node, operation.name, sum(read), written),
                 written,
                 read + beside,
-                table=scaled or (operation.name != "PRelu" and any(counted(tensor).is_table for tensor in stored)),
+                table=scaled or (operation.name != "PRelu" and any(other.is_table for other in others)),
                 joins=joins,
                 pairs=pairs or scaled,
             )
     return sum(layer.macs for layer in layers) + hidden.macs, tuple(layers)
+
+
+def _shaped(shape: tuple[int, ...]) -> Counted:
+    """A tensor of float32 that does not depend on the image, stored or not."""
+    return Counted(shape, math.prod(shape), 32)
 
 
 def _scales_channels(file: OnnxFile, operation: Operation[str]) -> bool:

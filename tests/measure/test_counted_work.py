@@ -52,6 +52,7 @@ def product_in_litert(how: str) -> tuple[LiteRTByHand, int]:
 
     every = {
         "MUL": lambda: file.add("MUL", [column, matrix], wide),
+        "NEG": lambda: file.add("MUL", [doubled(), file.add("NEG", [matrix], (64, 10))], wide),
         "DIV": lambda: file.add("DIV", [column, file.constant(1 / KERNEL)], wide),
         "SQUARED_DIFFERENCE": lambda: file.add("SQUARED_DIFFERENCE", [column, matrix], wide),
         "SUB": lambda: file.add("ABS", [file.add("SUB", [column, matrix], wide)], wide),
@@ -71,7 +72,7 @@ def product_in_litert(how: str) -> tuple[LiteRTByHand, int]:
 @pytest.mark.parametrize(
     "how",
     [
-        *("MUL", "DIV", "SQUARED_DIFFERENCE", "SUB", "MAXIMUM", "TILE", "BROADCAST_TO", "copies", "a table of the image"),
+        *("MUL", "NEG", "DIV", "SQUARED_DIFFERENCE", "SUB", "MAXIMUM", "TILE", "BROADCAST_TO", "copies", "a table of the image"),
         *("a flat table", "SELECT_V2"),
     ],
 )

@@ -220,9 +220,9 @@ def convolved(pen: Pen, tensor: int, kernel: np.ndarray, before: tuple[int, ...]
     return pen.reshaped(total, (-1, height, width, filters))
 
 
-BITS = {
+BITS = {"l02_pruning": ("two_of_four", "clustered", "int8")}
+BITS_EVERYWHERE = BITS | {
     "l01_quantization": ("qat", "few_bits"),
-    "l02_pruning": ("two_of_four", "clustered", "int8"),
     "l05_distillation": ("int8",),
     "l16_robustness": ("robust_small",),
 }
@@ -245,6 +245,7 @@ HIDERS: dict[str, Hider] = {
     "MAXIMUM with itself": by_the_larger,
     "two int8 planes": by_planes,
 }
+EVERYWHERE = ("a sign", "0 · max(x)", "two int8 planes")  # the others in one lab, which says as much
 PRODUCTS: dict[str, Product] = {
     "MUL and SUM": by_broadcasting,
     "TILE, MUL and MEAN": by_tiling,
@@ -257,7 +258,10 @@ CODED = {"l02_pruning": ("pruned",), "l09_operators": ("separable",)}
 CHEATS = {
     "a layer of zeros that nobody reads": Cheat(dead_zeros, ZEROED),
     "a layer of zeros as second output": Cheat(partial(dead_zeros, output=True), ZEROED),
-    **{f"kernels by {name}": Cheat(partial(computed_kernels, hider=hider), BITS) for name, hider in HIDERS.items()},
+    **{
+        f"kernels by {name}": Cheat(partial(computed_kernels, hider=hider), BITS_EVERYWHERE if name in EVERYWHERE else BITS)
+        for name, hider in HIDERS.items()
+    },
     "kernels looked up by stored codes": Cheat(partial(computed_kernels, hider=by_codes), CODED),
     **{f"convolutions as {name}": Cheat(partial(disguised, product=product), WORK) for name, product in PRODUCTS.items()},
 }
