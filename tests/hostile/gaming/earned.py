@@ -93,8 +93,9 @@ def _earned(one: Grade, slots: list[str], *, study: bool) -> float:
     return sum(v.points for v in one.verdicts if v.check.slot in slots and (v.check.metric == "study") == study)
 
 
-def studies_of(lab: str, folder: Path) -> Points:
-    """Of the kinds that change the study of a reference and leave its network as it is."""
+def studies_of(lab: str, folder: Path, ways: tuple[str, ...] = ("", "recheck_trials")) -> Points:
+    """Of the kinds that change the study of a reference and leave its network as it is. ways: options of the grader, in turn;
+    one that it does not have is left out."""
     reference = REFERENCES / f"{lab}.zip"
     with zipfile.ZipFile(reference) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
@@ -107,7 +108,7 @@ def studies_of(lab: str, folder: Path) -> Points:
     slots = list(load_rubric(lab, "quick").slots)
     points: dict[str, tuple[float, float]] = {}
     asked = {f.name for f in dataclasses.fields(Options)}
-    for how in ("", "recheck_trials"):
+    for how in ways:
         if how and how not in asked:
             continue
         options = Options("quick", "a salt", **({how: True} if how else {}))
@@ -134,9 +135,19 @@ def _studies(honest: dict) -> Iterator[tuple[str, dict]]:
 
     yield "honest", honest
     yield "a study of the one trial that is handed in", honest | {"trials": [best]}
+    disguises = [_disguised(best, number, name) for number, name in enumerate(("relu", "relu6", "swish"))]
+    yield "one network under the names of three activations", honest | {"trials": disguises}
     yield "one trial under many numbers", honest | {"trials": [best | {"number": number} for number in range(12)]}
     yield "accuracies that somebody made up, far too low", invented(0.1, 0.5)
     yield "accuracies that somebody made up, near what is usual", invented(0.93, 1.0)
+
+
+def _disguised(trial: dict, number: int, activation: str) -> dict:
+    """The trial with another activation in its first block, which costs the same; its digest made right again."""
+    first, *others = trial["architecture"]["blocks"]
+    architecture = {"blocks": [first | {"activation": activation}, *others]}
+    digest = hashlib.sha256(json.dumps(architecture, sort_keys=True).encode()).hexdigest()[:16]
+    return trial | {"number": number, "architecture": architecture, "digest": digest}
 
 
 def _write(path: Path, files: Mapping[str, bytes], study: bytes, student: str) -> None:
