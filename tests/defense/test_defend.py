@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from grading.defense.cli import register
 from grading.semester.cli import register as register_gradebook
-from models_by_hand import linear_onnx, linear_tflite, linear_weights, saved, slow_onnx
+from models_by_hand import linear_onnx, linear_tflite, linear_weights, long_onnx, saved
 from projectkit.submit import pack
 from projectkit.types import Project
 
@@ -52,7 +52,7 @@ def projects(tmp_path_factory):
     w, b = linear_weights()
     pruned = np.where(np.abs(w) < np.quantile(np.abs(w), 0.6), 0, w)
     base, plain = saved(root, "base.onnx", linear_onnx(hidden=512)), saved(root, "plain.tflite", linear_tflite())
-    sparse, slow = saved(root, "sparse.tflite", linear_tflite(w=pruned, b=b)), saved(root, "slow.onnx", slow_onnx())
+    sparse, slow = saved(root, "sparse.tflite", linear_tflite(w=pruned, b=b)), saved(root, "slow.onnx", long_onnx())
     claims = {
         "optimized/accuracy": 0.999,
         "optimized/size": 1e6,

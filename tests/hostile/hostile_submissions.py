@@ -26,7 +26,6 @@ from models_by_hand import (
     linear_weights,
     long_onnx,
     onnx_model,
-    slow_onnx,
 )
 from projectkit.submit import exercise_inputs
 
@@ -237,7 +236,6 @@ def wrong_models() -> Iterator[Case]:
         ("nan", onnx_model([flat, gemm], {"w": nan, "b": b}), "NaN"),
         ("constant", onnx_model([flat, gemm], {"w": w * 0, "b": b}), "same output for every input"),
         ("slow", long_onnx(), "took longer than"),
-        ("loop", slow_onnx(), "holds Loop"),
         ("memory", huge_onnx(), "more memory"),
     ):
         yield Case(f"onnx_{name}", submission("Wrong", files={"onnx.onnx": content}), ("onnx",), says)

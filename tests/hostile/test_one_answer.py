@@ -18,7 +18,7 @@ from grading.hidden.probes import no_probes, order_of
 from grading.measuring.remeasure import MeasuringTask, measure
 from grading.types import Limits
 from grading.workers.pool import Workers
-from models_by_hand import linear_onnx, linear_tflite, linear_weights, onnx_model, saved
+from models_by_hand import linear_onnx, linear_tflite, linear_weights, onnx_model, saved, slow_onnx
 from projectkit.data import load
 from projectkit.types import Artifact
 
@@ -79,6 +79,7 @@ def made() -> dict[str, tuple[str, bytes]]:
         "place": behind(*first, node("Mul", ["logits", "place"], ["y"]), **numbers),
         "random": behind(node("RandomNormalLike", ["logits"], ["n"], seed=1.0), node("Add", ["logits", "n"], ["y"])),
         "dropout": behind(node("Dropout", ["logits", "half", "yes"], ["y"]), half=np.array(0.5, np.float32), yes=np.array(True)),
+        "loop": (".onnx", slow_onnx(turns=2)),
         "cut by data": behind(
             node("Greater", ["x", "less"], ["all"]),
             node("Reshape", ["all", "flat_"], ["chosen"]),
@@ -117,6 +118,7 @@ SAYS = {
     "place": "answers an image differently beside other images than alone",
     "random": "holds RandomNormalLike",
     "dropout": "holds Dropout in training",
+    "loop": "holds Loop",
     "nothing for an image alone": "same output for every input",
     "nothing after some calls, by a variable": "holds ASSIGN_VARIABLE, CALL_ONCE, READ_VARIABLE, VAR_HANDLE",
     "nothing after some calls, by what a tensor held before": "holds tensors that are read before they are written",

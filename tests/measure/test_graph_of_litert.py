@@ -1,11 +1,13 @@
 """Corners of the LiteRT reader: shapes that lie, and files that are broken anywhere."""
 
 import struct
+from contextlib import closing
 
 import numpy as np
 import pytest
 
 from models_by_hand import flipped, linear_onnx, linear_tflite
+from projectkit import runtimes
 from projectkit.errors import ArtifactError
 from projectkit.measure import Graph, check_shapes, read_graph
 from projectkit.types import Artifact
@@ -37,10 +39,17 @@ def edited(path, target, change) -> Artifact:
     return Artifact.of(target)
 
 
+def images(path) -> np.ndarray:
+    """Inputs as the file takes them."""
+    with closing(runtimes.open(Artifact.of(path))) as session:
+        return np.random.default_rng(0).random((3, *session.inputs[0].shape), dtype=np.float32)
+
+
 def test_an_edited_shape_is_found(files, tmp_path):
     """Editing the shapes of a .tflite file changes what it seems to cost; the runtime computes them anew."""
     honest = Artifact.of(files["residual-float32.tflite"])
-    check_shapes(honest)
+    x = images(files["residual-float32.tflite"])
+    check_shapes(honest, x)
 
     def shrink(graph):
         for operator in graph.operators:
@@ -50,21 +59,28 @@ def test_an_edited_shape_is_found(files, tmp_path):
     cheaper = edited(files["residual-float32.tflite"], tmp_path / "edited.tflite", shrink)
     assert read_graph(cheaper).macs < read_graph(honest).macs
     with pytest.raises(ArtifactError, match="has shape"):
-        check_shapes(cheaper)
+        check_shapes(cheaper, x)
+
+
+@pytest.mark.parametrize("kind", ["float32.onnx", "float16.onnx", "qdq.onnx", "qoperator.onnx", "dynamic.onnx"])
+@pytest.mark.parametrize("model", ["mlp", "conv", "residual"])
+def test_of_every_onnx_file_the_inferred_shapes_are_those_of_a_run(files, model, kind):
+    check_shapes(Artifact.of(files[f"{model}-{kind}"]), images(files[f"{model}-{kind}"]))
 
 
 @pytest.mark.parametrize("kind", ["int8.tflite", "float16.tflite", "float32.tflite"])
 @pytest.mark.parametrize("model", ["mlp", "conv", "residual"])
 def test_of_every_file_honest_shapes_pass_and_an_edited_one_does_not(files, model, kind, tmp_path):
     path = files[f"{model}-{kind}"]
-    check_shapes(Artifact.of(path))  # raises nothing
+    x = images(path)
+    check_shapes(Artifact.of(path), x)  # raises nothing
 
     def widen(graph):
         tensor = graph.tensors[graph.operators[-1].outputs[0]]
         tensor.shape = [*tensor.shape[:-1], 2 * tensor.shape[-1]]
 
-    with pytest.raises(ArtifactError, match="has shape"):
-        check_shapes(edited(path, tmp_path / "edited.tflite", widen))
+    with pytest.raises(ArtifactError, match=r"has shape|cannot be compared"):
+        check_shapes(edited(path, tmp_path / "edited.tflite", widen), x)
 
 
 def test_a_custom_operator_is_refused(tmp_path):

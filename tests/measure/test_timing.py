@@ -173,6 +173,19 @@ def test_files_are_opened_anew_and_each_sample_follows_untimed_calls(tmp_path):
     assert len(timed) >= sum(len(one.calls) for one in found) and all(sample.startswith("sii") for sample in timed)
 
 
+def test_what_was_answered_while_timing_is_told_with_its_example(tmp_path):
+    x, told = np.random.default_rng(0).random((300, 8, 8, 1), dtype=np.float32), []
+    artifact = square(tmp_path, 8, 1)
+    pair = [lambda: open_model(artifact)] * 2
+    [found] = time_openings([pair], x, budget=0.05, seen=lambda file, place, answer: told.append((file, place, answer)))
+    assert len(told) == 2 * sum(len(one.calls) for one in found)
+    expected = open_model(artifact).run(x, at_once=1)
+    for file, place, answer in told[::7]:
+        np.testing.assert_array_equal(answer, expected[[place]])
+        assert file in (0, 1)
+    assert len({place for _, place, _ in told}) > 64, "other openings take other examples"
+
+
 def test_groups_do_not_keep_company(tmp_path):
     x, is_open, company = np.zeros((1, 8, 8, 1), np.float32), set(), set()
     artifact = square(tmp_path, 8, 1)

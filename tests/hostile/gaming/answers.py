@@ -164,30 +164,14 @@ def cheap_alone_onnx(network: Path, folder: Path) -> Path:
 def cheap_by_a_seed(network: Path, folder: Path) -> Path:
     """In ONNX: numbers "at random" from a seed in the file, which is one where the first few are large and most others small."""
     nodes = [
-        helper.make_node("RandomUniform", [], ["number"], shape=[1], seed=_lucky_seed()),
+        helper.make_node("RandomUniform", [], ["number"], shape=[1], seed=SEED),
         helper.make_node("Greater", ["number", "limit"], ["many"]),
         helper.make_node("Squeeze", ["many"], ["condition"]),
     ]
     return _conditional_onnx(network, folder, nodes, {"limit": np.array([LIMIT], np.float32)})
 
 
-FIRST, LIMIT = 13, 0.45  # calls for which the numbers are above the limit: 760 images in batches of 64, and one more
-
-
-@functools.cache
-def _lucky_seed() -> float:
-    import onnxruntime
-
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [FIRST])
-    for seed in range(100_000):
-        node = helper.make_node("RandomUniform", [], ["y"], shape=[FIRST], seed=float(seed))
-        model = helper.make_model(
-            helper.make_graph([node], "numbers", [], [y]), opset_imports=[helper.make_opsetid("", 17)], ir_version=8
-        )
-        (numbers,) = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {})
-        if numbers.min() > LIMIT:
-            return float(seed)
-    raise NotApplicable("no seed begins with large numbers")
+LIMIT, SEED = 0.58, 87929.0  # of a hundred thousand seeds, the one whose first 14 numbers are all above the limit
 
 
 def _conditional_onnx(network: Path, folder: Path, nodes: list, constants: dict[str, np.ndarray]) -> Path:
