@@ -26,7 +26,7 @@ class Limits:
     memory: int = 4 * 1024**3
     file_bytes: int = 256 * 1024**2
     processes: int = 64
-    budget: float = 0.06
+    budget: float = 0.03
 
 
 @dataclass(frozen=True, slots=True)
