@@ -21,7 +21,8 @@ def cp(kernel: np.ndarray, rank: Rank, *, iterations: int = ITERATIONS) -> Chain
     Components often grow against each other without bound, and fine-tuning such layers diverges. Then their norms are made as
     small as the same error allows, by the error-preserving correction of Phan et al. ("Stable low-rank tensor decomposition for
     compression of convolutional neural network", ECCV 2020). A kernel of full rank, height · width · min(in, out), is written
-    down without iterating. kernel: (height, width, in, out); iterations: of the alternating least squares, at most. Raises ModelError as `svd`.
+    down without iterating. kernel: (height, width, in, out);
+    iterations: of the alternating least squares, at most. Raises ModelError as `svd`.
     """
     kernel = checked(kernel, (4,), "cp")
     (limit,) = most(kernel.shape)

@@ -1,7 +1,6 @@
 """A network whose layers are replaced by thin ones."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from projectkit.distill import distill
 from projectkit.errors import ModelError
 from projectkit.lowrank.factors import Factors, Thin, relative_error
 from projectkit.lowrank.layers import Found, found_layers
-from projectkit.lowrank.methods import known
+from projectkit.lowrank.methods import FACTORIZERS, known
 from projectkit.lowrank.nonlinear import nonlinear
-from projectkit.lowrank.ranks import Plan
+from projectkit.lowrank.ranks import Choice, Plan
 from projectkit.lowrank.thin import thin_macs
 from projectkit.train import History
 from projectkit.types import Dataset, Recipe
@@ -55,7 +54,7 @@ def decompose(model: keras.Model, plan: Plan, *, images: np.ndarray | None = Non
 
     A layer stays as it is where the plan does not name it, where its factors would have as many parameters as it has, or where it
     cannot be factorized; the outcome says why. The last thin layer of each has the name, the bias and the activation of the
-    original; the others are called after it. The result is made of ordinary Keras layers and is not compiled.
+    original; the others are called after it, NAME_thin_1, …. The result is made of ordinary Keras layers and is not compiled.
     images: (n, height, width, channels), on which nonlinear factorizations are fitted; without them they are fitted on noise.
     Raises ModelError for a model that is not functional, for unknown layers and methods, and for ranks that do not fit.
     """
@@ -65,24 +64,25 @@ def decompose(model: keras.Model, plan: Plan, *, images: np.ndarray | None = Non
     outcomes, made = [], {}
     for name, one in found.items():
         choice = plan.get(name)
-        reason = one.reason or ("" if choice else "the plan does not name it")
-        factors: Factors | None = None
-        if choice and not reason:
-            method = known(choice.method)
-            if one.kernel.ndim not in method.axes:
-                shape = " × ".join(map(str, one.kernel.shape))
-                reason = f"{choice.method} does not factorize kernels of {shape}"
-            else:
-                factorize = method.factorize
-                if choice.method == "nonlinear":
-                    inputs = None if images is None else _inputs_of(model, one, images, seed)
-                    factorize = partial(nonlinear, inputs=inputs, seed=seed)
-                factors = factorize(one.kernel, choice.rank)
-                if factors.parameters >= one.kernel.size:
-                    reason = f"its factors would have {factors.parameters:,} parameters, it has {one.kernel.size:,}"
-        outcomes.append(_outcome(one, choice.method if choice else "", factors, reason))
-        if factors is not None and not reason:
-            made[name] = factors.thin_layers(one.place)
+        if choice is None or one.reason:
+            outcomes.append(_stays(one, one.reason or "the plan does not name it"))
+        elif one.kernel.ndim not in known(choice.method).axes:
+            shape = " × ".join(map(str, one.kernel.shape))
+            outcomes.append(_stays(one, f"{choice.method} does not factorize kernels of {shape}"))
+        else:
+            inputs = None
+            if choice.method == "nonlinear" and images is not None:
+                inputs = _inputs_of(model, one, images, seed)
+            factors = _factors(choice, one, inputs, seed)
+            thin = _finished(factors.thin_layers(one.place), model.get_layer(name))
+            count = sum(np.size(weight) for layer in thin for weight in layer.weights) - one.bias
+            if count >= one.kernel.size:
+                outcomes.append(_stays(one, f"its factors would have {count:,} parameters, it has {one.kernel.size:,}"))
+                continue
+            made[name] = thin
+            after = one.calls * thin_macs(thin, one.input_shape)
+            sizes, work = (one.kernel.size, count), (one.macs, after)
+            outcomes.append(Outcome(name, choice.method, factors.rank, relative_error(factors, one.kernel), sizes, work))
     return Decomposed(_rebuilt(model, made), tuple(outcomes))
 
 
@@ -92,13 +92,14 @@ def fine_tune(smaller: keras.Model, teacher: keras.Model, dataset: Dataset, reci
     return distill(smaller, teacher, dataset, recipe, progress=progress)
 
 
-def _outcome(one: Found, method: str, factors: Factors | None, reason: str) -> Outcome:
-    if factors is None or reason:
-        rank = () if factors is None else factors.rank
-        return Outcome(one.name, method, rank, 0.0, (one.kernel.size,) * 2, (one.macs,) * 2, reason)
-    after = one.calls * thin_macs(factors.thin_layers(one.place), one.input_shape)
-    error = relative_error(factors, one.kernel)
-    return Outcome(one.name, method, factors.rank, error, (one.kernel.size, factors.parameters), (one.macs, after))
+def _stays(one: Found, reason: str) -> Outcome:
+    return Outcome(one.name, "", (), 0.0, (one.kernel.size, one.kernel.size), (one.macs, one.macs), reason)
+
+
+def _factors(choice: Choice, one: Found, inputs: np.ndarray | None, seed: int) -> Factors:
+    if choice.method == "nonlinear":
+        return nonlinear(one.kernel, choice.rank, inputs=inputs, seed=seed)
+    return FACTORIZERS[choice.method](one.kernel, choice.rank)
 
 
 def _inputs_of(model: keras.Model, one: Found, images: np.ndarray, seed: int) -> np.ndarray:
@@ -132,8 +133,8 @@ def _rebuilt(model: keras.Model, made: dict[str, list[Thin]]) -> keras.Model:
             entries.append(entry)
             continue
         original = model.get_layer(name)
-        thin = _finished(made[name], original)
-        names = [f"{name}_{number + 1}" for number in range(len(thin) - 1)] + [name]
+        thin = made[name]
+        names = [f"{name}_thin_{number + 1}" for number in range(len(thin) - 1)] + [name]
         for number, (one, own) in enumerate(zip(thin, names, strict=True)):
             layer = one.kind(name=own, dtype=entry["config"]["dtype"], trainable=original.trainable, **one.options)
             weights[own] = one.weights

@@ -13,7 +13,8 @@ from projectkit.models.cost import layer_macs
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """A layer with a kernel. input_shape: without the batch axis; macs: of all its calls, for one image; reason: why it must stay
+    """A layer with a kernel. input_shape: without the batch axis; macs: of all its
+    calls, for one image; bias: how many numbers that has; reason: why it must stay
     as it is, empty where it can be factorized."""
 
     name: str
@@ -22,6 +23,7 @@ class Found:
     input_shape: tuple[int, ...]
     calls: int
     macs: int
+    bias: int
     reason: str = ""
 
 
@@ -45,6 +47,7 @@ def found_layers(model: keras.Model) -> list[Found]:
 
 def _found(layer: keras.layers.Layer, shapes: list[tuple[int, ...]], macs: int) -> Found:
     kernel = np.asarray(_weights(layer))
+    bias = kernel.shape[-1] if getattr(layer, "use_bias", False) else 0
     place, reason = Place(), ""
     if type(layer) not in (layers.Conv2D, layers.Dense):
         reason = f"a {type(layer).__name__} is not factorized, only Conv2D and Dense are"
@@ -58,7 +61,7 @@ def _found(layer: keras.layers.Layer, shapes: list[tuple[int, ...]], macs: int) 
             reason = f"its data are {layer.data_format} and its padding is {layer.padding!r}"
     elif len(shapes[0]) != 1:
         reason = f"it is a dense layer on {len(shapes[0])} axes"
-    return Found(layer.name, kernel, place, shapes[0], len(shapes), macs, reason)
+    return Found(layer.name, kernel, place, shapes[0], len(shapes), macs, bias, reason)
 
 
 def _weights(layer: keras.layers.Layer) -> np.ndarray | None:

@@ -132,7 +132,7 @@ def ranks_by_validation(model: keras.Model, method: str, dataset: Dataset, *, to
     plan: dict[str, Choice] = {}
     reached = train.accuracy(judged, dataset.val)
     for one, name in _factorizable(model, method):
-        rungs = [rung for rung in _ladder(one, name, "parameters") if rung.choice is not None]
+        rungs = [rung for rung in _rungs(one, name, "parameters") if rung.choice is not None]
         variable, low, high = judged.get_layer(one.name).kernel, 0, len(rungs)
         accuracies = {}
         while low < high:
@@ -192,8 +192,8 @@ def _candidates(method: str, kernel: np.ndarray) -> list[tuple[int, ...]]:
     return list(dict.fromkeys([(1,) * len(matrices), *by_energy]))
 
 
-def _ladder(one: Found, method: str, what: str) -> list[_Rung]:
-    """The ranks of a layer worth having, from the cheapest on: those on the lower convex hull of error over cost."""
+def _rungs(one: Found, method: str, what: str) -> list[_Rung]:
+    """Ranks of a layer, from the cheapest on, and at last the layer as it is; without those that another beats in both."""
     # The nonlinear one begins as the SVD of the same rank: it is chosen by what it begins with.
     by = "svd" if method == "nonlinear" else method
     # A rough fit is enough to compare ranks.
@@ -206,10 +206,17 @@ def _ladder(one: Found, method: str, what: str) -> list[_Rung]:
         error = relative_error(factors, one.kernel) ** 2
         rungs.append(_Rung(Choice(method, rank), _cost(factors, one, what), error, factors.kernel().astype(np.float32)))
     rungs.append(_Rung(None, _cost_as_it_is(one, what), 0.0, one.kernel))
-    hull: list[_Rung] = []
+    best: list[_Rung] = []
     for rung in sorted(rungs, key=lambda rung: (rung.cost, rung.error)):
-        if hull and rung.error >= hull[-1].error:
-            continue
+        if not best or rung.error < best[-1].error:
+            best.append(rung)
+    return best
+
+
+def _ladder(one: Found, method: str, what: str) -> list[_Rung]:
+    """The ranks of a layer worth paying for: those on the lower convex hull of error over cost."""
+    hull: list[_Rung] = []
+    for rung in _rungs(one, method, what):
         while len(hull) > 1 and _slope(hull[-2], rung) <= _slope(hull[-2], hull[-1]):
             hull.pop()
         hull.append(rung)
