@@ -19,11 +19,12 @@ from projectkit.lowrank.factors import Factors, relative_error
 from projectkit.lowrank.layers import Found, found_layers
 from projectkit.lowrank.methods import METHODS, known, method_for
 from projectkit.lowrank.thin import thin_macs
+from projectkit.lowrank.tucker import tucker2
 from projectkit.models.cost import macs, parameters
 from projectkit.types import Dataset
 
 ENERGIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
-ROUGH = 15  # iterations of CP while its rank is chosen
+ROUGHLY, ROUGH = {"cp": cp, "tucker2": tucker2}, 5  # iterations of these while their ranks are chosen
 BYTES = 4  # of a stored float32
 
 
@@ -197,7 +198,7 @@ def _rungs(one: Found, method: str, what: str) -> list[_Rung]:
     # The nonlinear one begins as the SVD of the same rank: it is chosen by what it begins with.
     by = "svd" if method == "nonlinear" else method
     # A rough fit is enough to compare ranks.
-    factorize = partial(cp, iterations=ROUGH) if by == "cp" else METHODS[by].factorize
+    factorize = partial(ROUGHLY[by], iterations=ROUGH) if by in ROUGHLY else METHODS[by].factorize
     rungs = []
     for rank in _candidates(by, one.kernel):
         factors = factorize(one.kernel, rank)

@@ -127,7 +127,13 @@ def test_bad_plans_and_models_are_refused(digits):
         decompose(keras.Model(inputs, layers.Conv2D(4, 3)(inputs)), {})
 
 
-@pytest.mark.parametrize("method", METHODS_OF_CONVOLUTIONS)
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param(name, marks=() if name in ("tensor_ring", "nonlinear") else pytest.mark.proof)
+        for name in METHODS_OF_CONVOLUTIONS
+    ],
+)
 def test_it_quantizes_prunes_exports_and_is_measured(method, trained, digits, tmp_path):
     smaller = decompose(trained, ranks_within(trained, method, parameters=0.6), images=digits.train.x[:100]).model
     assert macs(smaller) < macs(trained)

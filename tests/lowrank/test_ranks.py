@@ -88,7 +88,7 @@ def test_bytes_are_those_of_the_weights_that_a_file_stores(network, digits, tmp_
 
 def test_a_larger_budget_leaves_no_larger_error(network):
     def error(share):
-        plan = ranks_within(network, "tucker2", parameters=share)
+        plan = ranks_within(network, "ht2", parameters=share)
         return sum(one.error**2 for one in decompose(network, plan).layers)
 
     errors = [error(share) for share in (0.2, 0.4, 0.6, 0.9)]
@@ -125,15 +125,16 @@ def test_an_unknown_factorization_is_named(network):
 
 
 def test_energy_and_bayes_give_every_layer_ranks_that_it_can_have(network):
-    for plan in (ranks_by_energy(network, "ht2", 0.8), ranks_by_evbmf(network, "tucker2"), ranks_by_evbmf(network, "cp")):
+    for plan in (ranks_by_energy(network, "ht2", 0.8), ranks_by_evbmf(network, "tucker2")):
         assert "logits" in plan and plan["logits"].method == "svd"
         assert all(isinstance(choice, Choice) for choice in plan.values())
         decompose(network, plan)
 
 
-def test_cp_keeps_the_energy_that_it_is_asked_for(network):
-    kernel = network.get_layer("conv2d_1").kernel.numpy()
-    (rank,) = ranks_by_energy(network, "cp", 0.5)["conv2d_1"].rank
+def test_cp_keeps_the_energy_that_it_is_asked_for(digits):
+    small = models.build("convnet", digits, widths=(8, 12))
+    kernel = small.get_layer("conv2d_1").kernel.numpy()
+    (rank,) = ranks_by_energy(small, "cp", 0.5)["conv2d_1"].rank
     assert relative_error(lowrank.cp(kernel, rank), kernel) ** 2 <= 0.5
 
 
