@@ -21,6 +21,7 @@ ROOMS = (
     "devices",
     "distill",
     "export",
+    "lowrank",
     "measure",
     "models",
     "nas",

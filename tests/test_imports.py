@@ -27,6 +27,7 @@ ALLOWED = {
     "nas": {"data", "devices", "export", "measure", "models", "runtimes", "train"},  # it also searches by itself, from a file
     "prune": {"models", "train", "runtimes"},  # the untrained network of a .supermask file is drawn there
     "distill": {"models", "train"},
+    "lowrank": {"distill", "models", "train"},  # fine-tuning has the original as its teacher
     "export": {"runtimes"},  # to compare a file's answers with the model's
     "runtimes": set(),
     "measure": {"runtimes"},

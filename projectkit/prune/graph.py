@@ -28,10 +28,11 @@ PRODUCERS: dict[type, dict[str, tuple[str, ...]]] = {
 FOLLOWERS: dict[type, dict[str, tuple[str, ...]]] = {
     layers.BatchNormalization: dict.fromkeys(("gamma", "beta", "moving_mean", "moving_variance"), ("in",)),
     layers.DepthwiseConv2D: {"depthwise_kernel": ("in", ""), "bias": ("wide",)},
+    layers.PReLU: {"alpha": ("in",)},
 }
 WEIGHTS = PRODUCERS | FOLLOWERS
 MERGES = (layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum)
-RESHAPES = (layers.Flatten, layers.Reshape)
+RESHAPES = (layers.Flatten, layers.Reshape, layers.Permute)
 PASSING = (
     *(layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.Softmax),
     *(layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.GaussianNoise, layers.GaussianDropout),
@@ -113,6 +114,8 @@ class _Tracer:
                 return np.concatenate(given)
             return self._merged(layer, given)
         (ids,) = given
+        if kind is layers.Permute and layer.dims[-1] != len(layer.dims):
+            return self._broken(ids, channels, f"{layer.name} moves its channels to another axis")
         if kind in RESHAPES:
             if channels % len(ids) == 0:  # the channel axis stays innermost, so it repeats
                 return np.tile(ids, channels // len(ids))

@@ -31,7 +31,7 @@ def prepare(model: keras.Model, *, calibrate: np.ndarray) -> keras.Model:
     here the ranges are set from these inputs before any training, with batch normalization held still.
     Preserves the weights. Raises ModelError for layers that TFMOT cannot quantize and for inputs that do not fit.
     """
-    import tensorflow_model_optimization as tfmot
+    from projectkit.quantize.prelu import quantized
 
     if len(calibrate) == 0 or np.shape(calibrate)[1:] != tuple(model.input_shape[1:]):
         wanted = ", ".join(["n", *map(str, model.input_shape[1:])])
@@ -40,7 +40,7 @@ def prepare(model: keras.Model, *, calibrate: np.ndarray) -> keras.Model:
             "Give dataset.train.x[:200]."
         )
     try:
-        aware = tfmot.quantization.keras.quantize_model(copy(model))
+        aware = quantized(copy(model))
     except (ValueError, RuntimeError) as error:
         raise ModelError(f"{model.name}: TFMOT cannot quantize it ({error}). Use layers from projectkit.models.") from error
     inner = [getattr(layer, "layer", None) for layer in aware.layers]  # what TFMOT has wrapped
