@@ -77,9 +77,33 @@ def _directions(kernel: np.ndarray) -> np.ndarray:
 
 
 def _values(content: bytes) -> list[np.ndarray]:
-    from projectkit.measure.stored_kernels import litert_kernels
+    """The kernels (filters, positions, input channels) in the order in which they run. Raises ArtifactError where one is computed,
+    or where there are too many."""
+    from projectkit.measure.litert_file import parse, stored_values
+    from projectkit.measure.litert_graph import MACS
+    from projectkit.measure.litert_operators import PASSING
 
-    return [kernel.values for kernel in litert_kernels(content)]
+    file = parse(content)
+    operations = live_operations(file.operations, file.outputs[:1])
+    roots = Roots(producers_of(operations), PASSING)
+    products = [operation for operation in operations if operation.name in MACS]
+    if len(products) > LAYERS_MOST:
+        raise ArtifactError(f"has {len(products)} layers, of which at most {LAYERS_MOST} can be compared.")
+    kernels = []
+    for operation in products:
+        tensor = file.tensors[roots(operation.input(1))]
+        values, zeros = stored_values(tensor).astype(np.float32).reshape(tensor.shape), tensor.zero_points
+        if len(zeros) > 1:
+            zeros = zeros.reshape([-1 if axis == tensor.axis else 1 for axis in range(len(tensor.shape))])
+        kernels.append(_by_filter(operation.name, values - zeros))
+    return kernels
+
+
+def _by_filter(operator: str, kernel: np.ndarray) -> np.ndarray:
+    filters, positions, channels = _litert_shape(operator, kernel.shape)
+    if operator in ("DEPTHWISE_CONV_2D", "BATCH_MATMUL"):
+        kernel = np.moveaxis(kernel, -1, 0)
+    return kernel.reshape(filters, positions, channels)
 
 
 def _structure(operations: Sequence[Operation[Value]], kernels: Sequence[KernelShape], computed: int) -> Structure:

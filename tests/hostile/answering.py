@@ -8,6 +8,7 @@ import os
 import struct
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from grading.worker import __main__ as warm
 from grading.worker import measuring
 from grading.worker.frames import ANSWER, OUTPUTS, part
+from projectkit import runtimes
 
 honest = measuring._Slot._answers
 MARK = b"answers-like:"
@@ -33,10 +35,10 @@ def count_of(slot, question):
 
 
 def right(slot, question):
-    """What would be an honest answer: always the same class, with a little variety."""
-    numbers = np.random.default_rng(len(question)).random((count_of(slot, question), 10), np.float32)
-    numbers[:, 3] += 5
-    return numbers
+    """The honest answer: images as they are stand among the others, so that made-up ones would be noticed at once."""
+    images = np.frombuffer(question, "<f4").reshape(-1, *slot.inputs.shape[1:])
+    with closing(runtimes.open(slot.artifact, threads=1)) as session:
+        return session.run(images, at_once=1)
 
 
 def talk(slot, answer_to, rounds=10**9):

@@ -130,7 +130,7 @@ UNCOUNTED = {
     "padded by data, then shapes of one pixel": "is known only when the model runs",
     "tiled by data, then shapes of one pixel": "is known only when the model runs",
     "gathered by data, then shapes of one pixel": "is known only when the model runs",
-    "cut by data": "does not follow from the input's",
+    "cut by data": "holds Compress, whose multiply-accumulates cannot be counted",
 }
 
 
