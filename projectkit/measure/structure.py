@@ -77,7 +77,7 @@ def _directions(kernel: np.ndarray) -> np.ndarray:
 
 
 def _values(content: bytes) -> list[np.ndarray]:
-    """The kernels (filters, positions, input channels) in the order in which they run. Raises ArtifactError where one is computed,
+    """The kernels (filters, positions, input channels) in the order in which they run. Raises ArtifactError where one is computed
     or where there are too many."""
     from projectkit.measure.litert_file import parse, stored_values
     from projectkit.measure.litert_graph import MACS
