@@ -50,6 +50,11 @@ class Check:
     relative: bool = False
     gate: bool = False
 
+    @property
+    def is_condition(self) -> bool:
+        """Whether it earns nothing itself and closes the slot below its target, whatever its floor."""
+        return self.gate and not self.points
+
 
 @dataclass(frozen=True, slots=True)
 class Attack:

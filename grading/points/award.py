@@ -30,7 +30,7 @@ def award(
     ]
     closed: dict[str, Check] = {}
     for verdict in verdicts:
-        if verdict.check.gate and (verdict.status in (FAIL, ERROR) or (not verdict.check.points and verdict.status != FULL)):
+        if verdict.check.gate and verdict.status in (FAIL, ERROR):
             closed.setdefault(verdict.check.slot, verdict.check)
     unfit = {slot: found.unfit for slot, found in slots.items() if found.unfit}
     return tuple(_gated(_fitting(verdict, unfit), closed) for verdict in verdicts)
@@ -81,13 +81,14 @@ def _judge_study(check: Check, study: Mapping[str, ClaimFinding], problems: Mapp
 
 def _verdict(check: Check, measured: Measurement, found: str) -> Verdict:
     share = fraction(check, measured.value)
-    status = FULL if share >= 1 else FAIL if share <= 0 else PARTIAL
-    points = check.points if status == FULL else share * check.points
     more = check.target > check.floor
-    if not check.points:  # a gate that only opens or closes
+    if check.is_condition:
+        status = FULL if share >= 1 else FAIL
         wanted = f"{_value(check, check.target)} or {'more' if more else 'less'}"
         closed = "" if status == FULL else ", or this slot earns nothing"
         return Verdict(check, status, 0.0, measured, f"{found}; expected {wanted}{closed}.")
+    status = FULL if share >= 1 else FAIL if share <= 0 else PARTIAL
+    points = check.points if status == FULL else share * check.points
     scale = (
         f"full points from {_value(check, check.target)}, none at {_value(check, check.floor)} or less"
         if more

@@ -26,8 +26,8 @@ def doubts(grade: Grade) -> Iterator[Doubt]:
     """The doubts about one submission."""
     slots = grade.measured.get("slots", {})
     yield from _one_file_twice(grade, slots)
+    yield from _handed_out(grade, slots)
     for slot, measured in slots.items():
-        yield from _handed_out(grade, slot, measured)
         yield from _looked_up(grade, slot, measured)
 
 
@@ -41,16 +41,22 @@ def _one_file_twice(grade: Grade, slots: Mapping[str, StoredSlot]) -> Iterator[D
             yield "one file twice", f"{grade.student} handed in the same network for {' and '.join(names)}."
 
 
-def _handed_out(grade: Grade, slot: str, measured: StoredSlot) -> Iterator[Doubt]:
+def _handed_out(grade: Grade, slots: Mapping[str, StoredSlot]) -> Iterator[Doubt]:
     """Training is repeatable on machines of one kind: who follows a lab to the letter may have its reference's weights."""
-    own = {one["exact"] for one in measured["weights"]}
-    if measured["as_started"] or measured["profile"]["artifact"]["sha256"] == grade.digests.get("baseline"):
-        yield "start network", f"{grade.student}: {slot} is the network that the lab starts with, as it was."
-    elif own and own <= _of_references().get(grade.lab, frozenset()):
+    started, known = [], []
+    for slot, measured in slots.items():
+        own = {one["exact"] for one in measured["weights"]}
+        if measured["as_started"] or measured["profile"]["artifact"]["sha256"] == grade.digests.get("baseline"):
+            started.append(slot)
+        elif own and own <= _of_references().get(grade.lab, frozenset()):
+            known.append(slot)
+    if started:
+        yield "start network", f"{grade.student} handed in the network that the lab starts with, as it was: {', '.join(started)}."
+    if known:
         yield (
             "reference",
-            f"{grade.student}: {slot} has the weights of the lab's reference. Who has followed the lab to the letter, on a "
-            "machine of the same kind, may have them honestly.",
+            f"{grade.student} handed in the weights of the lab's reference: {', '.join(known)}. Who has followed the lab to the "
+            "letter, on a machine of the same kind, may have them honestly.",
         )
 
 

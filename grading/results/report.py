@@ -16,6 +16,7 @@ from projectkit.metrics import METRICS
 
 MARGIN = 0.3  # of the way from floor to target, drawn beyond both
 WORDS = {"full": "full points", "partial": "part of the points", "fail": "no points", "error": "not graded", "gated": "locked"}
+CONDITION = {"full": "met", "fail": "not met"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,13 @@ def _row(verdict: Verdict, grade: Grade) -> CheckRow:
     check, measured = verdict.check, verdict.measured
     shown = metric_name(check)
     subject = check.slot or check.exercise
-    share = 100 * verdict.points / check.points if check.points else 100.0 * (verdict.status == "full")
-    plain = CheckRow(verdict, subject, WORDS[verdict.status], number(verdict.points), number(check.points), share)
+    share = 100 * verdict.points / check.points if check.points else 0.0
+    word = (CONDITION if check.is_condition else WORDS).get(verdict.status, WORDS[verdict.status])
+    plain = CheckRow(verdict, subject, word, number(verdict.points), number(check.points), share)
     plain_claim = _claim(check, grade)
     floor, target = format_value(shown, check.floor), format_value(shown, check.target)
     limited = replace(plain, floor=floor, target=target, claim=plain_claim)
-    if measured is None:
+    if measured is None or check.is_condition:  # which has no scale between none and all
         return limited
 
     def place(value: float) -> float:

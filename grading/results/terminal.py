@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from grading.points.award import with_interval
 from grading.points.flags import flags
 from grading.results.report import number
-from grading.types import Grade
+from grading.types import FULL, Grade
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -63,6 +63,8 @@ def _checks(grade: Grade) -> "Table":
     for verdict in grade.verdicts:
         measured = with_interval(verdict.check, verdict.measured) if verdict.measured else verdict.message
         points = f"{number(verdict.points)} / {number(verdict.check.points)}"
+        if verdict.check.is_condition:
+            points = "met" if verdict.status == FULL else "not met"
         table.add_row(*(Text(printable(cell)) for cell in (verdict.check.title, measured, points)))
     return table
 

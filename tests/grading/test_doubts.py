@@ -54,6 +54,8 @@ def test_the_weights_of_a_reference():
     own, others = " ".join(known[LAB][:3]), known["l02_pruning"][0]
     assert kinds(int8=slot("1", own)) == ["reference"]
     assert kinds(int8=slot("1", f"{own} another")) == [], "trained on"
+    rest = " ".join(known[LAB][3:])
+    assert kinds(int8=slot("1", own), qat=slot("2", rest)) == ["reference"], "one sentence about all slots"
     assert kinds(int8=slot("1", others)) == [], "of another lab"
 
 

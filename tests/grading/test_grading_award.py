@@ -1,13 +1,15 @@
 """Properties of awarding: bounded, monotone, nothing at the floor, all at the target, nothing for what was not measured."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from grading.points.award import award, fraction
-from grading.types import Answer, Check, Limits, Rubric, Slot
+from grading.results.report import student_page
+from grading.types import Answer, Check, Grade, Limits, Rubric, Slot
 from projectkit.types import Artifact, Measurement, Profile
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False)
@@ -83,6 +85,16 @@ def test_a_gate_closes_its_slot_and_no_other(accuracy, expected):
     assert statuses(verdicts)["other"] == ("full", 10)
     if expected[0] == "gated":
         assert GATE.title in verdicts[0].message
+
+
+@pytest.mark.parametrize(("accuracy", "word"), [(0.9, "met"), (0.89, "not met"), (0.3, "not met")])
+def test_a_condition_holds_or_closes_its_slot_and_has_no_part_of_the_points(accuracy, word):
+    condition = replace(GATE, points=0)
+    verdicts = award(rubric(condition, SIZE), {"s": slot(accuracy=accuracy, size=10)}, {}, {})
+    held = word == "met"
+    assert statuses(verdicts) == {"gate": ("full" if held else "fail", 0), "size": ("full", 10) if held else ("gated", 0)}
+    page = student_page(Grade("a.zip", "a", "Ann", "lab", verdicts=verdicts))
+    assert f'<span class="word">{word}</span>' in page and "of 0" not in page
 
 
 def test_a_gate_that_was_not_measured_is_closed():
